@@ -1,0 +1,105 @@
+"""Files that one step leaves for the next: written atomically, versioned, checked on reading."""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from camtrap_tf.errors import InputError
+
+PathLike = str | os.PathLike
+
+
+@contextlib.contextmanager
+def atomic(path: PathLike) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; renames it to `path` when the block succeeds.
+
+    The final name therefore holds a whole file or none, whatever moment the process dies.
+    The temporary file is removed when the block raises.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: PathLike, kind: str, version: int, content: dict[str, Any]) -> None:
+    """Writes `content` as JSON, stamped with its artefact kind and version, atomically."""
+    stamped = {"artifact": kind, "version": version, **content}
+    write_text(path, json.dumps(stamped, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
+    """Reads what `write_json` wrote.
+
+    Raises:
+        InputError: no such file, not JSON, another kind of artefact, or another version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"a {kind} is a file", str(path), f"Check the path, or make the {kind} first."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"a {kind} is valid JSON", str(path), f"Write it again: {error}."
+        ) from error
+    check_stamp(content, kind, version, path)
+    return content
+
+
+def check_stamp(content: dict[str, Any], kind: str, version: int, path: PathLike) -> None:
+    """Raises InputError unless `content` is stamped as this kind and version of artefact."""
+    found = content.get("artifact") if isinstance(content, dict) else None
+    if found != kind:
+        raise InputError(
+            f"{path} is expected to be a camtrap {kind}",
+            found,
+            f"Give the path of a {kind} instead.",
+        )
+    if content.get("version") != version:
+        raise InputError(
+            f"this version of camtrap_tf reads version {version} of a {kind}",
+            content.get("version"),
+            f"Write {path} again with this version, or install the one that wrote it.",
+        )
+
+
+def sha256(path: PathLike) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def existing_folder(path: PathLike, what: str) -> Path:
+    """Returns `path` as a Path; raises InputError when it is not a folder."""
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"{what} is an existing folder", str(path), "Check the path.")
+    return path
+
+
+def existing_file(path: PathLike, what: str) -> Path:
+    """Returns `path` as a Path; raises InputError when it is not a file."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{what} is an existing file", str(path), "Check the path.")
+    return path

@@ -1,0 +1,102 @@
+"""`camtrap VERB ...`: a table of verbs; a verb's module is imported only when it is called.
+
+A module in `camtrap_tf.commands` has `define(values)`, which declares the verb's flags, and
+`run(values, arguments)`, which reads them and calls one public function. Neither imports
+TensorFlow before it must, so that `--help` answers at once.
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from camtrap_tf import __version__
+from camtrap_tf.errors import InputError
+
+VERBS = {
+    "prepare": "metadata of a camera-trap project -> event table",
+    "shard": "event table + pictures -> TFRecord shards with a manifest",
+    "train": "shards -> a run directory with the trained network",
+    "bundle": "trained runs -> one bundle that predicts",
+    "evaluate": "a bundle on labelled shards -> predictions and metrics",
+    "predict": "a bundle on a folder of new pictures -> answers",
+    "export": "a bundle -> SavedModel and TFLite, checked against Keras",
+    "report": "predictions -> one HTML page to read",
+    "demo": "the whole chain on a small synthetic data set",
+}
+
+USAGE = "camtrap VERB [--flag=value ...]"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `camtrap`; returns the exit status: 0 done, 2 bad input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        print(f"camtrap_tf {__version__}")
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        return _complain(InputError(f"a verb is one of {', '.join(VERBS)}", verb, _closest(verb)))
+    return _run(verb, rest)
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    command = importlib.import_module(f"camtrap_tf.commands.{verb}")
+    values = flags.FlagValues()
+    command.define(values)
+    flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
+    if {"--help", "-h", "-help"} & set(arguments):
+        print(f"camtrap {verb}: {VERBS[verb]}\n\n{command.__doc__}\n")
+        print(_flag_help(values))
+        return 0
+    logging.basicConfig(format="%(message)s", stream=sys.stderr, level=logging.WARNING)
+    logging.getLogger("camtrap").setLevel(logging.INFO)
+    try:
+        rest = values([f"camtrap {verb}", *arguments])[1:]
+        command.run(values, rest)
+    except (flags.Error, InputError) as error:
+        if isinstance(error, InputError) and values.is_parsed() and values.traceback:
+            raise
+        return _complain(error, verb)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _complain(error: Exception, verb: str = "") -> int:
+    hint = f"camtrap {verb} --help".replace("  ", " ")
+    text = " ".join(str(error).split())
+    print(f"error: {text.rstrip('.')}. ({hint})", file=sys.stderr)
+    return 2
+
+
+def _closest(verb: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    return f"Did you mean '{near[0]}'?" if near else "See camtrap --help."
+
+
+def _overview() -> str:
+    rows = [f"  {verb:<9} {summary}" for verb, summary in VERBS.items()]
+    text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
+    return "\n".join(text)
+
+
+def _flag_help(values: flags.FlagValues) -> str:
+    lines = []
+    for name in sorted(values):
+        flag = values[name]
+        default = "" if flag.default in (None, "", []) else f" (default: {flag.default})"
+        lines.append(f"  --{flag.name}: {flag.help}{default}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module per verb of `camtrap`: flags in, one call of a public function."""

@@ -1,0 +1,272 @@
+"""Configuration: frozen dataclasses, checked when made, overridden by dotted names, kept as JSON.
+
+A variant is its difference: `dataclasses.replace(PAPER, ...)` or `override(config,
+{"train.batch_size": "64"})`.
+"""
+
+import dataclasses
+import enum
+import json
+import types
+import typing
+from typing import Any
+
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import Task
+
+
+def _require(holds: bool, rule: str, value: object, way_out: str) -> None:
+    if not holds:
+        raise InputError(rule, value, way_out)
+
+
+class Normalisation(enum.Enum):
+    """How pixels 0-255 become network inputs."""
+
+    DATASET = "dataset"  # per channel, mean and deviation of the training split (the paper)
+    IMAGE = "image"  # per picture: tf.image.per_image_standardization (the released code)
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureSpec:
+    """From a picture of any size to the stored square; fixed when shards are written.
+
+    Args:
+        size: height and width after squashing, pixels (the paper: 256).
+        bar_share: share of the height cut off at the bottom before resizing, in [0, 0.5).
+            The released code cuts 100 of 1536 rows; 0 cuts nothing.
+        jpeg_quality: quality of the stored JPEG, 1 to 100.
+    """
+
+    size: int = 256
+    bar_share: float = 0.0
+    jpeg_quality: int = 95
+
+    def __post_init__(self):
+        _require(self.size >= 8, "size is at least 8 pixels", self.size, "Give 256, say.")
+        _require(0 <= self.bar_share < 0.5, "bar_share lies in [0, 0.5)", self.bar_share, "0.065?")
+        _require(
+            1 <= self.jpeg_quality <= 100, "jpeg_quality is 1 to 100", self.jpeg_quality, "95?"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    Args:
+        architecture: a name in `camtrap_tf.models.ARCHITECTURES`.
+        crop: height and width of the network's input, pixels, cut from the stored square.
+        normalisation: how pixels become inputs.
+    """
+
+    architecture: str = "resnet18"
+    crop: int = 224
+    normalisation: Normalisation = Normalisation.DATASET
+
+    def __post_init__(self):
+        _require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes of training pictures, on pixel values 0-255, in this order.
+
+    Args:
+        random_crop: crop at a random place, else centrally.
+        flip: mirror left-right with probability one half.
+        brightness: add a value drawn from [-brightness, brightness].
+        contrast: scale the distance to the channel means by a factor drawn from [low, high];
+            (1, 1) leaves it.
+    """
+
+    random_crop: bool = True
+    flip: bool = True
+    brightness: float = 63.0
+    contrast: tuple[float, float] = (0.2, 1.8)
+
+    def __post_init__(self):
+        low, high = self.contrast
+        _require(self.brightness >= 0, "brightness is at least 0", self.brightness, "63?")
+        _require(0 < low <= high, "0 < contrast low <= high", self.contrast, "(0.2, 1.8)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One row of a schedule table: from `first` (epoch, counted from 1) on."""
+
+    first: int
+    learning_rate: float
+    weight_decay: float
+
+
+# Table S.2. The paper's table ends at epoch 53 and the training runs to 55.
+TABLE_S2 = (
+    Step(1, 0.01, 0.0005),
+    Step(19, 0.005, 0.0005),
+    Step(30, 0.001, 0.0),
+    Step(44, 0.0005, 0.0),
+    Step(53, 0.0001, 0.0),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The recipe.
+
+    Args:
+        task: what the network answers.
+        epochs: passes over the training split.
+        batch_size: pictures in one optimiser step, over all replicas together.
+        momentum: of SGD.
+        schedule: learning rate and weight decay by epoch. Weight decay is the L2 loss
+            `weight_decay * sum(w**2) / 2` over convolution and dense kernels.
+        seed: of weights, data order and augmentation.
+        steps_per_call: optimiser steps in one call of the compiled function.
+        replicas: 0 = all GPUs there are (or one device); n = the first n devices, where
+            processors are split into logical devices to make n.
+        select_on: split that chooses the best epoch; the paper used the expert test set.
+        jit: compile forward and backward pass with XLA.
+    """
+
+    task: Task = Task.ANIMAL
+    epochs: int = 55
+    batch_size: int = 128
+    momentum: float = 0.9
+    schedule: tuple[Step, ...] = TABLE_S2
+    seed: int = 0
+    steps_per_call: int = 20
+    replicas: int = 0
+    select_on: str = "val"
+    jit: bool = False
+
+    def __post_init__(self):
+        for field in ("epochs", "batch_size", "steps_per_call"):
+            _require(getattr(self, field) >= 1, f"{field} is at least 1", getattr(self, field), "")
+        firsts = [step.first for step in self.schedule]
+        _require(
+            firsts[:1] == [1] and firsts == sorted(set(firsts)),
+            "the schedule starts at epoch 1 and its rows ascend",
+            firsts,
+            "Order the rows.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides a training run, except the data."""
+
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+
+
+def override(config: Config, changes: dict[str, str]) -> Config:
+    """A copy with fields replaced, given as text: `{"train.batch_size": "64"}`.
+
+    Tables such as `train.schedule` are given as JSON.
+
+    Raises:
+        InputError: unknown field, or a value that is not of the field's type.
+    """
+    for dotted, text in changes.items():
+        config = _override_one(config, dotted.split("."), dotted, text)
+    return config
+
+
+def _override_one(node: Any, path: list[str], dotted: str, text: str) -> Any:
+    hints = typing.get_type_hints(type(node))
+    name, rest = path[0], path[1:]
+    known = name in hints and dataclasses.is_dataclass(getattr(node, name)) == bool(rest)
+    if not known:
+        raise InputError(
+            f"configuration fields are {', '.join(field_names())}", dotted, "Correct the name."
+        )
+    if rest:
+        value = _override_one(getattr(node, name), rest, dotted, text)
+    else:
+        value = _parse(text, hints[name], dotted)
+    return dataclasses.replace(node, **{name: value})
+
+
+def field_names(config: Config | None = None) -> list[str]:
+    """Dotted names of all fields."""
+    config = config or Config()
+    return [
+        f"{part.name}.{field.name}"
+        for part in dataclasses.fields(config)
+        for field in dataclasses.fields(getattr(config, part.name))
+    ]
+
+
+def _parse(text: str, kind: Any, dotted: str) -> Any:
+    if (isinstance(kind, type) and issubclass(kind, enum.Enum)) or kind is str:
+        raw: Any = text
+    elif kind is bool:
+        raw = {"true": True, "false": False}.get(text.lower(), text)
+    else:
+        try:
+            raw = json.loads(text)
+        except ValueError:
+            raw = text
+    return from_json(raw, kind, dotted)
+
+
+def to_json(value: Any) -> Any:
+    """Dataclasses, enums and tuples as plain JSON values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: to_json(getattr(value, field.name)) for field in fields}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(raw: Any, kind: Any, where: str = "configuration") -> Any:
+    """The reverse of `to_json`, for a value of type `kind`, checked.
+
+    Raises:
+        InputError: unknown field, or a value of the wrong type.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass_from_json(raw, typing.cast(type, kind), where)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        choices = [member.value for member in kind]
+        _require(raw in choices, f"{where} is one of {choices}", raw, "Pick one of them.")
+        return kind(raw)
+    if origin is tuple:
+        _require(isinstance(raw, list), f"{where} is a list", raw, "Write it as JSON: [1, 2].")
+        kinds = arguments[:1] * len(raw) if arguments[-1] is Ellipsis else arguments
+        _require(len(raw) == len(kinds), f"{where} has {len(kinds)} values", raw, "Mend it.")
+        pairs = zip(raw, kinds, strict=True)
+        return tuple(from_json(item, part, where) for item, part in pairs)
+    if origin is types.UnionType:
+        return raw if raw is None else from_json(raw, arguments[0], where)
+    if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return float(raw)
+    right = isinstance(raw, kind) and not (kind is int and isinstance(raw, bool))
+    _require(right, f"{where} is of type {kind.__name__}", raw, "Correct the value.")
+    return raw
+
+
+def _dataclass_from_json(raw: Any, kind: type, where: str) -> Any:
+    _require(isinstance(raw, dict), f"{where} is a table of fields", raw, "Write it as JSON.")
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(raw) - set(hints))
+    _require(not unknown, f"{where} has the fields {sorted(hints)}", unknown, "Correct the name.")
+    values = {name: from_json(item, hints[name], f"{where}.{name}") for name, item in raw.items()}
+    return kind(**values)
+
+
+def difference(one: Config, other: Config) -> list[str]:
+    """Lines `field: value of one != value of other` for the fields that differ."""
+    first, second = to_json(one), to_json(other)
+    return [
+        f"{name}: {first[part][field]} != {second[part][field]}"
+        for name in field_names()
+        for part, field in [name.split(".")]
+        if first[part][field] != second[part][field]
+    ]

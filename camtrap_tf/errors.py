@@ -1,0 +1,24 @@
+"""The one error that means 'your input is wrong', told so that it can be mended."""
+
+
+class InputError(ValueError):
+    """Bad input: a rule, the value that breaks it, and the way out.
+
+    The command line prints it as one line and exits with status 2; a notebook sees a
+    `ValueError`.
+
+    Args:
+        rule: what must hold, as a statement ("`size` is at least 1").
+        value: what was received.
+        way_out: what to do about it, a full sentence.
+
+    >>> str(InputError("size is at least 1", 0, "Give a size such as 256."))
+    'size is at least 1; received 0. Give a size such as 256.'
+    """
+
+    def __init__(self, rule: str, value: object, way_out: str):
+        self.rule, self.value, self.way_out = rule, value, way_out
+        super().__init__(rule, value, way_out)
+
+    def __str__(self) -> str:
+        return f"{self.rule}; received {self.value!r}. {self.way_out}"

@@ -1,0 +1,207 @@
+"""Predictions: what networks answered, one row per image (or event), and nothing of how.
+
+Everything after the network reads this: ensembles, event averaging, metrics, calibration,
+thresholds, reports, foreign formats. On disk it is one Parquet file: the identification
+columns, then per head `p_HEAD` (list of float32), `y_HEAD` and `z_HEAD` (int16).
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from camtrap_tf.artifacts import PathLike, atomic, check_stamp, existing_file
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import MISSING
+
+KIND, VERSION = "predictions file", 1
+
+ID_COLUMNS = {
+    "path": "string",  # relative to the picture folder; missing in event rows
+    "event_id": "string",
+    "frame": "Int32",  # position among the event's frames
+    "site": "string",
+    "season": "string",
+    "datetime": "datetime64[us]",
+    "failure": "string",  # reason why there is no answer; missing where there is one
+}
+
+
+@dataclasses.dataclass
+class Predictions:
+    """Probabilities and labels per head.
+
+    Args:
+        ids: one row per image or event, columns `ID_COLUMNS`.
+        classes: class names by head.
+        probabilities: by head, [rows, classes] float32, rows sum to 1; a row of NaN says that
+            the head was not asked (stage 2 on an empty picture) or failed.
+        labels: by head, [rows] integers, the true class of the *image* (the event's label
+            where images have none of their own), -1 = missing. Heads may be absent.
+        event_labels: the same for the image's *event*.
+        info: facts for people and formats: model names, hash, split, thresholds.
+    """
+
+    ids: pd.DataFrame
+    classes: dict[str, tuple[str, ...]]
+    probabilities: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    event_labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    info: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        self.ids = self.ids.reindex(columns=list(ID_COLUMNS)).astype(ID_COLUMNS)
+        self.ids = self.ids.reset_index(drop=True)
+        for head, names in self.classes.items():
+            shape = np.shape(self.probabilities.get(head))
+            if shape != (len(self.ids), len(names)):
+                raise InputError(
+                    f"probabilities of head '{head}' have shape {(len(self.ids), len(names))}",
+                    shape,
+                    "Give one row per id and one column per class.",
+                )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: np.ndarray) -> "Predictions":
+        """The given rows: a boolean mask or positions."""
+        rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+        return Predictions(
+            self.ids.iloc[rows],
+            self.classes,
+            {head: values[rows] for head, values in self.probabilities.items()},
+            {head: values[rows] for head, values in self.labels.items()},
+            {head: values[rows] for head, values in self.event_labels.items()},
+            self.info,
+        )
+
+    def answered(self, head: str) -> np.ndarray:
+        """[rows] bool: the head has an answer."""
+        return ~np.isnan(self.probabilities[head][:, 0])
+
+    def top(self, head: str) -> np.ndarray:
+        """[rows] int: most probable class, -1 where the head has no answer."""
+        filled = np.nan_to_num(self.probabilities[head], nan=-1.0)
+        return np.where(self.answered(head), filled.argmax(axis=1), MISSING)
+
+    def confidence(self, head: str) -> np.ndarray:
+        """[rows] float32: probability of the top class, NaN where there is no answer."""
+        return self.probabilities[head].max(axis=1)
+
+    def by_event(self) -> "Predictions":
+        """One row per event: the mean probability over the frames that have an answer.
+
+        Mean probability is the paper's way ('Prediction Averaging'). Labels are the event's.
+        An event none of whose frames could be read keeps its first frame's `failure`.
+        Events keep the order of their first image.
+        """
+        codes, names = pd.factorize(self.ids["event_id"], use_na_sentinel=False)
+        first = np.unique(codes, return_index=True)[1]
+        ids = self.ids.iloc[first].copy()
+        ids["path"], ids["frame"] = pd.NA, pd.NA
+        read = np.bincount(codes, weights=self.ids["failure"].isna(), minlength=len(names)) > 0
+        ids.loc[read, "failure"] = pd.NA
+        return Predictions(
+            ids,
+            self.classes,
+            {head: _mean_by(codes, len(names), p) for head, p in self.probabilities.items()},
+            {head: values[first] for head, values in self.event_labels.items()},
+            {head: values[first] for head, values in self.event_labels.items()},
+            self.info,
+        )
+
+    def write(self, path: PathLike) -> None:
+        """Writes one Parquet file, atomically."""
+        columns = {name: pa.array(self.ids[name], from_pandas=True) for name in self.ids.columns}
+        for head, values in self.probabilities.items():
+            flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
+            columns[f"p_{head}"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        for prefix, labels in (("y", self.labels), ("z", self.event_labels)):
+            for head, values in labels.items():
+                columns[f"{prefix}_{head}"] = pa.array(np.asarray(values, np.int16))
+        stamp = {"artifact": KIND, "version": VERSION, "classes": self.classes, "info": self.info}
+        table = pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
+        with atomic(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    @classmethod
+    def read(cls, path: PathLike) -> "Predictions":
+        """Reads what `write` wrote.
+
+        Raises:
+            InputError: no such file, not a predictions file, or another version of it.
+        """
+        path = existing_file(path, "a predictions file")
+        try:
+            table = pq.read_table(path)
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                "a predictions file is a Parquet file", str(path), "Give predictions.parquet."
+            ) from error
+        stamp = json.loads((table.schema.metadata or {}).get(b"camtrap", b"{}"))
+        check_stamp(stamp, KIND, VERSION, path)
+        classes = {head: tuple(names) for head, names in stamp["classes"].items()}
+        probabilities = {
+            head: table[f"p_{head}"].combine_chunks().flatten().to_numpy().reshape(-1, len(names))
+            for head, names in classes.items()
+        }
+        labels, event_labels = (
+            {
+                head: table[f"{prefix}_{head}"].to_numpy()
+                for head in classes
+                if f"{prefix}_{head}" in table.column_names
+            }
+            for prefix in "yz"
+        )
+        ids = table.select(list(ID_COLUMNS)).to_pandas()
+        return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
+
+
+def _mean_by(codes: np.ndarray, groups: int, values: np.ndarray) -> np.ndarray:
+    """[groups, classes] float32: mean over the rows of each group that are not NaN."""
+    answered = ~np.isnan(values[:, 0])
+    count = np.bincount(codes[answered], minlength=groups)
+    sums = np.zeros((groups, values.shape[1]))
+    np.add.at(sums, codes[answered], values[answered])
+    with np.errstate(invalid="ignore"):
+        return (sums / count[:, None]).astype(np.float32)
+
+
+def ensemble(members: Sequence[Predictions]) -> Predictions:
+    """Averages the probabilities of several models over the same rows (Table S.4).
+
+    A head is averaged over the members that have it.
+
+    Raises:
+        InputError: no members, other rows, or other classes.
+    """
+    if not members:
+        raise InputError("an ensemble has at least one member", 0, "Give predictions.")
+    first = members[0]
+    for member in members[1:]:
+        same = len(member) == len(first) and member.ids["path"].equals(first.ids["path"])
+        if not same:
+            raise InputError(
+                "members of an ensemble have the same rows in the same order",
+                (len(first), len(member)),
+                "Predict the same pictures with each model.",
+            )
+    classes = {head: names for member in members for head, names in member.classes.items()}
+    probabilities = {}
+    for head, names in classes.items():
+        having = [member for member in members if head in member.classes]
+        if any(member.classes[head] != names for member in having):
+            raise InputError(
+                f"members agree on the classes of head '{head}'", names, "Use one vocabulary."
+            )
+        stack = [member.probabilities[head].astype(np.float64) for member in having]
+        probabilities[head] = np.mean(stack, axis=0).astype(np.float32)
+    labels = {head: v for member in members for head, v in member.labels.items()}
+    event_labels = {head: v for member in members for head, v in member.event_labels.items()}
+    info = {"members": [member.info for member in members]}
+    return Predictions(first.ids, classes, probabilities, labels, event_labels, info)

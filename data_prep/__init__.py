@@ -1,0 +1,1 @@
+"""From metadata and pictures to an event table and shards."""

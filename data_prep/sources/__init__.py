@@ -1,0 +1,1 @@
+"""Metadata formats: one module each, all giving an event table."""

@@ -1,0 +1,49 @@
+"""Packaging of camtrap_tf: `pip install -e .[dev] -c constraints.txt`."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    # Sharding and prediction on a cluster; google-crc32c is what Beam's TFRecord writer needs.
+    "beam": ["apache-beam>=2.77", "google-crc32c>=1.9"],
+    # Running a TFLite model where TensorFlow is not installed, and checking exports.
+    "edge": ["ai-edge-litert>=2.3"],
+    "dev": [
+        "ai-edge-litert>=2.3",
+        "pyright>=1.1.400",
+        "pytest>=9",
+        "pytest-xdist>=3.8",
+        "ruff>=0.15",
+        "scikit-learn>=1.6",
+    ],
+}
+
+setup(
+    name="camtrap_tf",
+    version="0.1.0",
+    description="Species, counts and behaviours from camera-trap pictures, with TensorFlow.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["camtrap_tf*", "data_prep*", "export*", "experiments*"]),
+    package_data={"camtrap_tf.report": ["*.html"]},
+    install_requires=[
+        "tensorflow>=2.21,<2.22",  # exported graphs and Keras fit work-arounds are checked on 2.21
+        "keras>=3.15",
+        "tensorflow-datasets>=4.9.10",
+        "importlib_resources>=7.1",  # tensorflow-datasets imports it without declaring it
+        "numpy>=2.4",
+        "pandas>=3.1",
+        "pyarrow>=25.0,<26",  # apache-beam 2.77 refuses 26
+        "protobuf>=6.33,<7",  # TensorFlow 2.21 and Beam 2.77 share major version 6
+        "pillow>=12.3",
+        "absl-py>=2.5",
+        "matplotlib>=3.11",
+        "jinja2>=3.1",
+        "tqdm>=4.67",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["camtrap=camtrap_tf.cli:main"]},
+)
