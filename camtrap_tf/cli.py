@@ -7,6 +7,7 @@ TensorFlow before it must, so that `--help` answers at once.
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(verb: str, arguments: list[str]) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     command = importlib.import_module(f"camtrap_tf.commands.{verb}")
     values = flags.FlagValues()
     command.define(values)

@@ -20,6 +20,9 @@ def _require(holds: bool, rule: str, value: object, way_out: str) -> None:
         raise InputError(rule, value, way_out)
 
 
+EVENT_GAP_SECONDS = 10.0  # a longer pause between pictures of a camera begins a new event
+
+
 class Normalisation(enum.Enum):
     """How pixels 0-255 become network inputs."""
 
@@ -48,6 +51,22 @@ class PictureSpec:
         _require(
             1 <= self.jpeg_quality <= 100, "jpeg_quality is 1 to 100", self.jpeg_quality, "95?"
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """From the stored square to one network's input; kept with the trained network.
+
+    Args:
+        crop: height and width of the input, pixels.
+        normalisation: how pixels become inputs.
+        mean, std: per channel, on pixel values 0-255; used by `Normalisation.DATASET`.
+    """
+
+    crop: int = 224
+    normalisation: Normalisation = Normalisation.DATASET
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,3 +289,24 @@ def difference(one: Config, other: Config) -> list[str]:
         for part, field in [name.split(".")]
         if first[part][field] != second[part][field]
     ]
+
+
+def step_schedule(epochs: int, learning_rate: float, weight_decay: float) -> tuple[Step, ...]:
+    """A short schedule in the manner of Table S.2: tenfold lower after 60% and 85% of a run."""
+    firsts = sorted({1, 1 + round(0.6 * epochs), 1 + round(0.85 * epochs)})
+    rates = (learning_rate, learning_rate / 10, learning_rate / 100)
+    return tuple(
+        Step(first, rate, weight_decay) for first, rate in zip(firsts, rates, strict=False)
+    )
+
+
+QUICK = Config(
+    model=ModelConfig(architecture="small", crop=112),
+    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5)),
+    train=TrainConfig(epochs=12, batch_size=32, schedule=step_schedule(12, 0.05, 0.0005)),
+)
+
+PRESETS = {
+    "paper": Config(),  # Tables S.1 and S.2
+    "quick": QUICK,  # a small network for small data and processors
+}

@@ -61,8 +61,8 @@ def find(folder: PathLike) -> Iterator[str]:
 def read(source: PathLike | bytes, spec: PictureSpec) -> Picture:
     """Decodes a picture, cuts its info bar and squashes it to the stored square.
 
-    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square, then every
-    stored pixel is the mean of the area it covers.
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
+    the way is bilinear with antialiasing.
 
     Raises:
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
@@ -122,12 +122,10 @@ def _convert(image: Image.Image, spec: PictureSpec) -> Picture:
         image.draft("RGB", (math.ceil(width / scale), math.ceil(height / scale)))
     turned = ImageOps.exif_transpose(image)
     turned = _eight_bit(turned if turned is not None else image)
-    rows = turned.height - bar_rows(turned.height, spec)
-    size = (spec.size, spec.size)
-    box = (0, 0, turned.width, rows)
-    if turned.size != size or rows != turned.height:
-        method = Image.Resampling.BOX if rows >= spec.size else Image.Resampling.BILINEAR
-        turned = turned.resize(size, method, box)
+    # Cut first: a resize of a box would let rows of the bar bleed into the last row.
+    turned = turned.crop((0, 0, turned.width, turned.height - bar_rows(turned.height, spec)))
+    if turned.size != (spec.size, spec.size):
+        turned = turned.resize((spec.size, spec.size), Image.Resampling.BILINEAR)
     return Picture(np.asarray(turned), width, height, moment)
 
 

@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.artifacts import PathLike, atomic, check_stamp, existing_file
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import MISSING
+from camtrap_tf.labels import EMPTY, MISSING
 
 KIND, VERSION = "predictions file", 1
+ANIMAL = "animal"  # the answer where there is one and no species was asked for
 
 ID_COLUMNS = {
     "path": "string",  # relative to the picture folder; missing in event rows
@@ -93,16 +94,74 @@ class Predictions:
         """[rows] float32: probability of the top class, NaN where there is no answer."""
         return self.probabilities[head].max(axis=1)
 
+    @property
+    def one_stage(self) -> bool:
+        """'empty' is a class of the species head: one network answers both questions."""
+        return self.classes.get("species", ())[-1:] == (EMPTY,)
+
+    def animal_probability(self) -> np.ndarray:
+        """[rows] float32: probability that there is an animal.
+
+        NaN where there is no answer, and everywhere for a model that is only asked which
+        animal it is.
+        """
+        if EMPTY in self.classes:
+            return self.probabilities[EMPTY][:, 0]
+        if self.one_stage:
+            return 1 - self.probabilities["species"][:, -1]
+        return np.full(len(self), np.nan, np.float32)
+
+    def judged_empty(self) -> np.ndarray:
+        """[rows] bool: the answer is 'empty'.
+
+        With an `empty` head: the probability of an animal is below `info['animal_threshold']`
+        (0.5 where that is not set). In a one-stage model: 'empty' is the most probable class.
+        """
+        if EMPTY in self.classes:
+            threshold = self.info.get("animal_threshold", 0.5)
+            with np.errstate(invalid="ignore"):
+                return self.animal_probability() < threshold
+        if self.one_stage:
+            return self.top("species") == len(self.classes["species"]) - 1
+        return np.zeros(len(self), bool)
+
+    def answers(self) -> pd.Series:
+        """[rows] string: what a reader wants to know of a picture.
+
+        'empty', or the most probable species, or 'animal' where no species was asked for;
+        missing where there is no answer.
+        """
+        animal = ~np.isnan(self.animal_probability())
+        species = self.top("species") if "species" in self.classes else None
+        return _words(self.judged_empty(), animal, species, self.classes)
+
+    def answer_confidence(self) -> np.ndarray:
+        """[rows] float32: probability of what `answers` says, by the head that says it."""
+        confidence = self.animal_probability().copy()
+        if "species" in self.classes:
+            asked = self.answered("species")
+            confidence[asked] = self.confidence("species")[asked]
+        empty = self.judged_empty()
+        confidence[empty] = 1 - self.animal_probability()[empty]
+        return confidence
+
+    def truths(self) -> pd.Series:
+        """[rows] string: the same from the labels; missing where there is no label."""
+        told = self.labels.get(EMPTY, np.full(len(self), MISSING))
+        return _words(told == 1, told == 0, self.labels.get("species"), self.classes)
+
     def by_event(self) -> "Predictions":
         """One row per event: the mean probability over the frames that have an answer.
 
         Mean probability is the paper's way ('Prediction Averaging'). Labels are the event's.
         An event none of whose frames could be read keeps its first frame's `failure`.
-        Events keep the order of their first image.
+        Events keep the order of their first image. An image without an event id is an event
+        of its own, named after it.
         """
-        codes, names = pd.factorize(self.ids["event_id"], use_na_sentinel=False)
+        codes, names = pd.factorize(self.ids["event_id"].fillna(self.ids["path"]))
         first = np.unique(codes, return_index=True)[1]
         ids = self.ids.iloc[first].copy()
+        ids["event_id"] = names
         ids["path"], ids["frame"] = pd.NA, pd.NA
         read = np.bincount(codes, weights=self.ids["failure"].isna(), minlength=len(names)) > 0
         ids.loc[read, "failure"] = pd.NA
@@ -160,6 +219,19 @@ class Predictions:
         )
         ids = table.select(list(ID_COLUMNS)).to_pandas()
         return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
+
+
+def _words(
+    empty: np.ndarray, animal: np.ndarray, species: np.ndarray | None, classes: dict
+) -> pd.Series:
+    """[rows] string: 'empty', else the species, else 'animal', else missing."""
+    words = np.full(len(empty), None, object)
+    words[animal] = ANIMAL
+    if species is not None and "species" in classes:
+        known = np.asarray(species) != MISSING
+        words[known] = np.array(classes["species"], object)[species[known]]
+    words[empty] = EMPTY
+    return pd.Series(words, dtype="string")
 
 
 def _mean_by(codes: np.ndarray, groups: int, values: np.ndarray) -> np.ndarray:

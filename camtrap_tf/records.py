@@ -60,7 +60,9 @@ def encode(record: EventRecord, vocabulary: Vocabulary) -> bytes:
     missing = [MISSING] * len(record.frames)
     for head in _FRAME_HEADS:
         features[f"frame_label/{head}"] = _ints(record.frame_labels.get(head, missing))
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(
+        deterministic=True
+    )
 
 
 def parse(serialised: tf.Tensor, vocabulary: Vocabulary) -> dict[str, tf.Tensor]:

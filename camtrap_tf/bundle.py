@@ -1,0 +1,207 @@
+"""A bundle: the product of training, all that prediction and export need.
+
+A bundle is a folder: `bundle.json` (written last) and one `.keras` file per network. One
+network of task `empty` or several (averaged) make stage 1; networks of task `animal` or
+`species` make stage 2. A one-stage bundle has networks of task `one_stage` only.
+"""
+
+import dataclasses
+import hashlib
+import logging
+import shutil
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from camtrap_tf import __version__
+from camtrap_tf.artifacts import PathLike, atomic, existing_folder, read_json, sha256, write_json
+from camtrap_tf.config import InputSpec, PictureSpec, from_json, to_json
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import Task, Vocabulary
+from camtrap_tf.network import Network
+from camtrap_tf.train import Run
+
+FILE, KIND, VERSION = "bundle.json", "bundle", 1
+log = logging.getLogger("camtrap")
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One network of a bundle, as stored.
+
+    Args:
+        file: its `.keras` file, inside the bundle.
+        name: of the run it comes from.
+        task: what it answers.
+        input: from the stored square to its input.
+        architecture: name of its network.
+        sha256: of the file.
+        data: which shards it was trained on.
+        result: figures of its best epoch on the selecting split.
+    """
+
+    file: str
+    name: str
+    task: Task
+    input: InputSpec
+    architecture: str
+    sha256: str
+    data: dict
+    result: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk.
+
+    Args:
+        folder: where it lies.
+        vocabulary: names of the labels.
+        picture: from a picture of any size to the stored square.
+        members: its networks.
+        animal_threshold: stage 2 is asked where the probability of an animal reaches this.
+        version: hash over the networks: what to cite as the model's version.
+    """
+
+    folder: Path
+    vocabulary: Vocabulary
+    picture: PictureSpec
+    members: tuple[Member, ...]
+    animal_threshold: float
+    version: str
+
+    @classmethod
+    def read(cls, folder: PathLike) -> "Bundle":
+        """Reads a bundle's description.
+
+        Raises:
+            InputError: no bundle, another version, or a network file that is not the one
+                described.
+        """
+        folder = existing_folder(folder, "a bundle")
+        content = read_json(folder / FILE, KIND, VERSION)
+        members = tuple(
+            Member(
+                **{
+                    **member,
+                    "task": Task(member["task"]),
+                    "input": from_json(member["input"], InputSpec),
+                }
+            )
+            for member in content["members"]
+        )
+        for member in members:
+            path = folder / member.file
+            if not path.is_file() or sha256(path) != member.sha256:
+                raise InputError(
+                    "a bundle's network files are those it describes",
+                    str(path),
+                    "Copy the bundle again, or make it anew with `camtrap bundle`.",
+                )
+        return cls(
+            folder,
+            Vocabulary.from_json(content["vocabulary"]),
+            from_json(content["picture"], PictureSpec),
+            members,
+            content["animal_threshold"],
+            content["model_version"],
+        )
+
+    def networks(self, stage: int | None = None) -> list[Network]:
+        """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
+
+        Stage 2 of a one-stage bundle are its one-stage networks; it has no stage 1.
+        """
+        chosen = [
+            member
+            for member in self.members
+            if stage is None or (member.task is Task.EMPTY) == (stage == 1)
+        ]
+        return [
+            Network(
+                keras.saving.load_model(self.folder / member.file, compile=False),
+                member.input,
+                member.task,
+                self.vocabulary.heads(member.task),
+                member.name,
+            )
+            for member in chosen
+        ]
+
+
+def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float = 0.5) -> Bundle:
+    """Puts trained runs together into one bundle.
+
+    Args:
+        runs: finished run directories: of task `empty` and of task `animal` (or `species`),
+            or of task `one_stage` alone; several of one task are averaged.
+        folder: where to write; new or empty.
+        animal_threshold: in [0, 1]; see `Bundle`.
+
+    Raises:
+        InputError: no runs, tasks that do not go together, runs on different vocabularies or
+            differently stored pictures, or a folder that is not empty.
+    """
+    folder, read = Path(folder), [Run.read(run) for run in runs]
+    _check_runs(read, folder)
+    if not 0 <= animal_threshold <= 1:
+        raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Give 0.5, say.")
+    folder.mkdir(parents=True, exist_ok=True)
+    members = []
+    for index, run in enumerate(read):
+        file = f"{run.config.train.task.value}-{index}.keras"
+        with atomic(folder / file) as temporary:
+            shutil.copyfile(run.folder / "best.keras", temporary)
+        members.append(_member(run, folder / file))
+    digest = hashlib.sha256("".join(member.sha256 for member in members).encode()).hexdigest()
+    content = {
+        "vocabulary": read[0].vocabulary.to_json(),
+        "picture": read[0].picture,
+        "members": [to_json(member) for member in members],
+        "animal_threshold": animal_threshold,
+        "model_version": digest[:16],
+        "versions": {
+            "camtrap_tf": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    }
+    write_json(folder / FILE, KIND, VERSION, content)
+    log.info("wrote bundle %s: %s", folder, ", ".join(member.name for member in members))
+    return Bundle.read(folder)
+
+
+def _member(run: Run, path: Path) -> Member:
+    return Member(
+        file=path.name,
+        name=run.folder.name,
+        task=run.config.train.task,
+        input=run.spec,
+        architecture=run.config.model.architecture,
+        sha256=sha256(path),
+        data=run.data,
+        result=run.result["best"],
+    )
+
+
+def _check_runs(runs: list[Run], folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError("a bundle is written to a new folder", str(folder), "Give another --out.")
+    tasks = {run.config.train.task for run in runs}
+    two_stage = Task.EMPTY in tasks and tasks & {Task.ANIMAL, Task.SPECIES}
+    if not (tasks == {Task.ONE_STAGE} or (two_stage and Task.ONE_STAGE not in tasks)):
+        raise InputError(
+            "a bundle holds runs of task 'empty' and of task 'animal' or 'species', or of "
+            "task 'one_stage' alone",
+            sorted(task.value for task in tasks),
+            "Train what is missing, or leave out what does not belong.",
+        )
+    for field in ("vocabulary", "picture"):
+        values = {str(getattr(run, field)) for run in runs}
+        if len(values) > 1:
+            raise InputError(
+                f"runs of a bundle have the same {field}",
+                [run.folder.name for run in runs],
+                "Train them on the same shards.",
+            )

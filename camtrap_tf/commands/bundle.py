@@ -1,0 +1,32 @@
+"""Puts trained runs together into one bundle, the thing that predicts."""
+
+from absl import flags
+
+from camtrap_tf.errors import InputError
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    flags.DEFINE_multi_string(
+        "run", None, "a finished run directory (repeatable)", flag_values=values, required=True
+    )
+    flags.DEFINE_string("out", None, "bundle to write", flag_values=values, required=True)
+    flags.DEFINE_float(
+        "animal_threshold",
+        0.5,
+        "ask stage 2 where the probability of an animal reaches this",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags and makes the bundle."""
+    if arguments:
+        raise InputError("runs are given as --run=FOLDER", arguments, "Put --run= before each.")
+
+    from camtrap_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from camtrap_tf.bundle import make_bundle
+
+    make_bundle(values.run, values.out, values.animal_threshold)

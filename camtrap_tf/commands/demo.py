@@ -1,0 +1,127 @@
+"""Runs the whole chain on a small synthetic data set, in a few minutes on two cores.
+
+The pictures are drawn by a program. The accuracy it ends with says that the software works,
+nothing about real animals. Run it again and it goes on, or shows what is there.
+"""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+from absl import flags
+
+log = logging.getLogger("camtrap")
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    flags.DEFINE_string("out", "demo", "folder to write", flag_values=values)
+    flags.DEFINE_integer("events", 900, "number of capture events to draw", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "of the drawn world and of training", flag_values=values)
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags and runs the demo."""
+    from camtrap_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    demo(Path(values.out), values.events, values.seed)
+
+
+def demo(folder: Path, events: int = 900, seed: int = 0) -> Path:
+    """The chain end to end, each step from the artefact of the one before.
+
+    Args:
+        folder: where everything is written: `world/` (pictures, Dryad metadata), `events.parquet`,
+            `shards/`, `runs/`, `bundle/`, `evaluation/`, `export/`, `answers/`, `report.html`.
+        events: number of capture events to draw.
+        seed: of the world and of training.
+
+    Returns:
+        Path of the report.
+    """
+    report = folder / "report.html"
+    if report.is_file():
+        log.info("the demo is done: open %s (delete %s to run it anew)", report, folder)
+        return report
+    start = time.monotonic()
+    _data(folder, events, seed)
+    _networks(folder, seed)
+    _answers(folder, report)
+    log.info("done in %.0f s: open %s", time.monotonic() - start, report)
+    return report
+
+
+def _say(step: str) -> None:
+    log.info("\n== %s", step)
+
+
+def _data(folder: Path, events: int, seed: int) -> None:
+    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.event_table import EventTable
+    from data_prep import synthetic
+    from data_prep.shard import write_shards
+    from data_prep.sources import dryad
+
+    _say("drawing a synthetic Serengeti")
+    world = folder / "world"
+    synthetic.write(synthetic.World(events=events, seed=seed), world)
+    _say("metadata -> events.parquet")
+    table = dryad.read(
+        world / "consensus_data.csv", world / "all_images.csv", world / "gold_standard_data.csv"
+    )
+    table.write(folder / "events.parquet")
+    log.info("%d events, %d pictures; %s", len(table), len(table.frames), table.dropped)
+    _say("events + pictures -> shards")
+    write_shards(
+        EventTable.read(folder / "events.parquet"),
+        world / "images",
+        folder / "shards",
+        PictureSpec(size=128, bar_share=98 / 1536),
+    )
+
+
+def _networks(folder: Path, seed: int) -> None:
+    from camtrap_tf.bundle import make_bundle
+    from camtrap_tf.config import QUICK, override
+    from camtrap_tf.train import train
+
+    runs = []
+    for task in ("empty", "animal"):
+        _say(f"shards -> network for task '{task}'")
+        config = override(QUICK, {"train.task": task, "train.seed": str(seed)})
+        runs.append(train(config, folder / "shards", folder / "runs" / task).folder)
+    if not (folder / "bundle" / "bundle.json").is_file():
+        _say("networks -> bundle")
+        make_bundle(runs, folder / "bundle")
+
+
+def _answers(folder: Path, report: Path) -> None:
+    from camtrap_tf import metrics
+    from camtrap_tf.artifacts import write_text
+    from camtrap_tf.bundle import Bundle
+    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.predict import predict_shards
+    from camtrap_tf.report import write_report
+    from export.verify import export_and_verify
+
+    pictures = folder / "world" / "images"
+    if not (folder / "export").is_dir():
+        _say("bundle -> SavedModel and TFLite")
+        export_and_verify(folder / "bundle", folder / "export", pictures)
+    _say("bundle on the test split")
+    predictions = predict_shards(Bundle.read(folder / "bundle"), folder / "shards", "test")
+    scores = metrics.evaluate(predictions)
+    log.info("%s", metrics.table(scores))
+    predictions.write(folder / "evaluation" / "predictions.parquet")
+    write_text(folder / "evaluation" / "metrics.json", json.dumps(scores, indent=1) + "\n")
+    dropped = Manifest.read(folder / "shards").dropped
+    write_report(
+        predictions,
+        report,
+        images_root=pictures,
+        metrics=scores,
+        dropped=dropped,
+        title="camtrap_tf on a synthetic Serengeti",
+    )

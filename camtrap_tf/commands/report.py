@@ -1,0 +1,44 @@
+"""Makes one HTML page out of predictions, to be read in a browser, mailed or printed.
+
+With labels in the predictions it says how often they are right and shows right and wrong
+examples; without, sure and unsure ones. --images gives the pictures for the examples.
+"""
+
+import logging
+
+from absl import flags
+
+from camtrap_tf.errors import InputError
+
+log = logging.getLogger("camtrap")
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    flags.DEFINE_string(
+        "predictions", None, "predictions.parquet to report on", flag_values=values, required=True
+    )
+    flags.DEFINE_string(
+        "images", None, "folder that the pictures' paths are relative to", flag_values=values
+    )
+    flags.DEFINE_string("out", None, "HTML file to write", flag_values=values, required=True)
+    flags.DEFINE_string("title", "Camera-trap report", "heading of the page", flag_values=values)
+    flags.DEFINE_integer(
+        "examples", 24, "number of example pictures", lower_bound=0, flag_values=values
+    )
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags and writes the page."""
+    if arguments:
+        raise InputError("report takes flags only", arguments, "Use --predictions=FILE.")
+    from camtrap_tf.artifacts import existing_folder
+    from camtrap_tf.predictions import Predictions
+    from camtrap_tf.report import write_report
+
+    images = existing_folder(values.images, "--images") if values.images else None
+    predictions = Predictions.read(values.predictions)
+    failed = int(predictions.ids["failure"].notna().sum())
+    log.info("read %s: %d pictures, %d unreadable", values.predictions, len(predictions), failed)
+    write_report(predictions, values.out, images, title=values.title, examples=values.examples)
+    log.info("wrote %s", values.out)

@@ -1,0 +1,79 @@
+"""Selects events, assigns them to splits and writes them with their pictures as shards.
+
+  camtrap shard --events=events.parquet --images=pictures/ --out=shards/ --split=site
+
+Started again with the same flags it goes on where it stopped; with others it refuses.
+"""
+
+import logging
+
+from absl import flags
+
+from camtrap_tf.errors import InputError
+
+log = logging.getLogger("camtrap")
+
+
+def define(values: flags.FlagValues) -> None:
+    where = {"flag_values": values}
+    flags.DEFINE_string("events", None, "event table, see camtrap prepare", required=True, **where)
+    flags.DEFINE_string(
+        "images", None, "folder that the picture paths are relative to", required=True, **where
+    )
+    flags.DEFINE_string("out", None, "folder of shards to write", required=True, **where)
+    flags.DEFINE_enum(
+        "split", "event", ["event", "site", "day", "paper"],
+        "what stays together in one split; paper: expert-labelled events are the test set",
+        **where,
+    )  # fmt: skip
+    flags.DEFINE_string("shares", "0.8,0.1,0.1", "of train, val and test", **where)
+    flags.DEFINE_integer("seed", 0, "of splits, order and choice of empty events", **where)
+    flags.DEFINE_integer("min_events", 1, "events that a species must have", **where)
+    flags.DEFINE_boolean(
+        "balance_empty", False, "keep no more empty pictures than others, at random", **where
+    )
+    flags.DEFINE_enum(
+        "vocabulary", "data", ["data", "serengeti"],
+        "species of the network: those that occur in the data, or the 48 of Serengeti", **where,
+    )  # fmt: skip
+    flags.DEFINE_integer("size", 256, "side of the stored square, pixels", **where)
+    flags.DEFINE_float("bar_share", 0.0, "share of the height cut off at the bottom", **where)
+    flags.DEFINE_integer("jpeg_quality", 95, "of the stored pictures, 1 to 100", **where)
+    flags.DEFINE_integer("events_per_shard", 500, "events in a shard, at most", **where)
+    flags.DEFINE_integer("processes", 0, "that write shards; 0 = one per processor", **where)
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    if arguments:
+        raise InputError("shard takes flags only", arguments, "Write --events=PATH.")
+    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.event_table import EventTable
+    from camtrap_tf.labels import Vocabulary
+    from data_prep import plan, select, shard, splits
+
+    picture = PictureSpec(values.size, values.bar_share, values.jpeg_quality)
+    shares = _shares(values.shares)
+    vocabulary = None if values.vocabulary == "data" else Vocabulary()
+    table = EventTable.read(values.events)
+    log.info("read %s: %s events", values.events, f"{len(table):,}")
+    table = select.select(
+        table, least=values.min_events, balance=values.balance_empty, seed=values.seed
+    )
+    split = splits.assign(table, values.split, shares, values.seed)
+    planned = plan.make(
+        table,
+        split,
+        split_rule=splits.describe(values.split, shares),
+        seed=values.seed,
+        events_per_shard=values.events_per_shard,
+        vocabulary=vocabulary,
+    )
+    result = shard.write_shards(planned, values.images, values.out, picture, values.processes)
+    log.info("%s", result.dropped)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(share) for share in text.split(","))
+    except ValueError:
+        raise InputError("shares are numbers", text, "Write --shares=0.8,0.1,0.1.") from None

@@ -1,0 +1,45 @@
+"""Trains one network on shards. Stop it at any time; the same command goes on.
+
+A two-stage system takes two runs: --task=empty and --task=animal.
+"""
+
+from absl import flags
+
+from camtrap_tf.config import PRESETS, override
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import Task
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    flags.DEFINE_string("shards", None, "folder of shards", flag_values=values, required=True)
+    flags.DEFINE_string("run", None, "run directory to write", flag_values=values, required=True)
+    flags.DEFINE_enum(
+        "task", None, [t.value for t in Task], "what to learn", flag_values=values, required=True
+    )
+    flags.DEFINE_enum("preset", "paper", list(PRESETS), "recipe", flag_values=values)
+    flags.DEFINE_multi_string(
+        "set",
+        [],
+        "change one field of the recipe, such as --set=train.batch_size=64 (repeatable)",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags and trains."""
+    config = override(PRESETS[values.preset], {"train.task": values.task, **_changes(values.set)})
+
+    from camtrap_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from camtrap_tf.train import train
+
+    train(config, values.shards, values.run)
+
+
+def _changes(texts: list[str]) -> dict[str, str]:
+    for text in texts:
+        if "=" not in text:
+            raise InputError("--set has the form field=value", text, "Such as train.epochs=10.")
+    return dict(text.split("=", 1) for text in texts)

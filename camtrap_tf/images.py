@@ -1,0 +1,124 @@
+"""Pictures as TensorFlow ops: decode, cut the bar, resize, crop, augment, normalise.
+
+The same functions run in the input pipeline, in prediction and inside exported graphs. They
+take one picture or a batch: `[..., height, width, 3]`. `pictures.py` is their NumPy
+counterpart for files on disk.
+"""
+
+import tensorflow as tf
+
+from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation, PictureSpec
+
+# Equal to Pillow's decoder, bit for bit, at no cost.
+_DCT = "INTEGER_ACCURATE"
+
+
+def decode_stored(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes a picture that a shard holds: [] string -> [size, size, 3] uint8."""
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT)
+
+
+def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """Decodes a picture of any size and squashes it to the stored square, inside a graph.
+
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
+    the way is bilinear with antialiasing, as in `pictures.read`.
+
+    Args:
+        encoded: [] string, a JPEG, PNG, GIF (first frame) or BMP.
+        spec: how to cut and resize.
+
+    Returns:
+        [size, size, 3] uint8.
+    """
+    pixels = tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: _decode_jpeg_scaled(encoded, spec),
+        lambda: _decode_other(encoded),
+    )
+    return squash(pixels, spec)
+
+
+def squash(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """Cuts the info bar and resizes [height, width, 3] uint8 to [size, size, 3] uint8."""
+    height = tf.shape(pixels)[0]
+    bar = tf.cast(tf.round(tf.cast(height, tf.float32) * spec.bar_share), tf.int32)
+    cut = pixels[: height - bar]
+    resized = tf.image.resize(cut, (spec.size, spec.size), "bilinear", antialias=True)
+    return tf.ensure_shape(tf.saturate_cast(tf.round(resized), tf.uint8), (spec.size, spec.size, 3))
+
+
+def central_crop(pixels: tf.Tensor, crop: int) -> tf.Tensor:
+    """[..., size, size, 3] -> [..., crop, crop, 3], from the middle."""
+    top = (tf.shape(pixels)[-3] - crop) // 2
+    left = (tf.shape(pixels)[-2] - crop) // 2
+    return _cut(pixels, top, left, crop)
+
+
+def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Changes a training picture at random, as a pure function of `seed`.
+
+    Values are never clipped, so that contrast and brightness undo no information.
+
+    Args:
+        pixels: [size, size, 3] uint8.
+        crop: height and width of the result.
+        config: what to change and how much.
+        seed: [2] int, such as (run seed and epoch, index of the picture).
+
+    Returns:
+        [crop, crop, 3] float32 on the scale 0-255, possibly beyond.
+    """
+    draws = tf.random.stateless_uniform([5], seed)
+    if config.random_crop:
+        room = tf.cast(tf.shape(pixels)[:2] - crop + 1, tf.float32)
+        corner = tf.cast(draws[:2] * room, tf.int32)
+        pixels = _cut(pixels, corner[0], corner[1], crop)
+    else:
+        pixels = central_crop(pixels, crop)
+    if config.flip:
+        pixels = tf.cond(draws[2] < 0.5, lambda: pixels[:, ::-1], lambda: pixels)
+    values = tf.cast(pixels, tf.float32)
+    values += (2.0 * draws[3] - 1.0) * config.brightness
+    low, high = config.contrast
+    means = tf.reduce_mean(values, axis=(0, 1))
+    return (values - means) * (low + draws[4] * (high - low)) + means
+
+
+def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
+    """Pixel values [..., crop, crop, 3], any type, 0-255 -> network input, float32."""
+    values = tf.cast(pixels, tf.float32)
+    if spec.normalisation is Normalisation.IMAGE:
+        return tf.image.per_image_standardization(values)
+    return (values - tf.constant(spec.mean)) / tf.constant(spec.std)
+
+
+def network_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
+    """Stored squares [..., size, size, 3] uint8 -> input of a network, for prediction."""
+    return normalise(central_crop(pixels, spec.crop), spec)
+
+
+def _cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
+    cut = pixels[..., top : top + crop, left : left + crop, :]
+    return tf.ensure_shape(cut, (*pixels.shape[:-3], crop, crop, 3))
+
+
+def _decode_jpeg_scaled(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    shape = tf.io.extract_jpeg_shape(encoded)
+    height, width = shape[0], shape[1]
+    rows = height - tf.cast(tf.round(tf.cast(height, tf.float32) * spec.bar_share), tf.int32)
+    shrink = tf.minimum(rows, width) // spec.size
+    branch = tf.cast(shrink >= 2, tf.int32) + tf.cast(shrink >= 4, tf.int32)
+    branch += tf.cast(shrink >= 8, tf.int32)
+    decoders = {
+        index: lambda ratio=ratio: tf.io.decode_jpeg(
+            encoded, channels=3, ratio=ratio, dct_method=_DCT
+        )
+        for index, ratio in enumerate((1, 2, 4, 8))
+    }
+    return tf.switch_case(branch, decoders)
+
+
+def _decode_other(encoded: tf.Tensor) -> tf.Tensor:
+    pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(pixels, (None, None, 3))

@@ -1,0 +1,51 @@
+"""Losses over several heads, exact under any number of replicas."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from camtrap_tf.labels import MISSING
+
+
+def head_sums(
+    logits: Mapping[str, tf.Tensor], labels: Mapping[str, tf.Tensor]
+) -> dict[str, dict[str, tf.Tensor]]:
+    """Per head, sums over the rows that have a label.
+
+    Args:
+        logits: by head, [batch, classes] float32.
+        labels: by head, [batch] int32, -1 = missing.
+
+    Returns:
+        By head: `loss` (summed cross-entropy, nats), `correct` (rows whose top class is
+        right), `count` (rows that have a label); each [] float32.
+    """
+    return {head: _sums(logits[head], labels[head]) for head in labels}
+
+
+def _sums(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    known = tf.cast(labels != MISSING, tf.float32)
+    safe = tf.maximum(labels, 0)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, logits)
+    top = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return {
+        "loss": tf.reduce_sum(loss * known),
+        "correct": tf.reduce_sum(tf.cast(top == safe, tf.float32) * known),
+        "count": tf.reduce_sum(known),
+    }
+
+
+def mean_loss(sums: Mapping[str, Mapping[str, tf.Tensor]], counts: Mapping[str, tf.Tensor]):
+    """Unweighted sum over heads of the mean cross-entropy of labelled rows.
+
+    Args:
+        sums: of this replica's rows (`head_sums`).
+        counts: labelled rows by head over *all* replicas, so that the replicas' losses add up
+            to the loss of the global batch. A head without labels in the batch adds nothing.
+    """
+    return tf.add_n([tf.math.divide_no_nan(sums[head]["loss"], counts[head]) for head in sums])
+
+
+def weight_penalty(kernels: list[tf.Variable], weight_decay: tf.Tensor) -> tf.Tensor:
+    """L2 loss `weight_decay * sum(w**2) / 2` over convolution and dense kernels."""
+    return weight_decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels])

@@ -1,0 +1,82 @@
+"""A trained network with what it needs to answer: its input, its heads."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from camtrap_tf import images, pipeline
+from camtrap_tf.config import InputSpec
+from camtrap_tf.labels import Task
+from camtrap_tf.manifest import Manifest
+from camtrap_tf.predictions import Predictions
+from camtrap_tf.progress import progress
+
+
+@dataclasses.dataclass
+class Network:
+    """A Keras model, its input specification, and the class names of its heads."""
+
+    model: keras.Model
+    spec: InputSpec
+    task: Task
+    heads: dict[str, tuple[str, ...]]
+    name: str = ""
+
+    def __post_init__(self):
+        self._answer = tf.function(
+            self.graph, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
+        )
+
+    def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Probabilities by head, traceable: [n, size, size, 3] uint8 -> [n, classes] float32."""
+        logits = self.model(images.network_input(pixels, self.spec), training=False)
+        return {head: tf.nn.softmax(logits[head]) for head in self.heads}
+
+    def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Probabilities by head of stored squares [n, size, size, 3] uint8."""
+        return {head: values.numpy() for head, values in self._answer(pixels).items()}
+
+
+def predict_split(
+    networks: list[Network], manifest: Manifest, split: str, batch_size: int = 64
+) -> Predictions:
+    """Every network's answers on every picture of a split, one pass over the shards.
+
+    Networks that share a head (an ensemble) are averaged.
+
+    Returns:
+        Image-level predictions with labels, in the order of the shards.
+    """
+    ids, labels, event_labels = pipeline.index(manifest, split)
+    collected: list[dict[str, list[np.ndarray]]] = [
+        {head: [] for head in network.heads} for network in networks
+    ]
+    batches = pipeline.stored_pictures(manifest, split, batch_size)
+    for pixels in progress(batches, len(ids), f"predicting {split}", step=batch_size):
+        for network, answers in zip(networks, collected, strict=True):
+            for head, values in network.probabilities(pixels).items():
+                answers[head].append(values)
+    probabilities: dict[str, np.ndarray] = {}
+    for head in dict.fromkeys(head for network in networks for head in network.heads):
+        members = [np.concatenate(answers[head]) for answers in collected if head in answers]
+        probabilities[head] = np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
+    classes = {head: names for network in networks for head, names in network.heads.items()}
+    return Predictions(
+        ids,
+        classes,
+        probabilities,
+        _with_empty_class(labels, classes),
+        _with_empty_class(event_labels, classes),
+        {"split": split, "models": [network.name for network in networks]},
+    )
+
+
+def _with_empty_class(labels: dict, classes: dict[str, tuple[str, ...]]) -> dict:
+    """The labels of the heads there are; in a one-stage model 'empty' is a species."""
+    kept = {head: labels[head] for head in classes if head in labels}
+    if classes.get("species", ())[-1:] == ("empty",):
+        last = len(classes["species"]) - 1
+        kept["species"] = np.where(labels["empty"] == 1, last, labels["species"])
+    return kept

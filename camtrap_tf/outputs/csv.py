@@ -1,0 +1,73 @@
+"""CSV: one row per picture, or per capture event, for spreadsheets, R and pandas.
+
+UTF-8, comma, header. Numbers have four decimals. An empty cell means 'not known' or 'not
+asked'. Columns:
+
+path                    picture, relative to its folder; empty in rows of events
+event_id, frame         capture event, position of the picture in it (from 0)
+site, season, datetime  as far as known; datetime is camera-local, YYYY-MM-DD HH:MM:SS
+failure                 why the picture could not be read; such a row has no answer
+answer                  'empty', else the most probable species ('animal' where no species was
+                        asked for)
+animal_probability      probability that there is an animal
+HEAD, HEAD_confidence   for every head of the model (`empty`, `species`, `count`, `standing`,
+                        ...): its most probable class and the probability of it. They are the
+                        head's own answer: species and count are given on a picture taken for
+                        empty, too, where the network was asked; mind `answer`.
+species_1 ... species_5, species_1_probability ...
+                        the five most probable species, best first
+"""
+
+import numpy as np
+import pandas as pd
+
+from camtrap_tf.artifacts import PathLike, atomic
+from camtrap_tf.labels import MISSING
+from camtrap_tf.predictions import Predictions
+
+TOP = 5
+
+
+def frame(predictions: Predictions) -> pd.DataFrame:
+    """The rows as described in this module's documentation, in the predictions' order."""
+    rows = predictions.ids.copy()
+    rows["answer"] = predictions.answers()
+    rows["animal_probability"] = predictions.animal_probability()
+    for head, names in predictions.classes.items():
+        rows[head] = _names(predictions.top(head), names)
+        rows[f"{head}_confidence"] = predictions.confidence(head)
+    if "species" in predictions.classes:
+        for column, values in _best_species(predictions).items():
+            rows[column] = values
+    return rows
+
+
+def write(predictions: Predictions, path: PathLike) -> None:
+    """Writes one CSV file, atomically."""
+    with atomic(path) as temporary:
+        frame(predictions).to_csv(
+            temporary,
+            index=False,
+            encoding="utf-8",
+            lineterminator="\n",
+            float_format="%.4f",
+            date_format="%Y-%m-%d %H:%M:%S",
+        )
+
+
+def _names(indices: np.ndarray, names: tuple[str, ...]) -> pd.Series:
+    """Class names of indices; missing where the index is -1."""
+    table = np.array([*names, None], object)  # -1 is the last: None
+    return pd.Series(table[np.where(indices == MISSING, len(names), indices)], dtype="string")
+
+
+def _best_species(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
+    names, probabilities = predictions.classes["species"], predictions.probabilities["species"]
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    columns = {}
+    for rank in range(min(TOP, len(names))):
+        indices = np.where(predictions.answered("species"), order[:, rank], MISSING)
+        own = np.take_along_axis(probabilities, order[:, rank : rank + 1], axis=1)[:, 0]
+        columns[f"species_{rank + 1}"] = _names(indices, names)
+        columns[f"species_{rank + 1}_probability"] = own
+    return columns

@@ -1,0 +1,216 @@
+"""MegaDetector batch results, version 1.6: what Timelapse and its relatives read.
+
+The format is that of https://lila.science/megadetector-output-format. Our networks see whole
+pictures, so an animal is one detection whose box is the whole picture:
+
+- `conf` of the detection is the probability that there is an animal;
+- its `classifications` are the most probable species *given an animal*, best first;
+- a picture whose animal probability is below `FLOOR` has `detections: []`. A picture taken
+  for empty that is not below it keeps its detection with its low `conf`, so that whoever
+  reviews it can choose a stricter or laxer threshold; the model's own threshold is given as
+  `typical_detection_threshold`, which Timelapse offers at first;
+- a picture that could not be read has `failure` and `detections: null`, never `[]`.
+"""
+
+import datetime
+import json
+from typing import Any
+
+import numpy as np
+
+from camtrap_tf.artifacts import PathLike, write_text
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import EMPTY
+from camtrap_tf.predictions import Predictions
+
+FORMAT_VERSION = "1.6"
+FLOOR = 0.1  # lowest animal probability that is written
+TOP = 5  # species per detection
+WHOLE_PICTURE = [0.0, 0.0, 1.0, 1.0]  # x, y, width, height, as shares of the picture
+ANIMAL = "1"  # id of the only detection category
+DIGITS = 4
+UNREADABLE, NO_ANSWER = "image access failure", "inference failure"  # the format's own words
+
+
+def content(
+    predictions: Predictions, floor: float = FLOOR, completed: datetime.datetime | None = None
+) -> dict[str, Any]:
+    """The predictions as MegaDetector batch results.
+
+    Args:
+        predictions: one row per picture.
+        floor: lowest animal probability that is written as a detection, in [0, 1].
+        completed: when the pictures were answered; now when None.
+
+    Raises:
+        InputError: rows without a path (capture events), or a floor outside [0, 1].
+    """
+    if predictions.ids["path"].isna().any():
+        raise InputError(
+            "MegaDetector results have one row per picture",
+            "rows without a path",
+            "Write picture-level predictions, not those by event.",
+        )
+    if not 0 <= floor <= 1:
+        raise InputError("`floor` lies in [0, 1]", floor, "Give a probability such as 0.1.")
+    results = {
+        "info": _info(predictions, floor, completed or datetime.datetime.now()),
+        "detection_categories": {ANIMAL: "animal"},
+    }
+    names = _species_names(predictions)
+    if names:
+        results["classification_categories"] = {str(i): name for i, name in enumerate(names)}
+    return results | {"images": _images(predictions, floor, len(names))}
+
+
+def write(predictions: Predictions, path: PathLike, floor: float = FLOOR) -> None:
+    """Writes one JSON file, atomically."""
+    text = json.dumps(content(predictions, floor), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _info(predictions: Predictions, floor: float, completed: datetime.datetime) -> dict[str, Any]:
+    info = predictions.info
+    model = " ".join(str(info[key]) for key in ("model", "model_version") if key in info)
+    time = completed.strftime("%Y-%m-%d %H:%M:%S")
+    threshold = float(info.get("animal_threshold", 0.5))
+    return {
+        "format_version": FORMAT_VERSION,
+        "detector": f"camtrap_tf {model}".rstrip(),
+        "detection_completion_time": time,
+        "classifier": f"camtrap_tf {model}".rstrip(),
+        "classification_completion_time": time,
+        "detector_metadata": {
+            "typical_detection_threshold": threshold,
+            "conservative_detection_threshold": min(floor, threshold),
+        },
+    }
+
+
+def _species_names(predictions: Predictions) -> list[str]:
+    """Names of the species; none may be called as a detection category is."""
+    names = [name for name in predictions.classes.get("species", ()) if name != EMPTY]
+    return ["animal (species)" if name == "animal" else name for name in names]
+
+
+def _images(predictions: Predictions, floor: float, species: int) -> list[dict[str, Any]]:
+    animal = _animal_probability(predictions)
+    given = _species_given_animal(predictions, species)
+    best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
+    ids = predictions.ids
+    images = []
+    for row, (path, failure) in enumerate(zip(ids["path"], ids["failure"].fillna(""), strict=True)):
+        if failure or np.isnan(animal[row]):
+            reason = f"{UNREADABLE}: {failure}" if failure else NO_ANSWER
+            images.append({"file": path, "failure": reason, "detections": None})
+        elif animal[row] < floor:
+            images.append({"file": path, "detections": []})
+        else:
+            detection = _detection(animal[row], given[row], best[row])
+            images.append({"file": path, "detections": [detection]})
+    return images
+
+
+def _detection(animal: float, given: np.ndarray, best: np.ndarray) -> dict[str, Any]:
+    detection: dict[str, Any] = {
+        "category": ANIMAL,
+        "conf": round(float(animal), DIGITS),
+        "bbox": list(WHOLE_PICTURE),
+    }
+    if best.size and not np.isnan(given[0]):
+        detection["classifications"] = [[str(i), round(float(given[i]), DIGITS)] for i in best]
+    return detection
+
+
+def _animal_probability(predictions: Predictions) -> np.ndarray:
+    """[rows] float32; 1 for a model that takes every picture for one of an animal."""
+    if EMPTY in predictions.classes or predictions.one_stage:
+        return predictions.animal_probability()
+    return np.where(predictions.answered("species"), np.float32(1), np.float32(np.nan))
+
+
+def _species_given_animal(predictions: Predictions, species: int) -> np.ndarray:
+    """[rows, species] float32, rows sum to 1; NaN where no species was asked for."""
+    if not species:
+        return np.zeros((len(predictions), 0), np.float32)
+    probabilities = predictions.probabilities["species"][:, :species]
+    if not predictions.one_stage:
+        return probabilities
+    return probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-12)
+
+
+def validate(results: Any, legacy: bool = False) -> None:
+    """Checks that `results`, the parsed JSON, obeys the structure of the format.
+
+    Args:
+        results: what `json.load` returned.
+        legacy: accept a file without `format_version`; the oldest files have none.
+
+    Raises:
+        InputError: at the first rule that is broken.
+    """
+    _need(isinstance(results, dict), "the file holds one JSON object", type(results).__name__)
+    for key in ("info", "detection_categories"):
+        _need(isinstance(results.get(key), dict), f"`{key}` is an object", results.get(key))
+    _need(isinstance(results.get("images"), list), "`images` is a list", results.get("images"))
+    version = results["info"].get("format_version")
+    if not (legacy and version is None):
+        _need(_is_number(version), "`info.format_version` is a number as a string", version)
+    detected, classified = (
+        _check_categories(results.get(key, {}), key)
+        for key in ("detection_categories", "classification_categories")
+    )
+    for image in results["images"]:
+        _check_image(image, detected, classified)
+
+
+def _check_categories(categories: Any, key: str) -> set[str]:
+    _need(isinstance(categories, dict), f"`{key}` is an object", categories)
+    for number, name in categories.items():
+        _need(number.isdecimal(), f"ids in `{key}` are integers as strings", number)
+        _need(isinstance(name, str), f"names in `{key}` are strings", name)
+    return set(categories)
+
+
+def _check_image(image: Any, detected: set[str], classified: set[str]) -> None:
+    _need(isinstance(image, dict), "an image is an object", image)
+    file, detections = image.get("file"), image.get("detections", "absent")
+    _need(isinstance(file, str) and file, "an image has its path as `file`", image)
+    failure = image.get("failure")
+    if failure is not None:
+        _need(isinstance(failure, str), f"`failure` of {file} is a string", failure)
+        _need(detections is None, f"{file}, a failure, has `detections: null`", detections)
+        return
+    _need(isinstance(detections, list), f"{file}, no failure, has a list of detections", detections)
+    for detection in detections:
+        _check_detection(detection, file, detected, classified)
+
+
+def _check_detection(detection: Any, file: str, detected: set[str], classified: set[str]) -> None:
+    _need(isinstance(detection, dict), f"a detection of {file} is an object", detection)
+    category, conf, bbox = (detection.get(key) for key in ("category", "conf", "bbox"))
+    _need(category in detected, f"`category` in {file} is a detection category", category)
+    _need(isinstance(conf, float) and _is_share(conf), f"`conf` in {file} is a share", conf)
+    box = isinstance(bbox, list) and len(bbox) == 4 and all(map(_is_share, bbox))
+    _need(box, f"`bbox` in {file} is four shares of the picture", bbox)
+    pairs = detection.get("classifications", [])
+    for pair in pairs:
+        _need(isinstance(pair, list) and len(pair) == 2, f"classification in {file}: a pair", pair)
+        _need(pair[0] in classified, f"class in {file} is a classification category", pair[0])
+        _need(_is_share(pair[1]), f"confidence of a class in {file} is a share", pair[1])
+    confidences = [pair[1] for pair in pairs]
+    descending = confidences == sorted(confidences, reverse=True)
+    _need(descending, f"classifications in {file} are in descending order", confidences)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.replace(".", "", 1).isdecimal()
+
+
+def _need(holds: Any, rule: str, value: Any) -> None:
+    if not holds:
+        raise InputError(rule, value, "Write the file again, or mend it.")

@@ -1,0 +1,89 @@
+"""The report: predictions as one HTML page for people who work with the animals.
+
+The page holds everything it shows (styles, thumbnails, figures); it loads nothing from
+anywhere and has no scripts, so it can be mailed, archived and printed.
+"""
+
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+from camtrap_tf import metrics as scoring
+from camtrap_tf.artifacts import PathLike, write_text
+from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import Dropped
+from camtrap_tf.labels import EMPTY
+from camtrap_tf.predictions import Predictions
+from camtrap_tf.report import cards, figures, tables
+
+TITLE = "Camera-trap report"
+EXAMPLES = 24
+
+
+def write_report(
+    predictions: Predictions,
+    out_html: PathLike,
+    images_root: PathLike | None = None,
+    metrics: dict | None = None,
+    dropped: Dropped | None = None,
+    title: str = TITLE,
+    examples: int = EXAMPLES,
+) -> None:
+    """Writes the report, atomically.
+
+    Args:
+        predictions: one row per picture, with or without labels, of any model.
+        out_html: file to write.
+        images_root: folder that the pictures' paths are relative to; without it, or where a
+            picture is not in it, examples have no thumbnail.
+        metrics: what `metrics.evaluate` returned; computed here when None.
+        dropped: what data preparation left out, by rule.
+        title: heading of the page.
+        examples: number of example pictures, in both sections together.
+
+    Raises:
+        InputError: rows without a path (capture events), or a negative number of examples.
+    """
+    if predictions.ids["path"].isna().any():
+        raise InputError(
+            "a report is made from one row per picture",
+            "rows without a path",
+            "Give picture-level predictions; the report averages over events itself.",
+        )
+    if examples < 0:
+        raise InputError("`examples` is at least 0", examples, "Give a number such as 24.")
+    scores = scoring.evaluate(predictions) if metrics is None else metrics
+    right = scoring.right_answers(predictions)
+    page = _template().render(
+        title=title,
+        facts=tables.facts(predictions),
+        headline=tables.headline(predictions),
+        accuracy=tables.accuracy(scores),
+        empty=scores["images"]["heads"].get(EMPTY),
+        sections=cards.sections(predictions, right, images_root, examples),
+        species=tables.species(predictions),
+        confusion=tables.confusion(predictions),
+        mistakes=tables.mistakes(predictions),
+        figures=figures.draw(predictions.answer_confidence(), right),
+        failures=tables.failures(predictions),
+        dropped=dropped,
+        info=predictions.info,
+    )
+    write_text(out_html, page)
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": tables.percent,
+        "plain": tables.plain_name,
+        "svg": markupsafe.Markup,  # our own figures, whose texts matplotlib has escaped
+    }
+    return environment.get_template("report.html")

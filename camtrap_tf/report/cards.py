@@ -1,0 +1,266 @@
+"""Example pictures in the manner of the paper's Fig. 1: truth, answer, picture, guesses."""
+
+import base64
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from camtrap_tf.artifacts import PathLike
+from camtrap_tf.labels import BINARY, EMPTY, MISSING
+from camtrap_tf.predictions import Predictions
+
+WIDTH = 480  # of a thumbnail, pixels
+QUALITY = 80  # of its JPEG
+GUESSES = 5  # best guesses shown per list
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One part of an answer; `right` is None where the truth is not known."""
+
+    text: str
+    right: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """One line of a list of guesses."""
+
+    name: str
+    share: float
+    true: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """One example.
+
+    Args:
+        path, place: file name, and what is known of event, site and time.
+        picture: thumbnail as a data URI, or None.
+        description: the picture in words, for those who do not see it.
+        truth: '' where not known.
+        answer: parts of the answer.
+        lists: (title, kind, bars) per question.
+    """
+
+    path: str
+    place: str
+    picture: str | None
+    description: str
+    truth: str
+    answer: list[Part]
+    lists: list[tuple[str, str, list[Bar]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Examples of one kind."""
+
+    title: str
+    note: str
+    cards: list[Card]
+
+
+_KINDS = {
+    "right": (
+        "Examples: right answers",
+        "Drawn at random, one capture event each, with as many different species as there is "
+        "room for.",
+    ),
+    "wrong": (
+        "Examples: wrong answers",
+        "Those the model was surest about, one capture event each, with as many different true "
+        "species as there is room for. Look at the picture before you blame the model: now and "
+        "then it is the label that is wrong.",
+    ),
+    "sure": (
+        "Examples: sure answers",
+        "Those the model was surest about, one capture event each, with as many different "
+        "species as there is room for.",
+    ),
+    "unsure": (
+        "Examples: unsure answers",
+        "Those the model was least sure about, one capture event each. They need a person's "
+        "look first.",
+    ),
+}
+
+
+def sections(
+    predictions: Predictions, right: np.ndarray, images_root: PathLike | None, number: int
+) -> list[Section]:
+    """Right and wrong answers where the truth is known, else sure and unsure ones.
+
+    Args:
+        predictions: one row per picture.
+        right: [rows] float: 1 right, 0 wrong, NaN where the truth is not known.
+        images_root: folder of the pictures, or None.
+        number: of examples in all.
+    """
+    answered = predictions.answers().notna().to_numpy(bool)
+    sure = predictions.answer_confidence()
+    chance = np.random.default_rng(0).random(len(predictions))
+    if np.isfinite(right).any():
+        chosen = {
+            "right": _choose(predictions.answers(), predictions, answered & (right == 1), chance),
+            "wrong": _choose(predictions.truths(), predictions, answered & (right == 0), sure),
+        }
+    else:
+        alike = pd.Series("", index=range(len(predictions)))
+        chosen = {
+            "sure": _choose(predictions.answers(), predictions, answered, sure),
+            "unsure": _choose(alike, predictions, answered, -sure),
+        }
+    rows = _share_out(chosen, number)
+    return [
+        Section(*_KINDS[kind], [card(predictions, row, images_root) for row in kept])
+        for kind, kept in rows.items()
+        if len(kept)
+    ]
+
+
+def _choose(
+    groups: pd.Series, predictions: Predictions, mask: np.ndarray, score: np.ndarray
+) -> np.ndarray:
+    """Rows in `mask`, one per event, by score, the groups taking turns."""
+    ids = predictions.ids
+    table = pd.DataFrame(
+        {
+            "group": groups.to_numpy(object),
+            "event": ids["event_id"].fillna(ids["path"]).to_numpy(object),
+            "score": score,
+        }
+    )[mask]
+    table = table.sort_values("score", ascending=False, kind="stable").drop_duplicates("event")
+    table["turn"] = table.groupby("group").cumcount()
+    return table.sort_values(["turn", "score"], ascending=[True, False]).index.to_numpy()
+
+
+def _share_out(chosen: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
+    """Half of `number` for each of two kinds; what one cannot fill goes to the other.
+
+    A picture is not shown twice.
+    """
+    (first, rows), (second, others) = chosen.items()
+    half = max(number - number // 2, number - len(others))
+    rows = rows[:half]
+    others = others[~np.isin(others, rows)]
+    return {first: rows, second: others[: number - len(rows)]}
+
+
+def card(predictions: Predictions, row: int, images_root: PathLike | None) -> Card:
+    """The example of one row."""
+    one = predictions.select(np.array([row]))
+    ids = one.ids.iloc[0]
+    answer, truth = _answer(one), _truth(one)
+    place = [
+        f"event {ids['event_id']}" if pd.notna(ids["event_id"]) else "",
+        f"site {ids['site']}" if pd.notna(ids["site"]) else "",
+        f"{ids['datetime']:%Y-%m-%d %H:%M}" if pd.notna(ids["datetime"]) else "",
+    ]
+    said = "Camera-trap picture; the answer is " + ", ".join(part.text for part in answer)
+    return Card(
+        path=ids["path"],
+        place=", ".join(filter(None, place)),
+        picture=thumbnail(Path(images_root) / ids["path"]) if images_root is not None else None,
+        description=f"{said}; the truth is {truth}." if truth else f"{said}.",
+        truth=truth,
+        answer=answer,
+        lists=_lists(one),
+    )
+
+
+def thumbnail(path: Path, width: int = WIDTH) -> str | None:
+    """A JPEG data URI at most `width` pixels wide; None where there is no readable picture.
+
+    Nothing is said about those: unreadable pictures are in the report's list of failures.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (width, width))  # a large JPEG is decoded at a fraction
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    upright.thumbnail((width, 2 * width))
+    buffer = io.BytesIO()
+    upright.save(buffer, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _name(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _attributes(one: Predictions) -> list[str]:
+    return [head for head, names in one.classes.items() if names == BINARY and head != EMPTY]
+
+
+def _label(one: Predictions, head: str) -> int:
+    return int(one.labels[head][0]) if head in one.labels else MISSING
+
+
+def _truth(one: Predictions) -> str:
+    """The truth in words, '' where not known: 'zebra, 2, standing'."""
+    word = one.truths().iat[0]
+    if pd.isna(word):
+        return ""
+    words = [_name(word)]
+    if word != EMPTY:
+        if "count" in one.classes and _label(one, "count") != MISSING:
+            words.append(_amount(one.classes["count"][_label(one, "count")]))
+        words += [_name(head) for head in _attributes(one) if _label(one, head) == 1]
+    return ", ".join(words)
+
+
+def _amount(name: str) -> str:
+    return "1 animal" if name == "1" else f"{name} animals"
+
+
+def _answer(one: Predictions) -> list[Part]:
+    """The answer in parts, each with right or wrong where the truth is known."""
+    word, truth = one.answers().iat[0], one.truths().iat[0]
+    known = None if pd.isna(truth) else word == truth
+    parts = [Part(_name(word), known)]
+    if word == EMPTY:
+        return parts
+    if "count" in one.classes and one.answered("count")[0]:
+        top, label = int(one.top("count")[0]), _label(one, "count")
+        right = None if label == MISSING else top == label
+        parts.append(Part(_amount(one.classes["count"][top]), right))
+    for head in _attributes(one):
+        if one.top(head)[0] == 1:
+            label = _label(one, head)
+            parts.append(Part(_name(head), None if label == MISSING else label == 1))
+    return parts
+
+
+def _lists(one: Predictions) -> list[tuple[str, str, list[Bar]]]:
+    """Best guesses per question; on a picture taken for empty only the first question."""
+    lists = []
+    if EMPTY in one.classes:
+        animal, label = float(one.animal_probability()[0]), _label(one, EMPTY)
+        bars = [Bar("an animal is there", animal, label == 0)]
+        if one.judged_empty()[0]:
+            return [("", "animal", [Bar("empty", 1 - animal, label == 1), *bars])]
+        lists.append(("", "animal", bars))
+    for head, title in (("species", "Species"), ("count", "Number")):
+        if head in one.classes and one.answered(head)[0]:
+            lists.append((title, head, _best(one, head)))
+    bars = [
+        Bar(_name(head), float(one.probabilities[head][0, 1]), _label(one, head) == 1)
+        for head in _attributes(one)
+        if one.answered(head)[0]
+    ]
+    return [*lists, ("Behaviour", "behaviour", bars)] if bars else lists
+
+
+def _best(one: Predictions, head: str) -> list[Bar]:
+    probabilities, label = one.probabilities[head][0], _label(one, head)
+    order = np.argsort(-probabilities, kind="stable")[:GUESSES]
+    names = one.classes[head]
+    return [Bar(_name(names[i]), float(probabilities[i]), i == label) for i in order]

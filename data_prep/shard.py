@@ -1,0 +1,422 @@
+"""Shards: pictures and labels in TFRecord files, one idempotent task per file.
+
+A folder of shards holds, in the order they are written:
+    plan.json            what the folder is made from; another plan is refused
+    SPLIT-i-of-n.tfrecord  and beside each a .json report: checksum, sums, unreadable pictures
+    quarantine.csv       pictures that could not be read: path, event_id, reason
+    manifest.json        last; see `camtrap_tf.manifest`
+A run that was interrupted goes on where it stopped when it is started again.
+"""
+
+import concurrent.futures
+import csv
+import dataclasses
+import io
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from camtrap_tf import manifest, pictures
+from camtrap_tf.artifacts import (
+    PathLike,
+    atomic,
+    existing_folder,
+    read_json,
+    sha256,
+    write_json,
+    write_text,
+)
+from camtrap_tf.config import PictureSpec, to_json
+from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import Dropped
+from camtrap_tf.labels import BINARY, EMPTY, Vocabulary
+from camtrap_tf.manifest import Manifest, Shard
+from camtrap_tf.progress import Meter
+from camtrap_tf.quiet import native_silence
+from data_prep.plan import Plan, ShardTask, image_labels, usable
+
+log = logging.getLogger("camtrap")
+
+PLAN_FILE, QUARANTINE_FILE = "plan.json", "quarantine.csv"
+_LOOKED_AT = 50  # paths tried before the start, to notice a wrong picture folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What one shard holds; lies beside it as JSON.
+
+    Args:
+        shard: as the manifest lists it.
+        made_from: SHA-256 of the task and the picture specification.
+        class_counts: head -> number of pictures per class, by image-level label.
+        sums, squares: per channel, of the stored pictures' pixel values and their squares.
+        quarantine: path, event id and reason of each unreadable picture.
+        lost_events: ids of events without a readable picture.
+    """
+
+    shard: Shard
+    made_from: str
+    class_counts: dict[str, list[int]]
+    sums: list[int]
+    squares: list[int]
+    quarantine: list[list[str]]
+    lost_events: list[str]
+
+
+def write_shards(
+    plan: Plan,
+    images: PathLike,
+    folder: PathLike,
+    picture: PictureSpec | None = None,
+    processes: int = 0,
+) -> Manifest:
+    """Writes the shards of a plan that are not there yet, then the manifest.
+
+    Args:
+        plan: see `plan.make`.
+        images: folder that the events' picture paths are relative to.
+        folder: where the shards go; made if need be.
+        picture: how pictures are cut and stored.
+        processes: how many write shards at a time; 0 = one per processor, 1 = this one alone.
+
+    Returns:
+        The manifest, which is the same for any number of processes.
+
+    Raises:
+        InputError: the folder holds shards of another plan, or no picture is found.
+    """
+    picture = picture or PictureSpec()
+    folder, configuration = Path(folder), _configuration(plan, picture)
+    _refuse_other(folder, configuration)
+    if _whole(folder, plan):
+        log.info("%s is complete and made from the same events: nothing to do", folder)
+        return Manifest.read(folder)
+    images = existing_folder(images, "the picture folder")
+    _look(plan, images)
+    write_json(folder / PLAN_FILE, "shard plan", 1, {"configuration": configuration})
+    reports = _run(plan, images, folder, picture, processes or _processors())
+    for leftover in folder.glob(".*.tmp"):  # of processes that were killed
+        leftover.unlink(missing_ok=True)
+    quarantine = [row for report in reports for row in report.quarantine]
+    _write_quarantine(folder / QUARANTINE_FILE, quarantine)
+    result = _manifest(folder, plan, picture, reports)
+    result.write()
+    log.info("wrote %s\n%s", folder, _table(result))
+    return result
+
+
+def write_shard(
+    task: ShardTask, images: PathLike, folder: PathLike, picture: PictureSpec
+) -> Report:
+    """Writes one shard and its report; does nothing where both stand already.
+
+    The same task gives the same bytes, wherever and however often it runs.
+    """
+    file = Path(folder) / task.file
+    made_from = f"{task.content} {to_json(picture)}"
+    report = _standing(file, made_from)
+    return report or _write(task, Path(images), file, picture, made_from)
+
+
+def _write(
+    task: ShardTask, images: Path, file: Path, picture: PictureSpec, made_from: str
+) -> Report:
+    with native_silence():
+        from camtrap_tf import records  # TensorFlow: only where shards are written
+
+    tally = _Tally(task)
+    with atomic(file) as temporary:
+        encoded = _encoded_events(task, images, picture, tally)
+        records.write_file(
+            temporary, (records.encode(record, task.vocabulary) for record in encoded)
+        )
+        checksum = sha256(temporary)
+    report = tally.report(checksum, made_from)
+    content = dataclasses.asdict(report)
+    write_json(file.with_suffix(".json"), "shard report", 1, content)
+    return report
+
+
+def _encoded_events(
+    task: ShardTask, images: Path, picture: PictureSpec, tally: "_Tally"
+) -> Iterator[Any]:
+    """Yields an EventRecord for each event of the task that has a readable picture."""
+    from camtrap_tf.records import EventRecord
+
+    ends = np.cumsum(task.sizes)
+    for i, end in enumerate(ends):
+        places, frames = [], []
+        for place in range(end - task.sizes[i], end):
+            try:
+                pixels = pictures.read(images / task.paths[place], picture).pixels
+            except pictures.PictureError as error:
+                tally.unreadable(i, place, str(error))
+                continue
+            tally.read(i, place, pixels)
+            places.append(place)
+            frames.append(pictures.encode_jpeg(pixels, picture.jpeg_quality))
+        if not frames:
+            tally.lost(i)
+            continue
+        own = {head: label[places] for head, label in task.frame_labels.items()}
+        yield EventRecord(
+            **{name: texts[i] for name, texts in task.texts.items()},
+            paths=[task.paths[place] for place in places],
+            frames=frames,
+            labels={head: int(label[i]) for head, label in task.labels.items()},
+            frame_labels={
+                head: label.tolist() for head, label in own.items() if (label >= 0).any()
+            },
+        )
+
+
+class _Tally:
+    """Counts what goes into a shard."""
+
+    def __init__(self, task: ShardTask):
+        self.task = task
+        self.events: list[int] = []  # of each picture read: position of its event
+        self.places: list[int] = []  # of each picture read: position among the task's frames
+        self.histogram = np.zeros((3, 256), np.int64)
+        self.quarantine: list[list[str]] = []
+        self.lost_events: list[str] = []
+
+    def read(self, event: int, place: int, pixels: np.ndarray) -> None:
+        self.events.append(event)
+        self.places.append(place)
+        for channel, counts in enumerate(self.histogram):
+            counts += np.bincount(pixels[..., channel].ravel(), minlength=256)
+
+    def unreadable(self, event: int, place: int, reason: str) -> None:
+        self.quarantine.append([self.task.paths[place], self.task.texts["event_id"][event], reason])
+
+    def lost(self, event: int) -> None:
+        self.lost_events.append(self.task.texts["event_id"][event])
+
+    def report(self, checksum: str, made_from: str) -> Report:
+        task, places = self.task, np.array(self.places, np.int64)
+        frame_labels = {head: label[places] for head, label in task.frame_labels.items()}
+        labels = image_labels(task.labels, frame_labels, np.array(self.events, np.int64))
+        shard = Shard(
+            file=task.file,
+            split=task.split,
+            events=len(task) - len(self.lost_events),
+            frames=len(places),
+            frames_by_task={name.value: int(use.sum()) for name, use in usable(labels).items()},
+            sha256=checksum,
+        )
+        values = np.arange(256)
+        return Report(
+            shard=shard,
+            made_from=made_from,
+            class_counts=_class_counts(labels, task.vocabulary),
+            sums=(self.histogram @ values).tolist(),
+            squares=(self.histogram @ values**2).tolist(),
+            quarantine=self.quarantine,
+            lost_events=self.lost_events,
+        )
+
+
+def _class_counts(labels: dict[str, np.ndarray], vocabulary: Vocabulary) -> dict[str, list[int]]:
+    """Head -> number of pictures of each class."""
+    names = {EMPTY: BINARY, "species": vocabulary.species, "count": vocabulary.count_bins}
+    names |= dict.fromkeys(vocabulary.attributes, BINARY)
+    return {
+        head: np.bincount(labels[head][labels[head] >= 0], minlength=len(classes)).tolist()
+        for head, classes in names.items()
+        if classes
+    }
+
+
+def _standing(file: Path, made_from: str) -> Report | None:
+    """The report of a shard that is whole and made from the same, else None."""
+    path = file.with_suffix(".json")
+    if not (file.is_file() and path.is_file()):
+        return None
+    content = read_json(path, "shard report", 1)
+    if content["made_from"] != made_from or content["shard"]["sha256"] != sha256(file):
+        return None
+    shard = Shard(**content.pop("shard"))
+    return Report(shard=shard, **{k: v for k, v in content.items() if k not in _STAMP})
+
+
+_STAMP = ("artifact", "version")
+
+
+def _run(plan: Plan, images: Path, folder: Path, picture: PictureSpec, processes: int) -> list:
+    """Reports of all shards, in the plan's order."""
+    processes = min(processes, len(plan))
+    reports: list[Any] = [None] * len(plan)
+    arguments = (images, folder, picture)
+    with Meter(len(plan.paths), "sharding") as meter:
+        done = _here(plan, arguments) if processes == 1 else _pooled(plan, arguments, processes)
+        for i, report in done:
+            reports[i] = report
+            meter.advance(report.shard.frames + len(report.quarantine))
+    return reports
+
+
+def _here(plan: Plan, arguments: tuple) -> Iterator[tuple[int, Report]]:
+    for i, task in enumerate(plan.tasks()):
+        yield i, write_shard(task, *arguments)
+
+
+def _pooled(plan: Plan, arguments: tuple, processes: int) -> Iterator[tuple[int, Report]]:
+    """Yields (i, report) as shards are done; only a few tasks are in memory at a time."""
+    context = multiprocessing.get_context("spawn")  # fork and TensorFlow's threads do not mix
+    with concurrent.futures.ProcessPoolExecutor(processes, context, _end_on_interrupt) as pool:
+        running: dict[concurrent.futures.Future, int] = {}
+        for i, task in enumerate(plan.tasks()):
+            running[pool.submit(write_shard, task, *arguments)] = i
+            if len(running) >= 2 * processes:
+                yield from _finished(running)
+        while running:
+            yield from _finished(running)
+
+
+def _finished(running: dict) -> Iterator[tuple[int, Report]]:
+    done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+    for future in done:
+        yield running.pop(future), future.result()
+
+
+def _end_on_interrupt() -> None:
+    """In a worker: Ctrl-C ends it at once and without a traceback; the parent reports."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _configuration(plan: Plan, picture: PictureSpec) -> dict[str, Any]:
+    """What decides the content of a folder of shards, by dotted name."""
+    return {
+        "split": plan.split_rule,
+        "seed": plan.seed,
+        "events_per_shard": plan.events_per_shard,
+        **{f"picture.{name}": value for name, value in to_json(picture).items()},
+        **{f"vocabulary.{part}": names for part, names in plan.vocabulary.to_json().items()},
+        "events": f"{len(plan.texts):,} events with {len(plan.paths):,} pictures",
+        "checksum of events, labels and order": plan.content[:16],
+    }
+
+
+def _refuse_other(folder: Path, asked: dict[str, Any]) -> None:
+    """Raises InputError where the folder holds shards that are made from another plan."""
+    path = folder / PLAN_FILE
+    if not path.exists():
+        if (folder / manifest.FILE).exists():
+            raise InputError(
+                f"a folder of shards has a {PLAN_FILE}", str(folder), "Give another folder."
+            )
+        return
+    found = read_json(path, "shard plan", 1)["configuration"]
+    different = [
+        f"{name}: {found.get(name)} there, {asked.get(name)} asked for"
+        for name in {**found, **asked}
+        if found.get(name) != asked.get(name)
+    ]
+    if different:
+        raise InputError(
+            f"the shards in {folder} are made from one plan",
+            "; ".join(different),
+            "Give another folder, or delete this one first.",
+        )
+
+
+def _whole(folder: Path, plan: Plan) -> bool:
+    files = [manifest.FILE, *(shard[0] for shard in plan.shards)]
+    return all((folder / file).is_file() for file in files)
+
+
+def _look(plan: Plan, images: Path) -> None:
+    """Raises InputError where none of some pictures is found: the folder must be wrong."""
+    few = plan.paths[np.linspace(0, len(plan.paths) - 1, _LOOKED_AT).astype(int)]
+    if not any((images / path).exists() for path in few):
+        raise InputError(
+            f"pictures lie in {images} under the paths of the event table",
+            few[0],
+            "Check the picture folder.",
+        )
+
+
+def _write_quarantine(path: Path, rows: Iterable[list[str]]) -> None:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([["path", "event_id", "reason"], *rows])
+    write_text(path, buffer.getvalue())
+
+
+def _manifest(folder: Path, plan: Plan, picture: PictureSpec, reports: list[Report]) -> Manifest:
+    mean, std = _mean_and_std(reports, picture)
+    return Manifest(
+        folder=folder,
+        vocabulary=plan.vocabulary,
+        picture=picture,
+        mean=mean,
+        std=std,
+        shards=tuple(report.shard for report in reports),
+        class_counts=_merged_counts(reports),
+        split_rule=plan.split_rule,
+        seed=plan.seed,
+        dropped=plan.dropped.merge(_lost(reports)),
+        origin=plan.origin,
+    )
+
+
+def _mean_and_std(
+    reports: list[Report], picture: PictureSpec
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Per channel, over all pixels of the training split (of all splits where it has none)."""
+    training = [report for report in reports if report.shard.split == "train"]
+    chosen = training if any(report.shard.frames for report in training) else reports
+    pixels = sum(report.shard.frames for report in chosen) * picture.size**2
+    if not pixels:
+        raise InputError(
+            "at least one picture can be read",
+            [report.quarantine[:1] for report in reports[:1]],
+            f"See {QUARANTINE_FILE}.",
+        )
+    mean = np.sum([report.sums for report in chosen], axis=0) / pixels
+    variance = np.sum([report.squares for report in chosen], axis=0) / pixels - mean**2
+    return tuple(mean.tolist()), tuple(np.sqrt(np.maximum(variance, 0)).tolist())
+
+
+def _merged_counts(reports: list[Report]) -> dict[str, dict[str, list[int]]]:
+    """Split -> head -> pictures per class."""
+    merged: dict[str, dict[str, list[int]]] = {}
+    for report in reports:
+        split = merged.setdefault(report.shard.split, {})
+        for head, counts in report.class_counts.items():
+            before = split.get(head, [0] * len(counts))
+            split[head] = [a + b for a, b in zip(before, counts, strict=True)]
+    return merged
+
+
+def _lost(reports: list[Report]) -> Dropped:
+    lost = Dropped()
+    for report in reports:
+        lost.add(f"picture: unreadable (all are in {QUARANTINE_FILE})", _paths(report))
+        lost.add("event: none of its pictures is readable", report.lost_events)
+    return lost
+
+
+def _table(result: Manifest) -> str:
+    """Lines for people: events and pictures of each split."""
+    lines = []
+    for split in result.splits():
+        shards, frames = result.shards_of(split), result.frames(split)
+        events = sum(shard.events for shard in shards)
+        files = "1 shard" if len(shards) == 1 else f"{len(shards):,} shards"
+        lines.append(f"  {split:<11} {events:>9,} events {frames:>9,} pictures in {files}")
+    return "\n".join(lines)
+
+
+def _paths(report: Report) -> list[str]:
+    return [path for path, _, _ in report.quarantine]

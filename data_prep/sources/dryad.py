@@ -1,0 +1,217 @@
+"""Snapshot Serengeti as released on Dryad (doi 10.5061/dryad.5pt92): three CSV files.
+
+consensus_data.csv has a row per event and species that volunteers agreed on, all_images.csv
+a row per picture, gold_standard_data.csv a row per event and species that experts saw. An
+event of which there are pictures but neither consensus nor expert labels is empty.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from camtrap_tf.artifacts import PathLike, existing_file, existing_folder
+from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import Dropped, EventTable, occurs
+from camtrap_tf.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
+from data_prep.select import IMPOSSIBLE
+from data_prep.sources.fields import accept, count_bins, times
+
+CONSENSUS, IMAGES, GOLD = "consensus_data.csv", "all_images.csv", "gold_standard_data.csv"
+
+_SPECIES_REPAIRS = {"rodent": "rodents"}
+_LABEL = {"CaptureEventID": "event_id", "Species": "species", "Count": "count"}
+_EVENT = {"DateTime": "datetime", "SiteID": "site"}
+_VOTES = {"Evenness": "evenness", "NumClassifications": "classifications", "NumBlanks": "blanks"}
+_SHARES = {name.capitalize(): name for name in ATTRIBUTES}
+_FIRST_ROW = 2  # line 1 of a CSV file is its header
+
+
+def read_folder(folder: PathLike) -> EventTable:
+    """Reads the three files by their names on Dryad; the gold standard may be absent."""
+    folder = existing_folder(folder, "the metadata of source 'dryad'")
+    gold = folder / GOLD
+    return read(folder / CONSENSUS, folder / IMAGES, gold if gold.is_file() else None)
+
+
+def read(consensus: PathLike, images: PathLike, gold: PathLike | None = None) -> EventTable:
+    """Reads the release.
+
+    An event in the gold standard takes species and counts from the experts (source 'expert');
+    its behaviours are the volunteers' for the same species, since experts gave none. Site and
+    season of an event without consensus come from its pictures' path,
+    SEASON/SITE/ROLL/PICTURE. Frames are in the order of their paths.
+
+    Raises:
+        InputError: a column is missing, or a value is none of those accepted (with its row).
+    """
+    dropped = Dropped()
+    frames = read_images(images, dropped)
+    volunteers = read_consensus(consensus)
+    experts = volunteers.iloc[:0] if gold is None else read_gold(gold)
+    events = _events(frames)
+    ids = events["event_id"]
+    dropped.add("consensus: event without pictures", _strays(volunteers, ids))
+    dropped.add("gold standard: event without pictures", _strays(experts, ids))
+    volunteers = volunteers[occurs(volunteers["event_id"], ids)]
+    if volunteers.empty:  # every event would count as empty
+        raise InputError(
+            f"{Path(images).name} has pictures of events in {Path(consensus).name}",
+            ids.iloc[0],
+            "Give files of the same release.",
+        )
+    experts = experts[occurs(experts["event_id"], ids)]
+    events = _with_votes(events, volunteers, dropped)
+    expert = occurs(ids, experts["event_id"])
+    events["source"] = np.where(expert, "expert", "volunteers")
+    labels = _labels(events["event_id"], volunteers, experts)
+    return EventTable(events, frames[["event_id", "path"]], labels, _origin(consensus), dropped)
+
+
+def read_consensus(path: PathLike) -> pd.DataFrame:
+    """consensus_data.csv: one row per event and species.
+
+    Returns:
+        `event_id, species, count, datetime` (text)`, site, evenness, classifications, blanks`
+        and the attributes as shares of votes in [0, 1].
+    """
+    rows = _csv(path, {**_LABEL, **_EVENT, **_VOTES, **_SHARES})
+    for name in (*_VOTES.values(), *_SHARES.values()):
+        rows[name] = _numbers(rows[name], name, path, 1.0 if name in ATTRIBUTES else np.inf)
+    return _checked(rows, path)
+
+
+def read_gold(path: PathLike) -> pd.DataFrame:
+    """gold_standard_data.csv: `event_id, species, count`, one row per event and species.
+
+    Events nobody can name keep the species 'impossible', with a missing count.
+    """
+    return _checked(_csv(path, _LABEL), path)
+
+
+def read_images(path: PathLike, dropped: Dropped) -> pd.DataFrame:
+    """all_images.csv: `event_id, path`, events by first row, paths sorted within an event."""
+    rows = _csv(path, {"CaptureEventID": "event_id", "URL_Info": "path"})
+    _filled(rows, ("event_id", "path"), path)
+    repeated = rows["path"].duplicated()
+    dropped.add("picture listed twice", rows["path"][repeated])
+    rows = rows[~repeated]
+    by_path = pc.sort_indices(pa.array(rows["path"])).to_numpy()
+    event = pd.factorize(rows["event_id"])[0]
+    order = by_path[np.argsort(event[by_path], kind="stable")]
+    return rows.iloc[order].reset_index(drop=True)
+
+
+def _csv(path: PathLike, columns: dict[str, str]) -> pd.DataFrame:
+    """Columns of a CSV file as text, renamed; missing where the field is empty."""
+    path = existing_file(path, "a file of source 'dryad'")
+    try:
+        with pa.csv.open_csv(path) as reader:
+            header = reader.schema.names
+        _has_columns(columns, header, path)
+        options = pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            include_columns=list(columns),
+            strings_can_be_null=True,
+            null_values=[""],
+        )
+        table = pa.csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path.name} is a CSV file", str(error), f"Mend {path}.") from error
+    return table.rename_columns(list(columns.values())).to_pandas()
+
+
+def _has_columns(columns: dict[str, str], header: list[str], path: Path) -> None:
+    absent = [name for name in columns if name not in header]
+    if absent:
+        raise InputError(
+            f"{path.name} has the columns {', '.join(columns)}",
+            header,
+            f"Missing: {', '.join(absent)}; correct the first line.",
+        )
+
+
+def _checked(rows: pd.DataFrame, path: PathLike) -> pd.DataFrame:
+    """Rows with species and counts in accepted form."""
+    name = Path(path).name
+    _filled(rows, ("event_id", "species"), path)
+    rows["species"] = rows["species"].replace(_SPECIES_REPAIRS)
+    accept(rows["species"], (*SERENGETI_SPECIES, IMPOSSIBLE), "Species", name, _FIRST_ROW)
+    rows["count"] = count_bins(rows["count"], name, _FIRST_ROW)
+    repeated = rows.duplicated(["event_id", "species"]).to_numpy()
+    if repeated.any():
+        row = int(repeated.argmax())
+        raise InputError(
+            "a species occurs once in an event",
+            f"{rows['event_id'].iloc[row]} {rows['species'].iloc[row]}",
+            f"Drop row {row + _FIRST_ROW} of {name}.",
+        )
+    return rows
+
+
+def _filled(rows: pd.DataFrame, columns: tuple[str, ...], path: PathLike) -> None:
+    for column in columns:
+        absent = rows[column].isna().to_numpy()
+        if absent.any():
+            row = int(absent.argmax()) + _FIRST_ROW
+            raise InputError(
+                f"every row of {Path(path).name} has a {column}", "", f"Complete or drop row {row}."
+            )
+
+
+def _numbers(texts: pd.Series, name: str, path: PathLike, largest: float) -> pd.Series:
+    numbers = pd.to_numeric(texts, errors="coerce").astype("Float64")
+    wrong = (texts.notna() & ~numbers.between(0, largest).fillna(False)).to_numpy(bool)
+    if wrong.any():
+        row = int(wrong.argmax())
+        limit = "" if largest == np.inf else f" and at most {largest:g}"
+        raise InputError(
+            f"`{name}` is a number of at least 0{limit}",
+            texts.iloc[row],
+            f"Correct row {row + _FIRST_ROW} of {Path(path).name}.",
+        )
+    return numbers
+
+
+def _events(frames: pd.DataFrame) -> pd.DataFrame:
+    """`event_id, season, site` of each event, from the path of its first picture."""
+    first = frames.drop_duplicates("event_id")
+    pattern = r"^(?P<season>[^/]+)/(?P<site>[^/]+)/"
+    parts = pc.extract_regex(pa.array(first["path"], pa.string()), pattern)
+    names = pa.table({"season": pc.struct_field(parts, 0), "site": pc.struct_field(parts, 1)})
+    return names.to_pandas().assign(event_id=first["event_id"].array)
+
+
+def _with_votes(events: pd.DataFrame, volunteers: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+    """Adds what the consensus says of whole events; its site goes before the path's."""
+    columns = ["event_id", *_EVENT.values(), *_VOTES.values()]
+    facts = volunteers.drop_duplicates("event_id")[columns].rename(columns={"site": "station"})
+    facts["datetime"] = times(facts["datetime"], dropped)
+    events = events.merge(facts, on="event_id", how="left")
+    events["site"] = events["station"].where(events["station"].notna(), events["site"])
+    return events.drop(columns="station")
+
+
+def _labels(ids: pd.Series, volunteers: pd.DataFrame, experts: pd.DataFrame) -> pd.DataFrame:
+    """Label rows: experts' where they labelled the event, else volunteers', else 'empty'."""
+    shares = ["event_id", "species", *ATTRIBUTES]
+    from_experts = experts[["event_id", "species", "count"]].merge(
+        volunteers[shares], on=["event_id", "species"], how="left"
+    )
+    overruled = occurs(volunteers["event_id"], experts["event_id"])
+    from_volunteers = volunteers.loc[~overruled, [*shares, "count"]]
+    named = pd.concat([from_volunteers, from_experts])
+    empty = pd.DataFrame({"event_id": ids[~occurs(ids, named["event_id"])], "species": EMPTY})
+    return pd.concat([named, empty])
+
+
+def _strays(rows: pd.DataFrame, ids: pd.Series) -> np.ndarray:
+    """Ids of events that have no pictures."""
+    return rows["event_id"][~occurs(rows["event_id"], ids)].unique()
+
+
+def _origin(consensus: PathLike) -> str:
+    return f"Snapshot Serengeti, Dryad release ({Path(consensus).name})"

@@ -1,0 +1,82 @@
+"""Fixtures that several test modules share."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = Path(os.environ.get("CAMTRAP_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real pictures and metadata, which are no part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real pictures: set CAMTRAP_TEST_DATA ({SHARED_DATA} is absent)")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_shards(tmp_path_factory) -> Path:
+    """Shards of coloured noise: 'red' and 'blue' animals, empties grey; learnable at once.
+
+    24 events of two frames in 'train' (two shards), 8 in 'val'. Every third event is empty.
+    Stored pictures are 40x40.
+    """
+    from camtrap_tf import pictures, records
+    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.event_table import Dropped
+    from camtrap_tf.labels import Vocabulary
+    from camtrap_tf.manifest import Manifest, Shard
+
+    folder = tmp_path_factory.mktemp("tiny") / "shards"
+    folder.mkdir()
+    vocabulary = Vocabulary(("blue", "red"), ("1", "2"), ("moving",))
+    rng = np.random.default_rng(0)
+
+    def event(number: int, split: str) -> records.EventRecord:
+        kind = number % 3  # 0 empty, 1 red, 2 blue
+        base = np.full((40, 40, 3), 90, np.uint8)
+        if kind:
+            base[10:30, 10:30, 0 if kind == 1 else 2] = 230
+        frames = [
+            pictures.encode_jpeg(base + rng.integers(0, 20, base.shape, np.uint8), 95)
+            for _ in range(2)
+        ]
+        labels = {"empty": int(kind == 0)}
+        if kind:
+            labels |= {"species": int(kind == 1), "count": 0, "moving": number % 2}
+        name = f"{split}-{number}"
+        return records.EventRecord(
+            name, [f"{name}/{i}.jpg" for i in range(2)], frames, labels, site="A"
+        )
+
+    shards = []
+    for split, first, count in (("train", 0, 12), ("train", 12, 12), ("val", 0, 8)):
+        file = folder / f"{split}-{first:05d}.tfrecord"
+        events = [event(number, split) for number in range(first, first + count)]
+        records.write_file(file, [records.encode(one, vocabulary) for one in events])
+        animals = 2 * sum("species" in one.labels for one in events)
+        usable = {"empty": 2 * count, "animal": animals, "species": animals}
+        usable["one_stage"] = 2 * count
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        shards.append(Shard(file.name, split, count, 2 * count, usable, digest))
+    Manifest(
+        folder=folder,
+        vocabulary=vocabulary,
+        picture=PictureSpec(size=40),
+        mean=(100.0, 100.0, 100.0),
+        std=(30.0, 30.0, 30.0),
+        shards=tuple(shards),
+        class_counts={},
+        split_rule="by hand",
+        seed=0,
+        dropped=Dropped(),
+    ).write()
+    return folder

@@ -1,0 +1,157 @@
+import json
+
+import pandas as pd
+import pytest
+
+from camtrap_tf.errors import InputError
+from data_prep.select import event_labels
+from data_prep.sources import coco
+
+CATEGORIES = [{"id": 30, "name": "Empty"}, {"id": 1, "name": "deer"}, {"id": 7, "name": "fox"}]
+
+
+def write(folder, images, annotations=(), categories=CATEGORIES):
+    path = folder / "metadata.json"
+    content = {"images": images, "annotations": list(annotations), "categories": categories}
+    path.write_text(json.dumps(content))  # json writes float('nan') as bare NaN
+    return path
+
+
+def image(number, **fields):
+    return {"id": number, "file_name": f"{number}.jpg", **fields}
+
+
+def note(number, image_id, category_id, **fields):
+    return {"id": number, "image_id": image_id, "category_id": category_id, **fields}
+
+
+def label_rows(table):
+    rows = table.labels[["event_id", "frame", "species", "count"]].astype(object)
+    return [tuple(None if pd.isna(v) else v for v in row) for row in rows.itertuples(index=False)]
+
+
+def test_images_with_the_same_seq_id_are_one_event_in_frame_order(tmp_path):
+    images = [
+        image(3, seq_id=9, frame_num=2, location=33, datetime="2012-05-08 19:23:37"),
+        image(1, seq_id=9, frame_num=0, location=33, datetime="2012-05-08 19:23:36"),
+        image(2, seq_id=9, frame_num=1, location=33, datetime="2012-05-08 19:23:36"),
+    ]
+    table = coco.read(write(tmp_path, images))
+    assert table.frames["path"].tolist() == ["1.jpg", "2.jpg", "3.jpg"]
+    assert table.frames["image_id"].tolist() == ["1", "2", "3"]
+    event = table.events.iloc[0]
+    assert (event["event_id"], event["site"], event["source"]) == ("9", "33", "none")
+    assert event["datetime"] == pd.Timestamp("2012-05-08 19:23:36")
+
+
+def test_images_without_seq_id_are_events_of_one_frame(tmp_path):
+    table = coco.read(write(tmp_path, [image("b"), image("a", seq_id=None)]))
+    assert table.events["event_id"].tolist() == ["b", "a"]
+    assert table.events["datetime"].isna().all()
+
+
+def test_frames_with_equal_numbers_follow_their_path(tmp_path):
+    images = [image(name, seq_id="s", frame_num=1) for name in ("c", "a", "b")]
+    table = coco.read(write(tmp_path, images))
+    assert table.frames["path"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_date_captured_without_time_is_kept_as_missing_and_counted(tmp_path):
+    images = [
+        image(1, date_captured="2018-07-03 18:34:36.573636"),
+        image(2, datetime="0000-00-00 00:00:00"),
+        image(3, datetime=float("nan")),
+    ]
+    table = coco.read(write(tmp_path, images))
+    assert table.events["datetime"].tolist()[0] == pd.Timestamp("2018-07-03 18:34:36")
+    assert table.events["datetime"].isna().tolist() == [False, True, True]
+    assert list(table.dropped.counts.values()) == [1]
+
+
+def test_counts_are_given_or_the_number_of_boxes(tmp_path):
+    box = {"bbox": [1, 2, 3, 4]}
+    images = [image(n, seq_id="s", frame_num=n) for n in range(5)]
+    annotations = [
+        *(note(n, 0, 1, **box) for n in range(3)),  # three boxes: 3 deer
+        note(3, 0, 7, **box),  # and a fox
+        note(4, 1, 1, **box), note(5, 1, 1),  # one of two without a box: not known
+        note(6, 2, 1, count="11-50"), note(7, 2, 7, count=float("nan")),
+        note(8, 3, 1, count=12.0), note(9, 3, 7, count="Nov-50"),
+        note(10, 4, 30, count=1),  # empty has no count
+    ]  # fmt: skip
+    table = coco.read(write(tmp_path, images, annotations))
+    assert label_rows(table) == [
+        ("s", 0, "deer", "3"), ("s", 0, "fox", "1"),
+        ("s", 1, "deer", None),
+        ("s", 2, "deer", "11-50"), ("s", 2, "fox", None),
+        ("s", 3, "deer", "11-50"), ("s", 3, "fox", "11-50"),
+        ("s", 4, "empty", None),
+    ]  # fmt: skip
+    assert table.events["source"].tolist() == ["annotation"]
+
+
+def test_sequence_level_annotations_become_one_label_of_the_event(tmp_path):
+    images = [image(n, seq_id="s", frame_num=n + 1) for n in range(3)]
+    whole = {"sequence_level_annotation": True, "count": 2}
+    annotations = [note(n, n, 1, **whole) for n in range(3)]
+    table = coco.read(write(tmp_path, images, annotations))
+    assert label_rows(table) == [("s", None, "deer", "2")]
+
+
+def test_corrupt_images_and_stray_annotations_are_dropped_and_counted(tmp_path):
+    images = [image(1, corrupt=True), image(2, corrupt=False)]
+    annotations = [note(1, 1, 1), note(2, 2, 1), note(3, 99, 1)]
+    table = coco.read(write(tmp_path, images, annotations))
+    assert table.events["event_id"].tolist() == ["2"]
+    assert table.dropped.counts == {
+        "image marked corrupt": 1,
+        "annotation of an image that is not listed or is corrupt": 2,
+    }
+
+
+def test_an_image_with_a_species_and_empty_keeps_both_rows_and_the_event_is_not_empty(tmp_path):
+    images = [image(1)]
+    table = coco.read(write(tmp_path, images, [note(1, 1, 30), note(2, 1, 7)]))
+    assert label_rows(table) == [("1", 0, "empty", None), ("1", 0, "fox", None)]
+    assert event_labels(table)["species"].tolist() == ["fox"]
+
+
+@pytest.mark.parametrize(
+    ("images", "annotations", "message"),
+    [
+        ([image(1), {"id": 2}], [], "every row of `images` has the field `file_name`.*row 1 "),
+        ([image(1)], [{"image_id": 1}], "field `category_id`.*row 0"),
+        ([image(1)], [note(1, 1, 5)], "`category_id` is the id of a category; received 5"),
+        ([image(1), image(1)], [], "an image id occurs once; received '1'"),
+        ([image(1)], [note(1, 1, 1, count="many")], "received 'many'. Correct annotation 0"),
+        ([image(1)], [note(1, 1, 1, count=0)], "received 0"),
+        ([image(1, frame_num="x")], [], "`frame_num` is a number; received 'x'.*row 0"),
+        ([image(1, seq_id="2"), image(2)], [], "no other image's `seq_id`; received '2'"),
+        ([], [], "at least one image"),
+    ],
+)
+def test_broken_rules_are_told_with_their_row(tmp_path, images, annotations, message):
+    with pytest.raises(InputError, match=message):
+        coco.read(write(tmp_path, images, annotations))
+
+
+def test_what_is_no_coco_file_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    for text, message in (("{", "valid JSON"), ("[]", "lists images"), ('{"images": []}', "lists")):
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            coco.read(path)
+
+
+def test_the_caltech_file(shared_data):
+    table = coco.read(shared_data / "caltech" / "cis_val_annotations.json")
+    assert (len(table.frames), len(table)) == (3484, 1421)
+    assert (table.labels["species"] == "empty").sum() == 995
+    assert not table.labels["count"][table.labels["species"] == "empty"].notna().any()
+
+
+def test_the_california_file(shared_data):
+    table = coco.read(shared_data / "california" / "california.json")
+    assert (len(table.frames), len(table)) == (1218, 245)
+    assert (table.labels["species"] == "empty").sum() == 311
+    assert (event_labels(table)["species"] == "empty").sum() == 17

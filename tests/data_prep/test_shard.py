@@ -1,0 +1,196 @@
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from camtrap_tf import cli
+from camtrap_tf.config import PictureSpec
+from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import EventTable
+from camtrap_tf.manifest import Manifest
+from data_prep import plan, shard
+
+SPEC = PictureSpec(size=8, jpeg_quality=95)
+# event: split, colour of its pictures, species of each frame (None: only the event is labelled)
+EVENTS = {
+    "a": ("train", (200, 100, 40), ["deer", "empty"]),
+    "b": ("train", (100, 100, 40), None),
+    "c": ("train", (0, 100, 40), ["empty", "empty"]),
+    "d": ("val", (255, 255, 255), None),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two pictures for each event, 16 x 16, each of one colour."""
+    for event, (_, colour, _) in EVENTS.items():
+        for n in range(2):
+            Image.new("RGB", (16, 16), colour).save(tmp_path / f"{event}{n}.png")
+    return tmp_path
+
+
+def make_plan(**options):
+    labels = []
+    for event, (_, _, species) in EVENTS.items():
+        if species is None:
+            labels.append((event, None, "fox", "2", 0.9))
+        else:
+            labels += [(event, n, name, None, None) for n, name in enumerate(species)]
+    table = EventTable(
+        pd.DataFrame({"event_id": list(EVENTS)}),
+        pd.DataFrame({"event_id": [e for e in EVENTS for _ in "01"],
+                      "path": [f"{e}{n}.png" for e in EVENTS for n in "01"]}),
+        pd.DataFrame(labels, columns=["event_id", "frame", "species", "count", "moving"]),
+    )  # fmt: skip
+    split = np.array([split for split, _, _ in EVENTS.values()])
+    return plan.make(table, split, events_per_shard=2, split_rule="by hand", **options)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def read_events(manifest, split):
+    """event id -> parsed record, as NumPy."""
+    import tensorflow as tf
+
+    from camtrap_tf import records
+
+    files = [str(manifest.folder / one.file) for one in manifest.shards_of(split)]
+    parsed = tf.data.TFRecordDataset(files).map(lambda r: records.parse(r, manifest.vocabulary))
+    return {event["event_id"].decode(): event for event in parsed.as_numpy_iterator()}
+
+
+def test_manifest_and_records(folder):
+    result = shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=1)
+    assert Manifest.read(folder / "out") == result
+    assert [(s.file, s.events, s.frames) for s in result.shards] == [
+        ("train-00000-of-00002.tfrecord", 1, 2),
+        ("train-00001-of-00002.tfrecord", 2, 4),
+        ("val-00000-of-00001.tfrecord", 1, 2),
+    ]
+    assert {task: sum(s.frames_by_task[task] for s in result.shards_of("train"))
+            for task in ("empty", "animal", "species", "one_stage")} == {
+        "empty": 6, "animal": 3, "species": 3, "one_stage": 6,
+    }  # fmt: skip
+    # Frames: deer, empty; fox, fox; empty, empty. Counts and attributes of the foxes only.
+    train = result.class_counts["train"]
+    assert (train["empty"], train["species"]) == ([3, 3], [1, 2])
+    assert (train["count"], train["moving"]) == ([0, 2] + [0] * 10, [0, 2])
+    # Red is 200, 100, 0 in equal parts: mean 100, variance (100**2 + 0 + 100**2) / 3.
+    np.testing.assert_allclose(result.mean, [100, 100, 40])
+    np.testing.assert_allclose(result.std, [np.sqrt(20000 / 3), 0, 0], atol=1e-6)
+    events = read_events(result, "train")
+    assert events["a"]["frame_label/empty"].tolist() == [0, 1]
+    assert events["a"]["frame_label/species"].tolist() == [0, -1]
+    assert events["a"]["label/species"] == 0
+    assert events["b"]["frame_label/empty"].tolist() == [-1, -1]
+    assert (events["b"]["label/species"], events["b"]["label/count"]) == (1, 1)
+    assert events["b"]["paths"].tolist() == [b"b0.png", b"b1.png"]
+
+
+def test_unreadable_pictures_are_quarantined_and_empty_handed_events_dropped(folder):
+    (folder / "a1.png").write_bytes((folder / "a1.png").read_bytes()[:40])
+    (folder / "c0.png").unlink()
+    (folder / "c1.png").write_bytes(b"")
+    result = shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=1)
+    with open(folder / "out" / "quarantine.csv", newline="") as file:
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    assert {path: row["event_id"] for path, row in rows.items()} == {
+        "a1.png": "a", "c0.png": "c", "c1.png": "c",
+    }  # fmt: skip
+    assert (rows["c0.png"]["reason"], rows["c1.png"]["reason"]) == ("no such file", "empty file")
+    assert result.dropped.counts == {
+        "picture: unreadable (all are in quarantine.csv)": 3,
+        "event: none of its pictures is readable": 1,
+    }
+    events = read_events(result, "train")
+    assert set(events) == {"a", "b"}
+    assert events["a"]["paths"].tolist() == [b"a0.png"]
+    assert events["a"]["frame_label/empty"].tolist() == [0]
+    assert result.class_counts["train"]["empty"] == [3, 0]
+    np.testing.assert_allclose(result.mean, [(200 + 100 + 100) / 3, 100, 40])
+
+
+def test_one_or_two_processes_and_a_repair_give_the_same_bytes(folder):
+    one, two = folder / "one", folder / "two"
+    (folder / "b0.png").write_bytes(b"no picture")
+    shard.write_shards(make_plan(), folder, one, SPEC, processes=1)
+    shard.write_shards(make_plan(), folder, two, SPEC, processes=2)
+    assert contents(one) == contents(two)
+    before = contents(one)
+    (one / "train-00001-of-00002.tfrecord").unlink()
+    kept = (one / "train-00000-of-00002.tfrecord").stat().st_mtime_ns
+    shard.write_shards(make_plan(), folder, one, SPEC, processes=1)
+    assert contents(one) == before
+    assert (one / "train-00000-of-00002.tfrecord").stat().st_mtime_ns == kept
+
+
+def test_a_damaged_shard_of_an_interrupted_run_is_written_again(folder):
+    out = folder / "out"
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    before = contents(out)
+    (out / "manifest.json").unlink()
+    (out / "val-00000-of-00001.tfrecord").write_bytes(b"damaged")
+    (out / ".train.1234.tmp").write_bytes(b"left by a process that was killed")
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    assert contents(out) == before
+
+
+def test_a_finished_folder_is_left_alone(folder, caplog):
+    out = folder / "out"
+    first = shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    for path in folder.glob("*.png"):
+        path.unlink()
+    caplog.set_level("INFO", "camtrap")
+    assert shard.write_shards(make_plan(), folder, out, SPEC, processes=1) == first
+    assert "nothing to do" in caplog.text
+
+
+def test_another_configuration_is_refused_with_the_difference(folder):
+    out = folder / "out"
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    before = contents(out)
+    with pytest.raises(InputError, match=r"picture.size: 8 there, 10 asked for'\. Give another"):
+        shard.write_shards(make_plan(), folder, out, dataclasses.replace(SPEC, size=10))
+    with pytest.raises(InputError, match="seed: 0 there, 1 asked for"):
+        shard.write_shards(make_plan(seed=1), folder, out, SPEC)
+    assert contents(out) == before
+
+
+def test_a_wrong_picture_folder_is_told_before_anything_is_written(folder):
+    empty = folder / "empty"
+    empty.mkdir()
+    with pytest.raises(InputError, match=r"pictures lie in .*Check the picture folder"):
+        shard.write_shards(make_plan(), empty, folder / "out", SPEC, processes=1)
+    assert not (folder / "out").exists()
+
+
+def test_the_commands_from_metadata_to_shards(folder, capfd, caplog):
+    images = [{"id": f"{e}{n}", "file_name": f"{e}{n}.png", "seq_id": e, "frame_num": n,
+               "location": "S", "datetime": f"2020-01-0{day} 10:00:00"}
+              for day, e in enumerate(EVENTS, 1) for n in range(2)]  # fmt: skip
+    notes = [{"id": i["id"], "image_id": i["id"], "category_id": 1} for i in images]
+    metadata = {"images": images, "annotations": notes, "categories": [{"id": 1, "name": "fox"}]}
+    (folder / "m.json").write_text(json.dumps(metadata))
+    table, out = folder / "events.parquet", folder / "out"
+    prepare = ["prepare", "--source=coco", f"--metadata={folder / 'm.json'}", f"--out={table}"]
+    caplog.set_level("INFO", "camtrap")
+    assert cli.main(prepare) == 0
+    assert "events   4 (labelled 4, of these empty 0)\n  pictures 8\n" in caplog.text
+    flags = ["shard", f"--events={table}", f"--images={folder}", f"--out={out}", "--size=8"]
+    flags += ["--split=day", "--shares=0.5,0.25,0.25", "--processes=1"]
+    assert cli.main(flags) == 0
+    result = Manifest.read(out)
+    assert {split: result.frames(split) for split in result.splits()} == {
+        "train": 4, "val": 2, "test": 2,
+    }  # fmt: skip
+    assert result.split_rule == "day, shares 0.5/0.25/0.25 of train/val/test"
+    assert cli.main([*flags, "--seed=1"]) == 2
+    assert "seed: 0 there, 1 asked for" in capfd.readouterr().err
+    assert cli.main(["shard", "--shares=a", *flags[1:4]]) == 2
+    assert "shares are numbers; received 'a'" in capfd.readouterr().err

@@ -1,0 +1,96 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import EventTable
+from data_prep import splits
+
+
+def table(events):
+    ids = [f"e{n}" for n in range(len(next(iter(events.values()))))]
+    return EventTable(
+        pd.DataFrame({"event_id": ids, **events}),
+        pd.DataFrame({"event_id": ids, "path": ids}),
+        pd.DataFrame({"event_id": ids, "species": "zebra"}),
+    )
+
+
+def shares(split):
+    return [float((split == name).mean()) for name in splits.NAMES]
+
+
+def test_by_event_follows_the_shares_and_does_not_move_when_events_are_added():
+    large = table({"site": ["A"] * 5000})
+    split = splits.assign(large, "event")
+    # Standard error of a share of 0.8 of 5000: sqrt(0.16 / 5000) = 0.006
+    np.testing.assert_allclose(shares(split), [0.8, 0.1, 0.1], atol=0.02)
+    few = large.keep(large.events["event_id"][::7])
+    np.testing.assert_array_equal(splits.assign(few, "event"), split[::7])
+    assert (splits.assign(large, "event", seed=1) != split).any()
+
+
+def test_shares_of_nothing_get_nothing():
+    split = splits.assign(table({"site": ["A"] * 200}), "event", (0.5, 0.5, 0.0))
+    assert set(split) == {"train", "val"}
+
+
+def test_by_site_keeps_sites_whole_and_shares_close():
+    sites = np.repeat([f"S{n}" for n in range(20)], range(5, 25))  # 290 events at 20 sites
+    split = splits.assign(table({"site": sites}), "site", seed=3)
+    assert pd.Series(split).groupby(sites).nunique().max() == 1
+    np.testing.assert_allclose(shares(split), [0.8, 0.1, 0.1], atol=0.02)
+
+
+def test_by_site_fills_every_split_even_with_three_sites():
+    sites = ["A"] * 50 + ["B"] * 5 + ["C"] * 5
+    split = splits.assign(table({"site": sites}), "site")
+    assert set(split[:50]) == {"train"}
+    assert {split[50], split[55]} == {"val", "test"}
+    with pytest.raises(InputError, match=r"needs a site for each; received \['A', 'B'\]"):
+        splits.assign(table({"site": ["A", "B"]}), "site")
+
+
+def test_by_day_keeps_the_days_of_a_site_whole():
+    times = pd.date_range("2015-12-01", periods=400, freq="3h")  # 50 days of 8 events
+    split = splits.assign(table({"site": ["A"] * 400, "datetime": times}), "day")
+    assert pd.Series(split).groupby(times.date).nunique().max() == 1
+    assert shares(split) == [0.8, 0.1, 0.1]  # 40, 5 and 5 days
+
+
+def test_the_assignment_of_groups_does_not_depend_on_the_order_of_rows():
+    sites = np.repeat([f"S{n}" for n in range(20)], range(5, 25))
+    forward = splits.assign(table({"site": sites}), "site")
+    backward = splits.assign(table({"site": sites[::-1]}), "site")
+    np.testing.assert_array_equal(forward, backward[::-1])
+
+
+def test_paper_sets_the_experts_events_apart():
+    source = ["expert"] * 10 + ["volunteers"] * 90
+    data = table({"source": source})
+    split = splits.assign(data, "paper")
+    assert (split[:10] == "expert_test").all()
+    np.testing.assert_array_equal(split[10:], splits.assign(data, "event")[10:])
+    with pytest.raises(InputError, match=r"labelled by experts; received \['volunteers'\]"):
+        splits.assign(table({"source": source[10:]}), "paper")
+
+
+def test_missing_sites_and_times_are_errors():
+    data = table({"site": ["A", None, "B"]})
+    with pytest.raises(
+        InputError, match=r"needs the site of every event; received 'e1'\. 1 events"
+    ):
+        splits.assign(data, "site")
+    with pytest.raises(InputError, match="needs the datetime of every event; received 'e0'"):
+        splits.assign(data, "day")
+
+
+@pytest.mark.parametrize("wrong", [(0.8, 0.1), (0.8, 0.1, 0.2), (1.1, -0.1, 0.0)])
+def test_shares_are_checked(wrong):
+    with pytest.raises(InputError, match="at least 0 with sum 1"):
+        splits.assign(table({"site": ["A"]}), "event", wrong)
+
+
+def test_unknown_rules_are_named():
+    with pytest.raises(InputError, match="one of event, site, day, paper; received 'roll'"):
+        splits.assign(table({"site": ["A"]}), "roll")

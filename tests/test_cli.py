@@ -1,0 +1,55 @@
+"""The command line: quick help, one clear line on bad input."""
+
+import subprocess
+import sys
+
+import pytest
+
+from camtrap_tf import cli
+
+
+def camtrap(*arguments, capsys):
+    status = cli.main(list(arguments))
+    return status, capsys.readouterr()
+
+
+def test_help_names_every_verb(capsys):
+    status, printed = camtrap("--help", capsys=capsys)
+    assert status == 0
+    for verb in cli.VERBS:
+        assert f"\n  {verb} " in printed.out
+
+
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_every_verb_explains_its_flags_without_tensorflow(verb):
+    code = f"""
+import sys
+from camtrap_tf import cli
+status = cli.main([{verb!r}, "--help"])
+heavy = {{"tensorflow", "keras", "pandas", "matplotlib"}} & set(sys.modules)
+sys.exit(f"imported {{heavy}}" if heavy else status)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"camtrap {verb}: ")
+    assert "--" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        (["train", "--shrads=x"], "shrads"),
+        (["train", "--shards=x", "--run=y"], "--task"),
+        (["train", "--shards=x", "--run=y", "--task=emty"], "emty"),
+        (["train", "--shards=x", "--run=y", "--task=empty", "--set=train.epoch=3"], "train.epoch"),
+        (["bundle", "--run=nowhere", "--out=b"], "a run is a file; received 'nowhere/config.json'"),
+        (["predict", "--bundle=b", "--out=o"], "predict takes one folder of pictures"),
+        (["report", "--predictions=none.parquet", "--out=r.html"], "none.parquet"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, says, capsys):
+    status, printed = camtrap(*arguments, capsys=capsys)
+    assert status == 2
+    assert printed.err.count("\n") == 1
+    assert says in printed.err

@@ -1,0 +1,138 @@
+"""Decoding and resizing: TensorFlow ops and their Pillow counterpart hold together."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from camtrap_tf import images, pictures
+from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation, PictureSpec
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    """A picture with soft structure, as photographs have."""
+    rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
+    waves = [np.sin(9 * rows + 5 * k) * np.cos(11 * columns - 3 * k) for k in range(3)]
+    return (127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+def encoded(pixels: np.ndarray, form: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP"])
+@pytest.mark.parametrize("shape", [(64, 64), (480, 640), (1536, 2048), (50, 40), (65, 1000)])
+def test_graph_and_file_reader_agree(form, shape):
+    spec = PictureSpec(size=64, bar_share=100 / 1536)
+    content = encoded(smooth(*shape), form)
+    ours = pictures.read(content, spec).pixels.astype(int)
+    graph = tf.function(lambda one: images.decode(one, spec))
+    theirs = graph(tf.constant(content)).numpy().astype(int)
+    assert theirs.shape == (64, 64, 3)
+    assert np.abs(ours - theirs).max() <= 2
+    assert np.abs(ours - theirs).mean() < 0.3
+
+
+def test_a_stored_square_passes_unchanged():
+    spec = PictureSpec(size=64)
+    content = encoded(smooth(64, 64), "JPEG", quality=90)
+    np.testing.assert_array_equal(
+        pictures.read(content, spec).pixels, images.decode_stored(tf.constant(content)).numpy()
+    )
+
+
+def test_the_bar_is_cut_before_resizing():
+    pixels = np.zeros((1536, 2048, 3), np.uint8)
+    pixels[-100:] = 255
+    spec = PictureSpec(size=32, bar_share=100 / 1536)
+    assert pictures.bar_rows(1536, spec) == 100
+    assert pictures.read(encoded(pixels, "PNG"), spec).pixels.max() == 0
+    assert images.decode(tf.constant(encoded(pixels, "PNG")), spec).numpy().max() == 0
+
+
+def test_scaled_decoding_never_falls_below_the_square():
+    spec = PictureSpec(size=256)
+    assert pictures.decode_scale(1536, 2048, spec) == 4  # 1536 / 4 = 384, / 8 = 192
+    assert pictures.decode_scale(2048, 4096, spec) == 8
+    assert pictures.decode_scale(511, 2048, spec) == 1
+
+
+def test_augmentation_is_a_function_of_its_seed_eagerly_and_in_a_pipeline():
+    pixels, config = tf.constant(smooth(48, 48)), AugmentConfig()
+
+    def change(index):
+        return images.augment(pixels, 32, config, tf.stack([7, index]))
+
+    eager = np.stack([change(tf.constant(i, tf.int64)) for i in range(8)])
+    piped = tf.data.Dataset.range(8).map(change, num_parallel_calls=4).batch(8)
+    np.testing.assert_allclose(next(iter(piped)).numpy(), eager, atol=1e-3)
+    assert len({row.tobytes() for row in eager}) == 8
+
+
+def test_augmentation_switched_off_is_the_central_crop():
+    off = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
+    pixels = smooth(48, 48)
+    found = images.augment(tf.constant(pixels), 32, off, tf.constant([1, 2])).numpy()
+    np.testing.assert_allclose(found, pixels[8:40, 8:40], atol=1e-3)
+
+
+def test_contrast_scales_about_the_channel_means_and_brightness_shifts():
+    config = AugmentConfig(random_crop=False, flip=False, brightness=63.0, contrast=(0.5, 0.5))
+    pixels = smooth(32, 32)
+    found = images.augment(tf.constant(pixels), 32, config, tf.constant([1, 2])).numpy()
+    means = pixels.mean(axis=(0, 1))
+    shift = found.mean(axis=(0, 1)) - means
+    np.testing.assert_allclose(shift, shift[0], atol=0.01)
+    assert abs(shift[0]) <= 63
+    np.testing.assert_allclose(found - shift - means, 0.5 * (pixels - means), atol=0.01)
+
+
+def test_normalisation_by_data_set_and_by_picture():
+    pixels = np.full((2, 2, 3), 110, np.uint8)
+    spec = InputSpec(2, Normalisation.DATASET, (100.0, 90.0, 110.0), (10.0, 20.0, 5.0))
+    np.testing.assert_allclose(images.normalise(pixels, spec)[0, 0], [1.0, 1.0, 0.0])
+    by_picture = InputSpec(32, Normalisation.IMAGE)
+    values = images.normalise(tf.constant(smooth(32, 32)), by_picture).numpy()
+    assert abs(values.mean()) < 1e-5
+    assert abs(values.std() - 1) < 1e-4
+
+
+def test_why_a_picture_cannot_be_read(tmp_path):
+    whole = encoded(smooth(64, 64), "JPEG")
+    spec = PictureSpec(size=32)
+    for content, reason in (
+        (b"", "empty file"),
+        (b"no picture at all", "not a picture"),
+        (whole[: len(whole) // 2], "damaged: "),
+    ):
+        with pytest.raises(pictures.PictureError, match=reason):
+            pictures.read(content, spec)
+    with pytest.raises(pictures.PictureError, match="no such file"):
+        pictures.read(tmp_path / "absent.jpg", spec)
+
+
+def test_modes_other_than_rgb_are_read():
+    spec = PictureSpec(size=8)
+    grey = Image.fromarray(np.full((16, 16), 77, np.uint8))
+    deep = Image.fromarray(np.full((16, 16), 77 * 256, np.uint16))
+    for image, form in ((grey, "JPEG"), (grey.convert("CMYK"), "JPEG"), (deep, "PNG")):
+        buffer = io.BytesIO()
+        image.save(buffer, form)
+        assert np.abs(pictures.read(buffer.getvalue(), spec).pixels.astype(int) - 77).max() <= 2
+
+
+def test_exif_rotation_and_time():
+    image = Image.fromarray(smooth(40, 80))
+    exif = image.getexif()
+    exif[0x0112] = 6  # the camera was turned: show it rotated by 90 degrees
+    exif.get_ifd(0x8769)[0x9003] = "2012:05:08 19:23:36\0"
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif)
+    picture = pictures.read(buffer.getvalue(), PictureSpec(size=16))
+    assert picture.taken.isoformat() == "2012-05-08T19:23:36"
+    turned = pictures.read(encoded(np.rot90(smooth(40, 80), -1), "JPEG"), PictureSpec(size=16))
+    assert np.abs(picture.pixels.astype(int) - turned.pixels).mean() < 3

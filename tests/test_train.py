@@ -1,0 +1,115 @@
+"""Training on a tiny set: it learns, resumes exactly, and refuses what does not fit."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf.config import (
+    AugmentConfig,
+    Config,
+    ModelConfig,
+    TrainConfig,
+    override,
+    step_schedule,
+)
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import Task
+
+TINY = Config(
+    model=ModelConfig(architecture="small", crop=32),
+    augment=AugmentConfig(brightness=5.0, contrast=(0.9, 1.1)),
+    train=TrainConfig(
+        task=Task.SPECIES,
+        epochs=4,
+        batch_size=8,
+        schedule=step_schedule(4, 0.05, 0.0005),
+        steps_per_call=3,
+    ),
+)
+
+
+def weights(folder):
+    import keras
+
+    model = keras.saving.load_model(folder / "best.keras", compile=False)
+    return np.concatenate([np.ravel(value) for value in model.get_weights()])
+
+
+def last_rows(folder):
+    with open(folder / "log.csv", newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def test_learns_red_from_blue_and_writes_a_whole_run(tiny_shards, tmp_path):
+    from camtrap_tf.predictions import Predictions
+    from camtrap_tf.train import Run, train
+
+    run = train(TINY, tiny_shards, tmp_path / "run")
+    assert run.result["best"]["val_accuracy_species"] == 1.0
+    # 32 animal frames in 'train' make 4 batches of 8.
+    assert [row["epoch"] for row in last_rows(run.folder)] == [1, 2, 3, 4]
+    assert [row["learning_rate"] for row in last_rows(run.folder)] == [0.05, 0.05, 0.005, 0.0005]
+    predictions = Predictions.read(run.folder / "predictions-val.parquet")
+    assert len(predictions) == 16
+    np.testing.assert_allclose(predictions.probabilities["species"].sum(axis=1), 1, atol=1e-5)
+    # Events 0, 3, 6 of 8 are empty: two frames each without a species.
+    assert (predictions.labels["species"] == -1).sum() == 6
+    assert Run.read(run.folder).config == TINY
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tiny_shards, tmp_path, monkeypatch):
+    from camtrap_tf import train as module
+
+    whole = module.train(TINY, tiny_shards, tmp_path / "whole")
+    run_epoch = module.Trainer.run_epoch
+
+    def stop_in_third(self, batches, epoch):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return run_epoch(self, batches, epoch)
+
+    monkeypatch.setattr(module.Trainer, "run_epoch", stop_in_third)
+    with pytest.raises(KeyboardInterrupt):
+        module.train(TINY, tiny_shards, tmp_path / "parts")
+    monkeypatch.undo()
+    parts = module.train(TINY, tiny_shards, tmp_path / "parts")
+    assert [r["loss"] for r in last_rows(parts.folder)] == [
+        r["loss"] for r in last_rows(whole.folder)
+    ]
+    np.testing.assert_array_equal(weights(parts.folder), weights(whole.folder))
+
+
+def test_a_run_of_another_configuration_is_refused(tiny_shards, tmp_path):
+    from camtrap_tf.train import train
+
+    short = override(TINY, {"train.epochs": "1"})
+    train(short, tiny_shards, tmp_path / "run")
+    with pytest.raises(InputError, match=r"train\.batch_size: 8 != 4"):
+        train(override(short, {"train.batch_size": "4"}), tiny_shards, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"train.batch_size": "64"}, "at least one batch"),
+        ({"model.crop": "64"}, "at most the stored size, 40"),
+        ({"train.select_on": "moon"}, "splits of"),
+    ],
+)
+def test_what_does_not_fit_the_shards_is_refused(tiny_shards, tmp_path, change, rule):
+    from camtrap_tf.train import train
+
+    with pytest.raises(InputError, match=rule):
+        train(override(TINY, change), tiny_shards, tmp_path / "run")
+
+
+def test_every_task_trains(tiny_shards, tmp_path):
+    from camtrap_tf.train import train
+
+    for task in Task:
+        recipe = dataclasses.replace(TINY.train, task=task, epochs=1)
+        run = train(dataclasses.replace(TINY, train=recipe), tiny_shards, tmp_path / task.value)
+        heads = set(run.vocabulary.heads(task))
+        assert {key[13:] for key in run.result["best"] if key.startswith("val_accuracy_")} == heads
