@@ -160,11 +160,8 @@ class Trainer:
             optimizer=[v.value for v in self.optimizer.variables],
             epoch=self.epoch,
         )
+        self.network = Network(self.model, self.spec, train.task, self.heads)
         self._differentiate = tf.function(self._forward_backward, jit_compile=train.jit)
-
-    def network(self) -> Network:
-        """The network as it stands."""
-        return Network(self.model, self.spec, self.config.train.task, self.heads)
 
     def run_epoch(self, dataset: tf.data.Dataset, epoch: int) -> dict[str, float]:
         """Trains one epoch; returns its row of the log.
@@ -330,7 +327,7 @@ def _resume(trainer: Trainer, folder: Path) -> list[dict]:
 
 
 def _validate(trainer: Trainer, manifest: Manifest) -> Predictions:
-    return predict_split([trainer.network()], manifest, trainer.config.train.select_on)
+    return predict_split([trainer.network], manifest, trainer.config.train.select_on)
 
 
 def _scores(predictions: Predictions, task: Task) -> dict[str, float]:

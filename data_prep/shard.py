@@ -84,6 +84,8 @@ def write_shards(
         folder: where the shards go; made if need be.
         picture: how pictures are cut and stored.
         processes: how many write shards at a time; 0 = one per processor, 1 = this one alone.
+            With more than one, a script that calls this starts under
+            `if __name__ == "__main__":`, since each process imports it.
 
     Returns:
         The manifest, which is the same for any number of processes.
@@ -101,10 +103,13 @@ def write_shards(
     _look(plan, images)
     write_json(folder / PLAN_FILE, "shard plan", 1, {"configuration": configuration})
     reports = _run(plan, images, folder, picture, processes or _processors())
-    for leftover in folder.glob(".*.tmp"):  # of processes that were killed
+    for leftover in folder.glob(".tmp-*"):  # of processes that were killed
         leftover.unlink(missing_ok=True)
     quarantine = [row for report in reports for row in report.quarantine]
     _write_quarantine(folder / QUARANTINE_FILE, quarantine)
+    if quarantine:
+        where = folder / QUARANTINE_FILE
+        log.warning("%s pictures could not be read: see %s", f"{len(quarantine):,}", where)
     result = _manifest(folder, plan, picture, reports)
     result.write()
     log.info("wrote %s\n%s", folder, _table(result))

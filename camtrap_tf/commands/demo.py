@@ -17,7 +17,7 @@ log = logging.getLogger("camtrap")
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
     flags.DEFINE_string("out", "demo", "folder to write", flag_values=values)
-    flags.DEFINE_integer("events", 900, "number of capture events to draw", flag_values=values)
+    flags.DEFINE_integer("events", 1500, "number of capture events to draw", flag_values=values)
     flags.DEFINE_integer("seed", 0, "of the drawn world and of training", flag_values=values)
 
 
@@ -29,7 +29,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     demo(Path(values.out), values.events, values.seed)
 
 
-def demo(folder: Path, events: int = 900, seed: int = 0) -> Path:
+def demo(folder: Path, events: int = 1500, seed: int = 0) -> Path:
     """The chain end to end, each step from the artefact of the one before.
 
     Args:
@@ -60,26 +60,26 @@ def _say(step: str) -> None:
 def _data(folder: Path, events: int, seed: int) -> None:
     from camtrap_tf.config import PictureSpec
     from camtrap_tf.event_table import EventTable
-    from data_prep import synthetic
-    from data_prep.shard import write_shards
-    from data_prep.sources import dryad
+    from camtrap_tf.progress import Meter
+    from data_prep import plan, select, shard, sources, splits, statistics, synthetic
 
     _say("drawing a synthetic Serengeti")
     world = folder / "world"
-    synthetic.write(synthetic.World(events=events, seed=seed), world)
-    _say("metadata -> events.parquet")
-    table = dryad.read(
-        world / "consensus_data.csv", world / "all_images.csv", world / "gold_standard_data.csv"
-    )
+    with Meter(events, "drawing", "events") as meter:
+        synthetic.write(
+            synthetic.World(events=events, seed=seed),
+            world,
+            progress=lambda done, _: meter.advance(done - meter.done),
+        )
+    _say("metadata -> event table")
+    table = sources.read("dryad", world)
     table.write(folder / "events.parquet")
-    log.info("%d events, %d pictures; %s", len(table), len(table.frames), table.dropped)
-    _say("events + pictures -> shards")
-    write_shards(
-        EventTable.read(folder / "events.parquet"),
-        world / "images",
-        folder / "shards",
-        PictureSpec(size=128, bar_share=98 / 1536),
-    )
+    log.info("%s\n%s", statistics.summary(table), table.dropped)
+    _say("event table + pictures -> shards")
+    chosen = select.select(EventTable.read(folder / "events.parquet"), balance=True, seed=seed)
+    planned = plan.make(chosen, splits.assign(chosen, seed=seed), split_rule="event", seed=seed)
+    picture = PictureSpec(size=128, bar_share=98 / 1536)
+    shard.write_shards(planned, world / "images", folder / "shards", picture)
 
 
 def _networks(folder: Path, seed: int) -> None:

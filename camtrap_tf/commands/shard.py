@@ -59,6 +59,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     table = select.select(
         table, least=values.min_events, balance=values.balance_empty, seed=values.seed
     )
+    log.info("selected %s events\n%s", f"{len(table):,}", table.dropped)
     split = splits.assign(table, values.split, shares, values.seed)
     planned = plan.make(
         table,
@@ -68,8 +69,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         events_per_shard=values.events_per_shard,
         vocabulary=vocabulary,
     )
-    result = shard.write_shards(planned, values.images, values.out, picture, values.processes)
-    log.info("%s", result.dropped)
+    shard.write_shards(planned, values.images, values.out, picture, values.processes)
 
 
 def _shares(text: str) -> tuple[float, ...]:

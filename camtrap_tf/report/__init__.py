@@ -13,7 +13,6 @@ from camtrap_tf import metrics as scoring
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped
-from camtrap_tf.labels import EMPTY
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.report import cards, figures, tables
 
@@ -59,8 +58,8 @@ def write_report(
         title=title,
         facts=tables.facts(predictions),
         headline=tables.headline(predictions),
-        accuracy=tables.accuracy(scores),
-        empty=scores["images"]["heads"].get(EMPTY),
+        accuracy=tables.accuracy(scores, predictions.one_stage),
+        empties=tables.empties(predictions),
         sections=cards.sections(predictions, right, images_root, examples),
         species=tables.species(predictions),
         confusion=tables.confusion(predictions),

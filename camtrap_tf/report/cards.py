@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from camtrap_tf.artifacts import PathLike
 from camtrap_tf.labels import BINARY, EMPTY, MISSING
 from camtrap_tf.predictions import Predictions
+from camtrap_tf.report.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels
 QUALITY = 80  # of its JPEG
@@ -192,10 +193,6 @@ def thumbnail(path: Path, width: int = WIDTH) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _name(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _attributes(one: Predictions) -> list[str]:
     return [head for head, names in one.classes.items() if names == BINARY and head != EMPTY]
 
@@ -209,11 +206,11 @@ def _truth(one: Predictions) -> str:
     word = one.truths().iat[0]
     if pd.isna(word):
         return ""
-    words = [_name(word)]
+    words = [plain_name(word)]
     if word != EMPTY:
         if "count" in one.classes and _label(one, "count") != MISSING:
             words.append(_amount(one.classes["count"][_label(one, "count")]))
-        words += [_name(head) for head in _attributes(one) if _label(one, head) == 1]
+        words += [plain_name(head) for head in _attributes(one) if _label(one, head) == 1]
     return ", ".join(words)
 
 
@@ -225,7 +222,7 @@ def _answer(one: Predictions) -> list[Part]:
     """The answer in parts, each with right or wrong where the truth is known."""
     word, truth = one.answers().iat[0], one.truths().iat[0]
     known = None if pd.isna(truth) else word == truth
-    parts = [Part(_name(word), known)]
+    parts = [Part(plain_name(word), known)]
     if word == EMPTY:
         return parts
     if "count" in one.classes and one.answered("count")[0]:
@@ -235,7 +232,7 @@ def _answer(one: Predictions) -> list[Part]:
     for head in _attributes(one):
         if one.top(head)[0] == 1:
             label = _label(one, head)
-            parts.append(Part(_name(head), None if label == MISSING else label == 1))
+            parts.append(Part(plain_name(head), None if label == MISSING else label == 1))
     return parts
 
 
@@ -252,7 +249,7 @@ def _lists(one: Predictions) -> list[tuple[str, str, list[Bar]]]:
         if head in one.classes and one.answered(head)[0]:
             lists.append((title, head, _best(one, head)))
     bars = [
-        Bar(_name(head), float(one.probabilities[head][0, 1]), _label(one, head) == 1)
+        Bar(plain_name(head), float(one.probabilities[head][0, 1]), _label(one, head) == 1)
         for head in _attributes(one)
         if one.answered(head)[0]
     ]
@@ -263,4 +260,4 @@ def _best(one: Predictions, head: str) -> list[Bar]:
     probabilities, label = one.probabilities[head][0], _label(one, head)
     order = np.argsort(-probabilities, kind="stable")[:GUESSES]
     names = one.classes[head]
-    return [Bar(_name(names[i]), float(probabilities[i]), i == label) for i in order]
+    return [Bar(plain_name(names[i]), float(probabilities[i]), i == label) for i in order]

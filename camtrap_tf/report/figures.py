@@ -3,12 +3,17 @@
 import dataclasses
 import html
 import io
+import re
+import zlib
+from collections.abc import Callable
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+
+from camtrap_tf.report.tables import percent
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"  # Okabe and Ito's, safe for colour blindness
 _SIZE = (6.4, 3.2)  # inches
@@ -61,9 +66,9 @@ def _confidences(confidence: np.ndarray) -> Drawing:
         axes.hist(confidence, _BINS, color=BLUE, edgecolor="white")
         _confidence_axis(axes, "pictures")
 
-    sure = np.mean(confidence >= 0.9)
-    words = f"Histogram: {sure:.0%} of the answers have a confidence of at least 90%."
-    return Drawing("How sure are the answers?", words[11:].capitalize(), _svg(plot, words))
+    sure = percent(float(np.mean(confidence >= 0.9)), 0)
+    words = f"{sure} of the answers have a confidence of at least 90%."
+    return Drawing("How sure are the answers?", words, _svg(plot, words))
 
 
 def _right_and_wrong(confidence: np.ndarray, right: np.ndarray) -> Drawing:
@@ -79,48 +84,53 @@ def _right_and_wrong(confidence: np.ndarray, right: np.ndarray) -> Drawing:
         axes.legend(frameon=False, reverse=True, loc="upper left")
 
     high = confidence >= 0.9
-    share = f"{right[high].mean():.1%}" if high.any() else "none"
+    sure, unsure = (right[group].mean() if group.any() else None for group in (high, ~high))
     words = (
-        f"Of the answers with a confidence of at least 90% ({high.mean():.0%} of all), "
-        f"{share} are right; of the others, "
-        f"{f'{right[~high].mean():.1%}' if (~high).any() else 'none'}."
+        f"Of the answers with a confidence of at least 90% ({percent(high.mean(), 0)} of all), "
+        f"{percent(sure)} are right; of the others, {percent(unsure)}."
     )
     return Drawing("How sure are the answers, and are they right?", words, _svg(plot, words))
 
 
+_THRESHOLDS = np.arange(100) / 100
+
+
 def _kept(confidence: np.ndarray, right: np.ndarray) -> Drawing:
-    order = np.argsort(-confidence, kind="stable")
-    number = np.arange(1, len(order) + 1)
-    share, accuracy = number / len(order), np.cumsum(right[order]) / number
-    # A threshold keeps all answers of equal confidence or none, so only the last of each counts.
-    last = np.append(np.diff(confidence[order]) != 0, True)
-    share, accuracy, threshold = share[last], accuracy[last], confidence[order][last]
+    """Share of the answers accepted at each threshold, and share of those that are right."""
+    order = np.argsort(confidence)
+    below = np.searchsorted(confidence[order], _THRESHOLDS)
+    number = len(confidence) - below
+    hits = np.append(np.cumsum(right[order][::-1])[::-1], 0)[below]
+    share, accuracy = number / len(confidence), hits / np.maximum(number, 1)
 
     def plot(axes: Axes) -> None:
-        axes.plot(threshold, accuracy, color=BLUE, label="right, among those accepted")
-        axes.plot(threshold, share, color=ORANGE, ls="--", label="accepted, of all pictures")
+        some = number > 0
+        axes.plot(
+            _THRESHOLDS[some], accuracy[some], color=BLUE, label="right, among those accepted"
+        )
+        axes.plot(_THRESHOLDS, share, color=ORANGE, ls="--", label="accepted, of all answers")
         _confidence_axis(axes, "")
         axes.set_xlabel("accept answers with at least this confidence")
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.legend(frameon=False, loc="lower left")
 
-    note = "Accept the sure answers, look at the rest yourself: " + _kept_words(
-        share, accuracy, threshold
-    )
+    note = "Accept the sure answers and look at the rest yourself: " + _kept_words(share, accuracy)
     return Drawing("How much can be left to the model?", note, _svg(plot, note))
 
 
-def _kept_words(share: np.ndarray, accuracy: np.ndarray, threshold: np.ndarray) -> str:
+def _kept_words(share: np.ndarray, accuracy: np.ndarray) -> str:
+    """The lowest threshold that makes 99%, else 95%, else 90% of what it accepts right."""
     for target in (0.99, 0.95, 0.9):
-        enough = np.flatnonzero(accuracy >= target)
-        if len(enough) and share[enough[-1]] >= 0.05:
-            best = enough[-1]
+        enough = np.flatnonzero((accuracy >= target) & (share >= 0.05))
+        if len(enough):
+            best = enough[0]
             return (
-                f"with a threshold of {threshold[best]:.0%}, {share[best]:.0%} of the pictures "
-                f"are accepted, and {accuracy[best]:.1%} of those are right."
+                f"on these pictures a threshold of {_THRESHOLDS[best]:.0%} accepts "
+                f"{percent(float(share[best]), 0)} of the answers; {percent(float(accuracy[best]))} of those are "
+                "right."
             )
-    return "here no threshold that keeps more than a few pictures makes 90% of them right."
+    return "on these pictures no threshold accepts a fair share of which 90% are right."
 
 
 def _confidence_axis(axes: Axes, unit: str) -> None:
@@ -131,7 +141,7 @@ def _confidence_axis(axes: Axes, unit: str) -> None:
     axes.tick_params(colors=GREY)
 
 
-def _svg(plot, description: str) -> str:
+def _svg(plot: Callable[[Axes], None], description: str) -> str:
     """An `<svg>` element that scales with the page and is described in words."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -141,5 +151,7 @@ def _svg(plot, description: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
+    own = f"f{zlib.crc32(description.encode()):08x}-"  # ids are unique in the page, too
+    svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{own}", svg)
     described = f'<svg role="img" aria-label="{html.escape(description, quote=True)}"'
     return svg.replace("<svg", described, 1)

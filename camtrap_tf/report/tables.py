@@ -99,13 +99,13 @@ _QUESTIONS = (
     ("Empty or which species, both steps together", "answer", "top1", True),
     ("How many animals?", "count", "top1", True),
     ("How many animals, give or take one bin?", "count", "within_one", False),
-    ("Behaviours and young: share of those told or true that are both", "attributes",
-     "accuracy", False),
+    ("Which behaviours? Overlap of answer and truth", "attributes", "accuracy", False),
 )  # fmt: skip
 
 
-def accuracy(scores: dict) -> list[dict]:
+def accuracy(scores: dict, one_stage: bool) -> list[dict]:
     """One row per question that has labels: right among pictures, events, constant answer."""
+    asked = {"Which species?": "Empty, or which species?"} if one_stage else {}
     pictures, events = (_entries(scores.get(level)) for level in ("images", "events"))
     rows = []
     for question, part, figure, has_majority in _QUESTIONS:
@@ -113,7 +113,7 @@ def accuracy(scores: dict) -> list[dict]:
         if figure in entry:
             rows.append(
                 {
-                    "question": question,
+                    "question": asked.get(question, question),
                     "pictures": entry[figure],
                     "events": events.get(part, {}).get(figure),
                     "majority": entry["majority"] if has_majority else None,
@@ -135,6 +135,26 @@ def _constant(part: str, entry: dict) -> str:
     if part == EMPTY:
         return {"yes": "empty", "no": "animal"}[entry["majority_class"]]
     return plain_name(entry["majority_class"])
+
+
+def empties(predictions: Predictions) -> dict | None:
+    """How well empty pictures and animals are told apart; None where labels do not say.
+
+    Returns:
+        `animals`: share of the pictures with an animal that are taken for such; `empty`: share
+        of the empty pictures that are; `called`: share of those called empty that are empty.
+    """
+    truths, answers = predictions.truths(), predictions.answers()
+    known = truths.notna().to_numpy(bool)
+    truths, answers = truths[known] == EMPTY, answers[known].fillna(NO_ANSWER)
+    if not truths.any() or truths.all():
+        return None
+    called, answered = answers == EMPTY, answers != NO_ANSWER
+    return {
+        "animals": _ratio((~truths & ~called & answered).sum(), (~truths).sum()),
+        "empty": _ratio((truths & called).sum(), truths.sum()),
+        "called": _ratio((truths & called).sum(), called.sum()),
+    }
 
 
 def species(predictions: Predictions) -> list[dict]:

@@ -136,7 +136,9 @@ def test_a_damaged_shard_of_an_interrupted_run_is_written_again(folder):
     before = contents(out)
     (out / "manifest.json").unlink()
     (out / "val-00000-of-00001.tfrecord").write_bytes(b"damaged")
-    (out / ".train.1234.tmp").write_bytes(b"left by a process that was killed")
+    (out / ".tmp-1234-train-00000-of-00002.tfrecord").write_bytes(
+        b"left by a process that was killed"
+    )
     shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
     assert contents(out) == before
 
