@@ -303,7 +303,7 @@ def step_schedule(epochs: int, learning_rate: float, weight_decay: float) -> tup
 QUICK = Config(
     model=ModelConfig(architecture="small", crop=112),
     augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5)),
-    train=TrainConfig(epochs=12, batch_size=32, schedule=step_schedule(12, 0.05, 0.0005)),
+    train=TrainConfig(epochs=20, batch_size=32, schedule=step_schedule(20, 0.05, 0.0005)),
 )
 
 PRESETS = {

@@ -240,7 +240,9 @@ def _head(predictions: Predictions, head: str, labels: np.ndarray) -> dict:
 def _by_name(figures: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, dict]:
     """Figures of the classes that occur or are answered, by class name."""
     occurs = np.flatnonzero(figures["support"] + figures["predicted"])
-    return {names[i]: _plain({key: values[i] for key, values in figures.items()}) for i in occurs}
+    return {
+        names[int(i)]: _plain({key: values[i] for key, values in figures.items()}) for i in occurs
+    }
 
 
 def _attributes(predictions: Predictions, heads: list[str]) -> dict:

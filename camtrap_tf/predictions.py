@@ -58,7 +58,7 @@ class Predictions:
         self.ids = self.ids.reindex(columns=list(ID_COLUMNS)).astype(ID_COLUMNS)
         self.ids = self.ids.reset_index(drop=True)
         for head, names in self.classes.items():
-            shape = np.shape(self.probabilities.get(head))
+            shape = np.shape(self.probabilities.get(head, ()))
             if shape != (len(self.ids), len(names)):
                 raise InputError(
                     f"probabilities of head '{head}' have shape {(len(self.ids), len(names))}",

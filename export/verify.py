@@ -13,6 +13,7 @@ from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike, existing_folder
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.errors import InputError
+from export import TOLERANCE
 from export.saved_model import write_saved_model
 from export.tflite import write_tflite
 
@@ -39,7 +40,11 @@ class Parity:
 
 
 def export_and_verify(
-    bundle: PathLike, out: PathLike, check_on: PathLike, count: int = 50, tolerance: float = 1e-3
+    bundle: PathLike,
+    out: PathLike,
+    check_on: PathLike,
+    count: int = 50,
+    tolerance: float = TOLERANCE,
 ) -> list[Parity]:
     """Writes `out/saved_model/1` and `out/tflite` and compares both with Keras.
 

@@ -2,6 +2,8 @@
 
 from absl import flags
 
+from export import TOLERANCE
+
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
@@ -13,7 +15,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("check_pictures", 50, "how many of them", flag_values=values)
     flags.DEFINE_float(
         "tolerance",
-        1e-3,
+        TOLERANCE,
         "refuse an export whose probabilities differ by more",
         flag_values=values,
     )

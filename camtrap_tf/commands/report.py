@@ -21,6 +21,12 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "images", None, "folder that the pictures' paths are relative to", flag_values=values
     )
+    flags.DEFINE_string(
+        "shards",
+        None,
+        "folder of the shards that were scored: tells what data preparation left out",
+        flag_values=values,
+    )
     flags.DEFINE_string("out", None, "HTML file to write", flag_values=values, required=True)
     flags.DEFINE_string("title", "Camera-trap report", "heading of the page", flag_values=values)
     flags.DEFINE_integer(
@@ -33,6 +39,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if arguments:
         raise InputError("report takes flags only", arguments, "Use --predictions=FILE.")
     from camtrap_tf.artifacts import existing_folder
+    from camtrap_tf.manifest import Manifest
     from camtrap_tf.predictions import Predictions
     from camtrap_tf.report import write_report
 
@@ -40,5 +47,12 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     predictions = Predictions.read(values.predictions)
     failed = int(predictions.ids["failure"].notna().sum())
     log.info("read %s: %d pictures, %d unreadable", values.predictions, len(predictions), failed)
-    write_report(predictions, values.out, images, title=values.title, examples=values.examples)
+    write_report(
+        predictions,
+        values.out,
+        images,
+        dropped=Manifest.read(values.shards).dropped if values.shards else None,
+        title=values.title,
+        examples=values.examples,
+    )
     log.info("wrote %s", values.out)

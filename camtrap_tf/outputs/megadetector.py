@@ -14,11 +14,12 @@ pictures, so an animal is one detection whose box is the whole picture:
 
 import datetime
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from camtrap_tf.artifacts import PathLike, write_text
+from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import EMPTY
 from camtrap_tf.predictions import Predictions
@@ -45,6 +46,29 @@ def content(
     Raises:
         InputError: rows without a path (capture events), or a floor outside [0, 1].
     """
+    header = _header(predictions, floor, completed or datetime.datetime.now())
+    return header | {"images": list(_images(predictions, floor))}
+
+
+def write(predictions: Predictions, path: PathLike, floor: float = FLOOR) -> None:
+    """Writes one JSON file, atomically, a line per picture: millions need little memory.
+
+    Raises:
+        InputError: as `content`.
+    """
+    header = json.dumps(
+        _header(predictions, floor, datetime.datetime.now()), indent=1, ensure_ascii=False
+    )
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        file.write(header.removesuffix("\n}") + ',\n "images": [')
+        for row, image in enumerate(_images(predictions, floor)):
+            file.write(",\n  " if row else "\n  ")
+            file.write(json.dumps(image, ensure_ascii=False, allow_nan=False))
+        file.write("\n ]\n}\n")
+
+
+def _header(predictions: Predictions, floor: float, completed: datetime.datetime) -> dict[str, Any]:
+    """Everything but the images, after a check of the arguments."""
     if predictions.ids["path"].isna().any():
         raise InputError(
             "MegaDetector results have one row per picture",
@@ -53,20 +77,14 @@ def content(
         )
     if not 0 <= floor <= 1:
         raise InputError("`floor` lies in [0, 1]", floor, "Give a probability such as 0.1.")
-    results = {
-        "info": _info(predictions, floor, completed or datetime.datetime.now()),
+    header = {
+        "info": _info(predictions, floor, completed),
         "detection_categories": {ANIMAL: "animal"},
     }
     names = _species_names(predictions)
     if names:
-        results["classification_categories"] = {str(i): name for i, name in enumerate(names)}
-    return results | {"images": _images(predictions, floor, len(names))}
-
-
-def write(predictions: Predictions, path: PathLike, floor: float = FLOOR) -> None:
-    """Writes one JSON file, atomically."""
-    text = json.dumps(content(predictions, floor), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+        header["classification_categories"] = {str(i): name for i, name in enumerate(names)}
+    return header
 
 
 def _info(predictions: Predictions, floor: float, completed: datetime.datetime) -> dict[str, Any]:
@@ -93,22 +111,19 @@ def _species_names(predictions: Predictions) -> list[str]:
     return ["animal (species)" if name == "animal" else name for name in names]
 
 
-def _images(predictions: Predictions, floor: float, species: int) -> list[dict[str, Any]]:
+def _images(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
     animal = _animal_probability(predictions)
-    given = _species_given_animal(predictions, species)
+    given = _species_given_animal(predictions)
     best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
-    ids = predictions.ids
-    images = []
-    for row, (path, failure) in enumerate(zip(ids["path"], ids["failure"].fillna(""), strict=True)):
+    failures = predictions.ids["failure"].fillna("")
+    for row, (path, failure) in enumerate(zip(predictions.ids["path"], failures, strict=True)):
         if failure or np.isnan(animal[row]):
             reason = f"{UNREADABLE}: {failure}" if failure else NO_ANSWER
-            images.append({"file": path, "failure": reason, "detections": None})
+            yield {"file": path, "failure": reason, "detections": None}
         elif animal[row] < floor:
-            images.append({"file": path, "detections": []})
+            yield {"file": path, "detections": []}
         else:
-            detection = _detection(animal[row], given[row], best[row])
-            images.append({"file": path, "detections": [detection]})
-    return images
+            yield {"file": path, "detections": [_detection(animal[row], given[row], best[row])]}
 
 
 def _detection(animal: float, given: np.ndarray, best: np.ndarray) -> dict[str, Any]:
@@ -129,14 +144,15 @@ def _animal_probability(predictions: Predictions) -> np.ndarray:
     return np.where(predictions.answered("species"), np.float32(1), np.float32(np.nan))
 
 
-def _species_given_animal(predictions: Predictions, species: int) -> np.ndarray:
+def _species_given_animal(predictions: Predictions) -> np.ndarray:
     """[rows, species] float32, rows sum to 1; NaN where no species was asked for."""
-    if not species:
+    if "species" not in predictions.classes:
         return np.zeros((len(predictions), 0), np.float32)
-    probabilities = predictions.probabilities["species"][:, :species]
+    probabilities = predictions.probabilities["species"]
     if not predictions.one_stage:
         return probabilities
-    return probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-12)
+    animals = probabilities[:, :-1]
+    return animals / np.maximum(animals.sum(axis=1, keepdims=True), 1e-12)
 
 
 def validate(results: Any, legacy: bool = False) -> None:

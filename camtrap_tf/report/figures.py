@@ -6,6 +6,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,7 +18,7 @@ from camtrap_tf.report.tables import percent
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"  # Okabe and Ito's, safe for colour blindness
 _SIZE = (6.4, 3.2)  # inches
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",  # letters stay letters: they can be read out, searched and copied
     "svg.hashsalt": "camtrap",  # the same page from the same predictions
     "font.family": "sans-serif",
@@ -58,7 +59,7 @@ def draw(confidence: np.ndarray, right: np.ndarray) -> list[Drawing]:
     return [_right_and_wrong(confidence, right), _kept(confidence, right)]
 
 
-_BINS = np.linspace(0, 1, 21)
+_BINS = np.linspace(0, 1, 21).tolist()
 
 
 def _confidences(confidence: np.ndarray) -> Drawing:
@@ -74,12 +75,10 @@ def _confidences(confidence: np.ndarray) -> Drawing:
 def _right_and_wrong(confidence: np.ndarray, right: np.ndarray) -> Drawing:
     def plot(axes: Axes) -> None:
         groups = [confidence[~right], confidence[right]]
-        _, _, (wrong, _) = axes.hist(
+        axes.hist(
             groups, _BINS, stacked=True, color=[ORANGE, BLUE], edgecolor="white",
-            label=["wrong (hatched)", "right"],
+            label=["wrong (hatched)", "right"], hatch=["////", ""],
         )  # fmt: skip
-        for patch in wrong:
-            patch.set_hatch("////")
         _confidence_axis(axes, "pictures")
         axes.legend(frameon=False, reverse=True, loc="upper left")
 
@@ -125,10 +124,10 @@ def _kept_words(share: np.ndarray, accuracy: np.ndarray) -> str:
         enough = np.flatnonzero((accuracy >= target) & (share >= 0.05))
         if len(enough):
             best = enough[0]
+            kept, right = percent(float(share[best]), 0), percent(float(accuracy[best]))
             return (
-                f"on these pictures a threshold of {_THRESHOLDS[best]:.0%} accepts "
-                f"{percent(float(share[best]), 0)} of the answers; {percent(float(accuracy[best]))} of those are "
-                "right."
+                f"on these pictures a threshold of {_THRESHOLDS[best]:.0%} accepts {kept} of the "
+                f"answers, and {right} of those are right."
             )
     return "on these pictures no threshold accepts a fair share of which 90% are right."
 

@@ -1,6 +1,7 @@
 """The report's figures in words and tables: plain values for the template."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,13 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A class name with spaces for underscores."""
-    return name.replace("_", " ")
+    """A class name as words.
+
+    >>> plain_name("striped_skunk"), plain_name("batEaredFox"), plain_name("Alces alces")
+    ('striped skunk', 'bat eared fox', 'Alces alces')
+    """
+    words = re.sub("(?<=[a-z])[A-Z]", lambda capital: " " + capital[0].lower(), name)
+    return words.replace("_", " ")
 
 
 def facts(predictions: Predictions) -> list[str]:

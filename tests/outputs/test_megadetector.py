@@ -93,6 +93,18 @@ def test_images(predictions, tmp_path):
     ]
 
 
+def test_no_rows(predictions, tmp_path):
+    assert written(predictions.select(np.zeros(5, bool)), tmp_path / "md.json")["images"] == []
+
+
+def test_written_is_the_content(predictions, tmp_path):
+    results = written(predictions, tmp_path / "md.json")
+    expected = json.loads(json.dumps(megadetector.content(predictions)))
+    for one in (results, expected):
+        del one["info"]["detection_completion_time"], one["info"]["classification_completion_time"]
+    assert results == expected and list(results) == list(expected)
+
+
 def test_floor(predictions, tmp_path):
     kept = [
         sum(bool(image["detections"]) for image in written(predictions, path, floor=f)["images"])
