@@ -32,6 +32,7 @@ setup(
     install_requires=[
         "tensorflow>=2.21,<2.22",  # exported graphs and Keras fit work-arounds are checked on 2.21
         "keras>=3.15",
+        "tensorboard>=2.20",  # tf.summary needs it and does not bring it
         "tensorflow-datasets>=4.9.10",
         "importlib_resources>=7.1",  # tensorflow-datasets imports it without declaring it
         "numpy>=2.4",
