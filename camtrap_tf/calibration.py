@@ -11,19 +11,13 @@ import numpy as np
 from scipy import optimize, special
 
 from camtrap_tf.labels import MISSING
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.predictions import Predictions, log_probabilities
 
 BINS = 15  # of confidence, as Guo et al. use
 HOTTEST = 20.0  # temperatures searched: 1 / HOTTEST to HOTTEST
 # Rows a temperature is fitted on, evenly taken where there are more: its standard error is
 # then below 1%, far below the difference between one validation split and the next.
 ROWS = 200_000
-_SMALLEST = np.finfo(np.float32).tiny  # a float32 softmax can round to 0, whose log is -inf
-
-
-def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Logits up to a constant per row, finite: [..., classes] float64."""
-    return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
 
 
 def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -36,7 +30,7 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     Returns:
         [rows, classes] float32; NaN rows stay NaN.
     """
-    tempered = special.softmax(log_probabilities(probabilities) / temperature, axis=-1)
+    tempered = special.softmax(log_probabilities(probabilities) / temperature, axis=1)
     return tempered.astype(np.float32)
 
 
@@ -58,7 +52,8 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     used = used[:: max(1, -(-len(used) // ROWS))]
     if not len(used):
         return 1.0
-    logits, labels = log_probabilities(probabilities[used]), labels[used].astype(int)
+    logits = log_probabilities(probabilities[used].astype(np.float64))
+    labels = labels[used].astype(int)
     own = logits[np.arange(len(labels)), labels].sum()
 
     def loss(log_temperature: float) -> float:
@@ -87,3 +82,70 @@ def calibrate(predictions: Predictions, by_head: dict[str, float]) -> Prediction
         for head, values in predictions.probabilities.items()
     }
     return dataclasses.replace(predictions, probabilities=tempered)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram: what was said against what came true, by bin of confidence.
+
+    Args:
+        confidence: [bins] float, mean confidence in the bin; NaN where it is empty.
+        accuracy: [bins] float, share that is right; NaN where it is empty.
+        count: [bins] int, answers in the bin.
+    """
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    count: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean |confidence - accuracy|, weighted by `count`."""
+        gaps = np.nan_to_num(np.abs(self.confidence - self.accuracy))
+        return float(gaps @ self.count / self.count.sum()) if self.count.any() else float("nan")
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> Reliability:
+    """Answers by confidence, in bins of equal width.
+
+    Args:
+        confidence: [rows] float in [0, 1], NaN where there is no answer (not used).
+        right: [rows] float: 1 right, 0 wrong, NaN where the truth is not known (not used).
+        bins: their number; a confidence on a boundary belongs to the lower bin.
+    """
+    used = ~np.isnan(confidence) & ~np.isnan(right)
+    confidence, right = confidence[used].astype(float), right[used]
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(index, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            np.bincount(index, confidence, bins) / count,
+            np.bincount(index, right, bins) / count,
+            count,
+        )
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Brier score: mean over rows of the squared distance to the truth, Σ (p - y)².
+
+    Halved for two classes, where it is the usual (p - y)² of either class.
+
+    Args:
+        probabilities: [rows, classes] float; NaN rows are not used.
+        labels: [rows] integers; -1 is not used.
+    """
+    used = np.flatnonzero((labels != MISSING) & ~np.isnan(probabilities[:, 0]))
+    if not len(used):
+        return float("nan")
+    kept = probabilities[used].astype(np.float64, copy=False)
+    own = kept[np.arange(len(used)), labels[used].astype(int)]
+    # Σ (p - y)² = Σ p² - 2 p_true + 1
+    score = np.mean(np.einsum("ij,ij->i", kept, kept) - 2 * own + 1)
+    return float(score / 2 if kept.shape[1] == 2 else score)
+
+
+def errors(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """`calibration_error` of the top class and `brier`, over answers with a label."""
+    right = np.where(labels == MISSING, np.nan, probabilities.argmax(axis=1) == labels)
+    curve = reliability(probabilities.max(axis=1), right)
+    return {"calibration_error": curve.error, "brier": brier(probabilities, labels)}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics
 
 from camtrap_tf import calibration
 from camtrap_tf.predictions import Predictions
@@ -64,3 +65,31 @@ def test_predictions_are_fitted_and_calibrated_by_head():
     calibrated = calibration.calibrate(predictions, found)
     np.testing.assert_allclose(calibrated.probabilities["empty"][:, 0], 0.75, atol=5e-3)
     assert calibrated.probabilities["species"] is probabilities["species"]
+
+
+def test_reliability_and_its_error_by_hand():
+    # Bins of width 1/2: [0.3, 0.5] right once in 2, [0.9, 0.7] always right.
+    confidence = np.array([0.3, 0.5, 0.9, 0.7, np.nan, 0.6])
+    right = np.array([1, 0, 1, 1, 1, np.nan])
+    curve = calibration.reliability(confidence, right, bins=2)
+    np.testing.assert_allclose(curve.confidence, [0.4, 0.8])
+    np.testing.assert_allclose(curve.accuracy, [0.5, 1.0])
+    assert curve.count.tolist() == [2, 2]
+    assert curve.error == pytest.approx((2 * 0.1 + 2 * 0.2) / 4)
+
+
+def test_an_empty_bin_adds_nothing_to_the_error():
+    curve = calibration.reliability(np.array([0.95]), np.array([1.0]))
+    assert curve.error == pytest.approx(0.05)
+    assert np.isnan(calibration.reliability(np.array([]), np.array([])).error)
+
+
+def test_brier_agrees_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    two, five = rng.dirichlet(np.ones(2), 200), rng.dirichlet(np.ones(5), 200)
+    labels = rng.integers(0, 2, 200)
+    expected = sklearn.metrics.brier_score_loss(labels, two[:, 1])
+    assert calibration.brier(two, labels) == pytest.approx(expected, abs=1e-12)
+    labels = rng.integers(0, 5, 200)
+    expected = np.mean(np.sum((five - np.eye(5)[labels]) ** 2, axis=1))
+    assert calibration.brier(five, labels) == pytest.approx(expected, abs=1e-12)
