@@ -28,6 +28,19 @@ class Normalisation(enum.Enum):
 
     DATASET = "dataset"  # per channel, mean and deviation of the training split (the paper)
     IMAGE = "image"  # per picture: tf.image.per_image_standardization (the released code)
+    IMAGENET = "imagenet"  # per channel, mean and deviation of ImageNet: for weights from there
+
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)  # per channel, on pixel values 0-255
+IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+class Variant(enum.Enum):
+    """Which form of an architecture."""
+
+    STANDARD = "standard"  # as published
+    RELEASED_CODE = "released_code"  # as the code released with the paper has it
+    RELEASED_CODE_STAGE1 = "released_code_stage1"  # its VGG of stage 1, which differs again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,16 +88,36 @@ class ModelConfig:
 
     Args:
         architecture: a name in `camtrap_tf.models.ARCHITECTURES`.
+        variant: its form.
         crop: height and width of the network's input, pixels, cut from the stored square.
         normalisation: how pixels become inputs.
+        dropout: share of values dropped, in [0, 1); None leaves the architecture's own. It
+            replaces the rate where the architecture drops, and elsewhere acts before the heads.
+        weights: a local file of ImageNet weights for a backbone of `keras.applications`, or "".
+            Such weights need `Normalisation.IMAGENET`.
     """
 
     architecture: str = "resnet18"
+    variant: Variant = Variant.STANDARD
     crop: int = 224
     normalisation: Normalisation = Normalisation.DATASET
+    dropout: float | None = None
+    weights: str = ""
 
     def __post_init__(self):
         _require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
+        _require(
+            self.dropout is None or 0 <= self.dropout < 1,
+            "dropout lies in [0, 1)",
+            self.dropout,
+            "0.5?",
+        )
+        _require(
+            not self.weights or self.normalisation is Normalisation.IMAGENET,
+            "model.weights goes with model.normalisation=imagenet",
+            self.normalisation.value,
+            "Set it, or leave out model.weights.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

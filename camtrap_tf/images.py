@@ -7,7 +7,14 @@ counterpart for files on disk.
 
 import tensorflow as tf
 
-from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation, PictureSpec
+from camtrap_tf.config import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    AugmentConfig,
+    InputSpec,
+    Normalisation,
+    PictureSpec,
+)
 
 # Equal to Pillow's decoder, bit for bit, at no cost.
 _DCT = "INTEGER_ACCURATE"
@@ -90,6 +97,8 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     values = tf.cast(pixels, tf.float32)
     if spec.normalisation is Normalisation.IMAGE:
         return tf.image.per_image_standardization(values)
+    if spec.normalisation is Normalisation.IMAGENET:
+        return (values - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_STD)
     return (values - tf.constant(spec.mean)) / tf.constant(spec.std)
 
 
