@@ -84,7 +84,7 @@ def _tpu(replicas: int) -> tf.distribute.Strategy:
 
 
 def _devices(replicas: int) -> list[str]:
-    gpus = [f"/gpu:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
+    gpus = [f"/gpu:{i}" for i in range(len(tf.config.list_physical_devices("GPU")))]
     if gpus:
         if replicas > len(gpus):
             raise InputError(

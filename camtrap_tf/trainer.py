@@ -101,7 +101,9 @@ class Trainer:
             sampling.Emphasis(train.batch_size, train.seed) if emphasised else None
         )
         self.state = self._state()
-        self._differentiate = tf.function(self._forward_backward, jit_compile=train.jit)
+        self._differentiate = self._forward_backward
+        if train.jit:
+            self._differentiate = tf.function(self._forward_backward, jit_compile=True)
 
     @property
     def chief(self) -> bool:
