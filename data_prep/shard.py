@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from camtrap_tf import manifest, pictures
+from camtrap_tf import manifest, pictures, records
 from camtrap_tf.artifacts import (
     PathLike,
     atomic,
@@ -38,7 +38,7 @@ from camtrap_tf.event_table import Dropped
 from camtrap_tf.labels import BINARY, EMPTY, Vocabulary
 from camtrap_tf.manifest import Manifest, Shard
 from camtrap_tf.progress import Meter
-from camtrap_tf.quiet import native_silence
+from camtrap_tf.records import EventRecord
 from data_prep.plan import Plan, ShardTask, image_labels, usable
 
 log = logging.getLogger("camtrap")
@@ -132,40 +132,33 @@ def write_shard(
 def _write(
     task: ShardTask, images: Path, file: Path, picture: PictureSpec, made_from: str
 ) -> Report:
-    with native_silence():
-        from camtrap_tf import records  # TensorFlow: only where shards are written
-
     tally = _Tally(task)
     with atomic(file) as temporary:
-        encoded = _encoded_events(task, images, picture, tally)
-        records.write_file(
-            temporary, (records.encode(record, task.vocabulary) for record in encoded)
-        )
-        checksum = sha256(temporary)
+        events = _events(task, images, picture, tally)
+        serialised = (records.encode(event, task.vocabulary) for event in events)
+        checksum = records.write_file(temporary, serialised)
     report = tally.report(checksum, made_from)
     content = dataclasses.asdict(report)
     write_json(file.with_suffix(".json"), "shard report", 1, content)
     return report
 
 
-def _encoded_events(
+def _events(
     task: ShardTask, images: Path, picture: PictureSpec, tally: "_Tally"
-) -> Iterator[Any]:
-    """Yields an EventRecord for each event of the task that has a readable picture."""
-    from camtrap_tf.records import EventRecord
-
+) -> Iterator[EventRecord]:
+    """Yields each event of the task that has a readable picture."""
     ends = np.cumsum(task.sizes)
     for i, end in enumerate(ends):
         places, frames = [], []
         for place in range(end - task.sizes[i], end):
             try:
-                pixels = pictures.read(images / task.paths[place], picture).pixels
+                stored = pictures.store(images / task.paths[place], picture)
             except pictures.PictureError as error:
                 tally.unreadable(i, place, str(error))
                 continue
-            tally.read(i, place, pixels)
+            tally.read(i, place, stored.histogram)
             places.append(place)
-            frames.append(pictures.encode_jpeg(pixels, picture.jpeg_quality))
+            frames.append(stored.encoded)
         if not frames:
             tally.lost(i)
             continue
@@ -192,11 +185,10 @@ class _Tally:
         self.quarantine: list[list[str]] = []
         self.lost_events: list[str] = []
 
-    def read(self, event: int, place: int, pixels: np.ndarray) -> None:
+    def read(self, event: int, place: int, histogram: np.ndarray) -> None:
         self.events.append(event)
         self.places.append(place)
-        for channel, counts in enumerate(self.histogram):
-            counts += np.bincount(pixels[..., channel].ravel(), minlength=256)
+        self.histogram += histogram
 
     def unreadable(self, event: int, place: int, reason: str) -> None:
         self.quarantine.append([self.task.paths[place], self.task.texts["event_id"][event], reason])
@@ -274,7 +266,7 @@ def _here(plan: Plan, arguments: tuple) -> Iterator[tuple[int, Report]]:
 
 def _pooled(plan: Plan, arguments: tuple, processes: int) -> Iterator[tuple[int, Report]]:
     """Yields (i, report) as shards are done; only a few tasks are in memory at a time."""
-    context = multiprocessing.get_context("spawn")  # fork and TensorFlow's threads do not mix
+    context = multiprocessing.get_context("spawn")  # the caller may have threads, which fork breaks
     with concurrent.futures.ProcessPoolExecutor(processes, context, _end_on_interrupt) as pool:
         running: dict[concurrent.futures.Future, int] = {}
         for i, task in enumerate(plan.tasks()):

@@ -41,7 +41,8 @@ def test_a_stored_square_passes_unchanged():
     spec = PictureSpec(size=64)
     content = encoded(smooth(64, 64), "JPEG", quality=90)
     np.testing.assert_array_equal(
-        pictures.read(content, spec).pixels, images.decode_stored(tf.constant(content)).numpy()
+        pictures.read(content, spec).pixels,
+        images.decode_stored(tf.constant(content), spec).numpy(),
     )
 
 
