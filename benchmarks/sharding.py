@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import simplejpeg
 from PIL import Image
 
 from camtrap_tf import pictures, records
@@ -52,14 +53,18 @@ def make_pictures(sources: list[Path], folder: Path, count: int, quality: int) -
 
 def limit(path: Path) -> None:
     """Reduced decoding alone, with the decoder and scale that sharding uses."""
-    content = path.read_bytes()
-    pictures._decode_jpeg(Image.open(io.BytesIO(content)), content, 4)
+    simplejpeg.decode_jpeg(
+        path.read_bytes(), fastdct=False, fastupsample=False, min_height=384, min_width=512,
+        min_factor=1,
+    )  # fmt: skip
 
 
 def eighth(path: Path) -> None:
     """Decoding at 1/8 scale alone: hardly more than the entropy decoding."""
-    content = path.read_bytes()
-    pictures._decode_jpeg(Image.open(io.BytesIO(content)), content, 8)
+    simplejpeg.decode_jpeg(
+        path.read_bytes(), fastdct=False, fastupsample=False, min_height=192, min_width=256,
+        min_factor=1,
+    )  # fmt: skip
 
 
 def pillow_limit(path: Path) -> None:
@@ -75,10 +80,10 @@ def one_picture(path: Path) -> None:
 
 
 def released(path: Path) -> None:
-    """Full decode, crop, bilinear, save."""
-    with Image.open(path) as image:
-        crop = image.convert("RGB").crop((0, 0, 2048, 1436))
-        crop.resize((256, 256), Image.Resampling.BILINEAR).save(io.BytesIO(), "JPEG")
+    """Full decode, crop, bilinear, save, with arrays in between as `scipy.misc` had them."""
+    pixels = np.array(Image.open(path))[:-100]
+    square = np.array(Image.fromarray(pixels).resize((256, 256), Image.Resampling.BILINEAR))
+    Image.fromarray(square).save(io.BytesIO(), "JPEG")
 
 
 METHODS = {

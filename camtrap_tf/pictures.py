@@ -124,7 +124,10 @@ def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
     histogram = np.array(square.histogram()).reshape(3, 256)
     if not spec.keep_original:
         return Stored(_encode(square, spec.jpeg_quality), histogram)
-    if opened.image.mode not in _GRAPH_MODES.get(opened.image.format or "", ()) or opened.turn:
+    if (
+        opened.image.mode not in _GRAPH_MODES.get(opened.image.format or "", ())
+        or opened.turn is not None
+    ):
         whole = _eight_bit(_turned(_open(content)))
         return Stored(_encode(whole, spec.jpeg_quality), histogram)
     return Stored(content, histogram)
@@ -193,6 +196,7 @@ def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, 
         if opened.image.format == "JPEG":
             decoded = _decode_jpeg(opened.image, content, decode_scale(height, width, spec))
         else:
+            _check(opened.image, content)
             decoded = opened.image
         upright = _eight_bit(_turned(opened._replace(image=decoded)))
         return content, opened, _square(upright, spec)
@@ -238,6 +242,12 @@ def _decode_jpeg(image: Image.Image, content: bytes, scale: int) -> Image.Image:
     image.draft(image.mode, (width // scale, height // scale))
     image.load()
     return image
+
+
+def _check(image: Image.Image, content: bytes) -> None:
+    """Raises where a PNG's checksums do not fit: Pillow leaves the rest of it black in silence."""
+    if image.format == "PNG":
+        Image.open(io.BytesIO(content)).verify()
 
 
 def _turned(opened: _Opened) -> Image.Image:
