@@ -43,22 +43,45 @@ class Variant(enum.Enum):
     RELEASED_CODE_STAGE1 = "released_code_stage1"  # its VGG of stage 1, which differs again
 
 
+class Fit(enum.Enum):
+    """How a picture that is not square becomes one."""
+
+    SQUASH = "squash"  # the aspect ratio is not kept (the paper)
+    PAD = "pad"  # whole and undistorted in the middle of a black square
+    SHORTEST = "shortest"  # shortest side to the square's, then the middle: two edges are lost
+
+
 @dataclasses.dataclass(frozen=True)
 class PictureSpec:
     """From a picture of any size to the stored square; fixed when shards are written.
 
     Args:
-        size: height and width after squashing, pixels (the paper: 256).
+        size: height and width of the square, pixels (the paper: 256).
         bar_share: share of the height cut off at the bottom before resizing, in [0, 0.5).
             The released code cuts 100 of 1536 rows; 0 cuts nothing.
         jpeg_quality: quality of the stored JPEG, 1 to 100.
+        fit: how the square is made.
+        detect_bar: cut only as much as looks like an info bar (black or white rows at the
+            bottom); `bar_share` is then the largest share that may be cut.
+        keep_original: store the file's own bytes; readers make the square each time. Pictures
+            that a graph would read otherwise than this (rotated by EXIF, CMYK, 16 bit, TIFF,
+            WebP) are stored anew, whole, as JPEG of `jpeg_quality`.
     """
 
     size: int = 256
     bar_share: float = 0.0
     jpeg_quality: int = 95
+    fit: Fit = Fit.SQUASH
+    detect_bar: bool = False
+    keep_original: bool = False
 
     def __post_init__(self):
+        _require(
+            self.bar_share > 0 or not self.detect_bar,
+            "detect_bar needs a bar_share, the largest share that may be cut",
+            self.bar_share,
+            "Give 0.12, say.",
+        )
         _require(self.size >= 8, "size is at least 8 pixels", self.size, "Give 256, say.")
         _require(0 <= self.bar_share < 0.5, "bar_share lies in [0, 0.5)", self.bar_share, "0.065?")
         _require(

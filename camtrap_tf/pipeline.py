@@ -180,7 +180,7 @@ def _example(manifest: Manifest, data: TrainingData, epoch: int, index, frame: d
 
 
 def _pixels_and_labels(manifest: Manifest, data: TrainingData, seed, frame: dict) -> tuple:
-    pixels = images.decode_stored(frame["frame"])
+    pixels = images.decode_stored(frame["frame"], manifest.picture)
     pixels = images.augment(pixels, data.spec.crop, data.augment, seed)
     labels = task_labels(frame, data.task, manifest.vocabulary)
     return images.normalise(pixels, data.spec), labels
@@ -193,10 +193,11 @@ def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
 
 def stored_pictures(manifest: Manifest, split: str, batch_size: int) -> tf.data.Dataset:
     """All pictures of a split, in file order: batches `[<= batch, size, size, 3]` uint8."""
-    size = manifest.picture.size
+    spec = manifest.picture
+    shape = (spec.size, spec.size, 3)
     frames = _split_frames(manifest, split)
     pixels = frames.map(
-        lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"]), (size, size, 3)),
+        lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"], spec), shape),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     return pixels.batch(batch_size).prefetch(2)
