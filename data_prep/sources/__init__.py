@@ -6,24 +6,40 @@ from camtrap_tf.artifacts import PathLike
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 
-# name: (module, function of one path, what the path is)
-SOURCES = {
-    "coco": ("coco", "read", "COCO Camera Traps JSON (LILA, Caltech, ENA24, ...): the file"),
+# name: (module, function of a path, what the path is, options of the function)
+SOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "coco": ("coco", "read", "COCO Camera Traps JSON (LILA, Caltech, ENA24, ...): the file", ()),
     "dryad": (
         "dryad",
         "read_folder",
         "Snapshot Serengeti on Dryad: the folder of its CSV files",
+        ("on_unknown",),
+    ),
+    "lila": (
+        "lila",
+        "read",
+        "Snapshot Serengeti on LILA: the folder of its CSV pair, or a JSON file",
+        ("on_unknown",),
     ),
 }
 
 
-def read(source: str, metadata: PathLike) -> EventTable:
+def read(source: str, metadata: PathLike, **options) -> EventTable:
     """Reads the metadata of a source by its name in `SOURCES`.
 
+    Args:
+        source: the name.
+        metadata: path of the file or folder.
+        options: of the source's function, by name; those that are None are left out.
+
     Raises:
-        InputError: unknown source, or metadata that break a rule of the format.
+        InputError: unknown source or option, or metadata that break a rule of the format.
     """
     if source not in SOURCES:
         raise InputError(f"a source is one of {', '.join(SOURCES)}", source, "Pick one of them.")
-    module, function, _ = SOURCES[source]
-    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata)
+    module, function, _, accepted = SOURCES[source]
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given.keys() - set(accepted):
+        taking = [other for other, (*_, names) in SOURCES.items() if name in names]
+        raise InputError(f"{name} belongs to {', '.join(taking)}", source, f"Leave {name} out.")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata, **given)
