@@ -201,11 +201,44 @@ def _make_lila(folder: Path) -> None:
 
 
 def _consensus(case: str, folder: Path) -> tuple[dict, str]:
-    raise NotImplementedError(case, folder)
+    stages, clock = {}, _Clock()
+    from camtrap_tf.event_table import Dropped
+    from data_prep.consensus import consensus
+    from data_prep.sources import zooniverse
+
+    stages["import"] = clock()
+    votes = zooniverse.read_raw(folder / zooniverse.RAW, Dropped())
+    stages["read"] = clock()
+    events, labels = consensus(votes)
+    stages["agree"] = clock()
+    empty = int((labels["species"] == "empty").sum())
+    return stages, f"{len(votes):,} rows, {len(events):,} events, of these empty {empty:,}"
 
 
 def _make_raw(folder: Path) -> None:
-    raise NotImplementedError(folder)
+    rng = np.random.default_rng(0)
+    events = 1_200_000
+    blank = rng.random(events) < 0.7
+    voters = np.where(blank, rng.integers(4, 7, events), rng.integers(10, 22, events))
+    event = np.repeat(np.arange(events), voters)
+    classification = np.arange(len(event))
+    # Every eighth classification of an animal names a second species, on a row of its own.
+    second = np.flatnonzero(~blank[event])[::8]
+    order = np.argsort(np.concatenate([classification, second]), kind="stable")[:10_500_000]
+    row = np.concatenate([classification, second])[order]
+    true = np.repeat(_species(rng, events), voters)[row]
+    said = np.where(rng.random(len(row)) < 0.8, true, _species(rng, len(row)))
+    nothing = blank[event[row]] | (rng.random(len(row)) < 0.05)
+    answers = {name: rng.choice(np.array(["true", "false"]), len(row)) for name in
+               ("Standing", "Resting", "Moving", "Eating", "Interacting", "Babies")}  # fmt: skip
+    ids = np.array([f"ASG{n:07x}" for n in range(events)])
+    _write(folder / "raw_data_for_dryad.csv", {
+        "CaptureEventID": ids[event[row]],
+        "ClassificationID": [f"50c6724f56175a1f{n:08x}" for n in row.tolist()],
+        "UserID": [f"not-logged-in-{n % 65_537:08x}" for n in row.tolist()],
+        "Species": np.where(nothing, "blank", said),
+        "Count": np.where(nothing, "", _counts(rng, len(row))), **answers,
+    })  # fmt: skip
 
 
 if __name__ == "__main__":

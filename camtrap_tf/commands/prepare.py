@@ -5,7 +5,9 @@
 
 coco    a COCO Camera Traps JSON file
 dryad   folder with consensus_data.csv, all_images.csv and, if wanted, gold_standard_data.csv
+dryad_raw   folder with raw_data_for_dryad.csv (all votes) and all_images.csv
 lila    folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file of a season
+zooniverse  a CSV export of raw classifications, of Panoptes or the former platform
 """
 
 import logging
@@ -17,7 +19,9 @@ from camtrap_tf.errors import InputError
 log = logging.getLogger("camtrap")
 
 # The keys of data_prep.sources.SOURCES; written out so that --help needs no imports.
-SOURCES = ["coco", "dryad", "lila"]
+SOURCES = ["coco", "dryad", "dryad_raw", "lila", "zooniverse"]
+# Flags that belong to some sources only; those that are not given are not passed on.
+OPTIONS = ["on_unknown", "even_median", "blank_rule", "workflow"]
 
 
 def define(values: flags.FlagValues) -> None:
@@ -30,6 +34,20 @@ def define(values: flags.FlagValues) -> None:
         "a species or count that the source does not know: stop with its row, or leave the event "
         "or the count out and count it (default: error)", flag_values=values,
     )  # fmt: skip
+    flags.DEFINE_enum(
+        "even_median", None, ["upper", "lower"],
+        "dryad_raw, zooniverse: which middle value is the median of an even number of votes: the "
+        "upper, as documented and on LILA, or the lower, as in the released script (default: "
+        "upper)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "blank_rule", None, ["retirement", "majority"],
+        "dryad_raw, zooniverse: what makes an event empty: ten blanks and no species with ten "
+        "votes, or more blanks than others, as on LILA (default: retirement)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "workflow", None, "zooniverse: id of the only workflow to read", flag_values=values
+    )
     flags.DEFINE_string(
         "metadata", None, "path of the metadata, a file or a folder, see above",
         required=True, flag_values=values,
@@ -46,7 +64,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     from data_prep import sources
     from data_prep.statistics import summary
 
-    table = sources.read(values.source, values.metadata, on_unknown=values.on_unknown)
+    options = {name: values[name].value for name in OPTIONS}
+    table = sources.read(values.source, values.metadata, **options)
     log.info("read %s\n%s\n%s", values.metadata, summary(table), table.dropped)
     table.write(values.out)
     log.info("wrote %s", values.out)

@@ -21,6 +21,18 @@ SOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "Snapshot Serengeti on LILA: the folder of its CSV pair, or a JSON file",
         ("on_unknown",),
     ),
+    "dryad_raw": (
+        "zooniverse",
+        "read_dryad",
+        "Snapshot Serengeti on Dryad: the folder of raw_data_for_dryad.csv and all_images.csv",
+        ("on_unknown", "even_median", "blank_rule"),
+    ),
+    "zooniverse": (
+        "zooniverse",
+        "read",
+        "raw classifications: the CSV export of Panoptes, or of the former platform",
+        ("on_unknown", "even_median", "blank_rule", "workflow"),
+    ),
 }
 
 

@@ -64,7 +64,7 @@ def read(
     volunteers = read_consensus(consensus, unknown)
     experts = volunteers.iloc[:0] if gold is None else read_gold(gold, unknown)
     frames, volunteers, experts = _without_unnamed(frames, volunteers, experts, dropped)
-    events = _events(frames)
+    events = events_of(frames)
     ids = events["event_id"]
     dropped.add("consensus: event without pictures", _strays(volunteers, ids))
     dropped.add("gold standard: event without pictures", _strays(experts, ids))
@@ -160,7 +160,7 @@ def _checked(rows: pd.DataFrame, path: PathLike, unknown: Dropped | None) -> pd.
     return rows
 
 
-def _events(frames: pd.DataFrame) -> pd.DataFrame:
+def events_of(frames: pd.DataFrame) -> pd.DataFrame:
     """`event_id, season, site` of each event, from the path of its first picture."""
     first = frames.drop_duplicates("event_id")
     pattern = r"^(?P<season>[^/]+)/(?P<site>[^/]+)/"

@@ -56,7 +56,23 @@ def animals(
     Raises:
         InputError: another value; shows its row. With `unknown` it becomes missing instead.
     """
-    return count_bins(mapped(texts, _bin_of), where, first_row, unknown)
+    return count_bins(mapped(texts, bin_of), where, first_row, unknown)
+
+
+def bin_of(text: str) -> str | None:
+    """Bin of a number of animals; None of 0 or nothing; another text as it is.
+
+    >>> bin_of("12.0"), bin_of("51+"), bin_of("0"), bin_of("many")
+    ('11-50', '51+', None, 'many')
+    """
+    text = text.strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number == 0 or number != number:
+        return None
+    return count_bin(int(number)) if number >= 1 and number == int(number) else text
 
 
 def known(
@@ -107,14 +123,3 @@ def species_or_empty(name: str) -> str:
     """A species' name without surrounding space; 'empty' for what means empty."""
     name = name.strip()
     return "empty" if name.casefold() in EMPTY_NAMES else name
-
-
-def _bin_of(text: str) -> str | None:
-    text = text.strip()
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if number == 0 or number != number:
-        return None
-    return count_bin(int(number)) if number >= 1 and number == int(number) else text

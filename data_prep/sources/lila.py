@@ -98,6 +98,15 @@ def read_json(path: PathLike, on_unknown: str = "error") -> EventTable:
     return table.keep(ids[~occurs(ids, unnamed)]) if len(unnamed) else table
 
 
+def spelling(name: str) -> str:
+    """A species as `SPECIES` spells it, 'empty' for a blank; another name as it is.
+
+    >>> spelling("hyenabrown"), spelling("blank"), spelling("gnu")
+    ('hyenaBrown', 'empty', 'gnu')
+    """
+    return _SPELLING.get(name.strip().casefold(), name)
+
+
 def _one(folder: Path, kind: str) -> Path:
     found = sorted(folder.glob(f"*{kind}.csv"))
     if len(found) != 1:
@@ -146,7 +155,7 @@ def _canonical(
     species: pd.Series, path: PathLike, unknown: Dropped | None, first_row: int
 ) -> pd.Series:
     """Names as `SPECIES` spells them."""
-    names = mapped(species, lambda name: _SPELLING.get(name.strip().casefold(), name))
+    names = mapped(species, spelling)
     accepted = (*SPECIES, EMPTY)
     return known(names, accepted, "question__species", Path(path).name, first_row, unknown)
 
