@@ -3,11 +3,15 @@
   camtrap prepare --source=coco --metadata=project.json --out=events.parquet
   camtrap prepare --source=dryad --metadata=serengeti/ --out=events.parquet
 
-coco    a COCO Camera Traps JSON file
-dryad   folder with consensus_data.csv, all_images.csv and, if wanted, gold_standard_data.csv
-dryad_raw   folder with raw_data_for_dryad.csv (all votes) and all_images.csv
-lila    folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file of a season
-zooniverse  a CSV export of raw classifications, of Panoptes or the former platform
+camtrap_dp    folder of a Camtrap DP package, or its datapackage.json
+coco          COCO Camera Traps JSON file
+csv           CSV file with a row per picture; --columns says which column is what
+dryad         folder with consensus_data.csv, all_images.csv and, if there, gold_standard_data.csv
+dryad_raw     folder with raw_data_for_dryad.csv (all votes) and all_images.csv
+folders       folder of folders named by species, SPECIES/picture.jpg or SPECIES/SITE/picture.jpg
+lila          folder with the pair ..._images.csv and ..._annotations.csv, or JSON of a season
+megadetector  JSON of MegaDetector: pictures are empty, or show an animal, person or vehicle
+zooniverse    CSV export of raw classifications, of Panoptes or the former platform
 """
 
 import logging
@@ -19,9 +23,12 @@ from camtrap_tf.errors import InputError
 log = logging.getLogger("camtrap")
 
 # The keys of data_prep.sources.SOURCES; written out so that --help needs no imports.
-SOURCES = ["coco", "dryad", "dryad_raw", "lila", "zooniverse"]
+SOURCES = [
+    "camtrap_dp", "coco", "csv", "dryad", "dryad_raw", "folders", "lila", "megadetector",
+    "zooniverse",
+]  # fmt: skip
 # Flags that belong to some sources only; those that are not given are not passed on.
-OPTIONS = ["on_unknown", "even_median", "blank_rule", "workflow"]
+OPTIONS = ["on_unknown", "even_median", "blank_rule", "workflow", "columns", "threshold"]
 
 
 def define(values: flags.FlagValues) -> None:
@@ -48,6 +55,15 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "workflow", None, "zooniverse: id of the only workflow to read", flag_values=values
     )
+    flags.DEFINE_string(
+        "columns", None,
+        "csv: which column is what, such as path=File,species=Label; the fields are path, "
+        "species, count, event, site, season, datetime and the attributes", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "threshold", None, "megadetector: least confidence of a detection (default: 0.2)",
+        flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_string(
         "metadata", None, "path of the metadata, a file or a folder, see above",
         required=True, flag_values=values,

@@ -8,13 +8,21 @@ from camtrap_tf.event_table import EventTable
 
 # name: (module, function of a path, what the path is, options of the function)
 SOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "camtrap_dp": (
+        "camtrap_dp", "read", "a Camtrap DP package: its folder or datapackage.json",
+        ("on_unknown",),
+    ),
     "coco": ("coco", "read", "COCO Camera Traps JSON (LILA, Caltech, ENA24, ...): the file", ()),
+    "csv": (
+        "plain", "read_csv", "labels of pictures in a CSV file", ("on_unknown", "columns"),
+    ),
     "dryad": (
         "dryad",
         "read_folder",
         "Snapshot Serengeti on Dryad: the folder of its CSV files",
         ("on_unknown",),
     ),
+    "folders": ("plain", "read_folders", "the folder of folders named by species", ()),
     "lila": (
         "lila",
         "read",
@@ -27,13 +35,17 @@ SOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "Snapshot Serengeti on Dryad: the folder of raw_data_for_dryad.csv and all_images.csv",
         ("on_unknown", "even_median", "blank_rule"),
     ),
+    "megadetector": (
+        "megadetector", "read", "MegaDetector's results (JSON), as empty or animal",
+        ("threshold",),
+    ),
     "zooniverse": (
         "zooniverse",
         "read",
         "raw classifications: the CSV export of Panoptes, or of the former platform",
         ("on_unknown", "even_median", "blank_rule", "workflow"),
     ),
-}
+}  # fmt: skip
 
 
 def read(source: str, metadata: PathLike, **options) -> EventTable:
