@@ -7,6 +7,7 @@ network of task `empty` or several (averaged) make stage 1; networks of task `an
 
 import dataclasses
 import hashlib
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -14,12 +15,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from camtrap_tf import __version__
+from camtrap_tf import __version__, calibration
 from camtrap_tf.artifacts import PathLike, atomic, existing_folder, read_json, sha256, write_json
 from camtrap_tf.config import InputSpec, PictureSpec, from_json, to_json
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task, Vocabulary
 from camtrap_tf.network import Network
+from camtrap_tf.predictions import Predictions
 from camtrap_tf.train import Run
 
 FILE, KIND, VERSION = "bundle.json", "bundle", 1
@@ -39,6 +41,7 @@ class Member:
         sha256: of the file.
         data: which shards it was trained on.
         result: figures of its best epoch on the selecting split.
+        temperatures: by head, what its logits are divided by; 1 where a head has none.
     """
 
     file: str
@@ -49,6 +52,7 @@ class Member:
     sha256: str
     data: dict
     result: dict
+    temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Bundle:
         picture: from a picture of any size to the stored square.
         members: its networks.
         animal_threshold: stage 2 is asked where the probability of an animal reaches this.
-        version: hash over the networks: what to cite as the model's version.
+        version: hash over the networks and their calibration: what to cite as the model's version.
     """
 
     folder: Path
@@ -125,6 +129,7 @@ class Bundle:
                 member.task,
                 self.vocabulary.heads(member.task),
                 member.name,
+                member.temperatures,
             )
             for member in chosen
         ]
@@ -154,7 +159,9 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
         with atomic(folder / file) as temporary:
             shutil.copyfile(run.folder / "best.keras", temporary)
         members.append(_member(run, folder / file))
-    digest = hashlib.sha256("".join(member.sha256 for member in members).encode()).hexdigest()
+        log.info("%s: temperatures %s", run.folder.name, members[-1].temperatures)
+    parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
+    digest = hashlib.sha256("".join(parts).encode()).hexdigest()
     content = {
         "vocabulary": read[0].vocabulary.to_json(),
         "picture": read[0].picture,
@@ -172,6 +179,15 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
     return Bundle.read(folder)
 
 
+def _temperatures(run: Run) -> dict[str, float]:
+    """Fitted on the run's answers on its validation split, on no other."""
+    file = run.folder / "predictions-val.parquet"
+    if not file.is_file():
+        log.warning("%s has no answers on a validation split: not calibrated", run.folder.name)
+        return {}
+    return calibration.temperatures(Predictions.read(file))
+
+
 def _member(run: Run, path: Path) -> Member:
     return Member(
         file=path.name,
@@ -182,6 +198,7 @@ def _member(run: Run, path: Path) -> Member:
         sha256=sha256(path),
         data=run.data,
         result=run.result["best"],
+        temperatures=_temperatures(run),
     )
 
 

@@ -19,6 +19,7 @@ from camtrap_tf.errors import InputError
 VERBS = {
     "prepare": "metadata of a camera-trap project -> event table",
     "shard": "event table + pictures -> TFRecord shards with a manifest",
+    "audit": "shards -> proof that nothing is on both sides of a split",
     "train": "shards -> a run directory with the trained network",
     "bundle": "trained runs -> one bundle that predicts",
     "evaluate": "a bundle on labelled shards -> predictions and metrics",

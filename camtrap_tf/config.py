@@ -28,6 +28,27 @@ class Normalisation(enum.Enum):
 
     DATASET = "dataset"  # per channel, mean and deviation of the training split (the paper)
     IMAGE = "image"  # per picture: tf.image.per_image_standardization (the released code)
+    IMAGENET = "imagenet"  # per channel, mean and deviation of ImageNet: for weights from there
+
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)  # per channel, on pixel values 0-255
+IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+class Variant(enum.Enum):
+    """Which form of an architecture."""
+
+    STANDARD = "standard"  # as published
+    RELEASED_CODE = "released_code"  # as the code released with the paper has it
+    RELEASED_CODE_STAGE1 = "released_code_stage1"  # its VGG of stage 1, which differs again
+
+
+class Fit(enum.Enum):
+    """How a picture that is not square becomes one."""
+
+    SQUASH = "squash"  # the aspect ratio is not kept (the paper)
+    PAD = "pad"  # whole and undistorted in the middle of a black square
+    SHORTEST = "shortest"  # shortest side to the square's, then the middle: two edges are lost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,17 +56,32 @@ class PictureSpec:
     """From a picture of any size to the stored square; fixed when shards are written.
 
     Args:
-        size: height and width after squashing, pixels (the paper: 256).
+        size: height and width of the square, pixels (the paper: 256).
         bar_share: share of the height cut off at the bottom before resizing, in [0, 0.5).
             The released code cuts 100 of 1536 rows; 0 cuts nothing.
         jpeg_quality: quality of the stored JPEG, 1 to 100.
+        fit: how the square is made.
+        detect_bar: cut only as much as looks like an info bar (black or white rows at the
+            bottom); `bar_share` is then the largest share that may be cut.
+        keep_original: store the file's own bytes; readers make the square each time. Pictures
+            that a graph would read otherwise than this (rotated by EXIF, CMYK, 16 bit, TIFF,
+            WebP) are stored anew, whole, as JPEG of `jpeg_quality`.
     """
 
     size: int = 256
     bar_share: float = 0.0
     jpeg_quality: int = 95
+    fit: Fit = Fit.SQUASH
+    detect_bar: bool = False
+    keep_original: bool = False
 
     def __post_init__(self):
+        _require(
+            self.bar_share > 0 or not self.detect_bar,
+            "detect_bar needs a bar_share, the largest share that may be cut",
+            self.bar_share,
+            "Give 0.12, say.",
+        )
         _require(self.size >= 8, "size is at least 8 pixels", self.size, "Give 256, say.")
         _require(0 <= self.bar_share < 0.5, "bar_share lies in [0, 0.5)", self.bar_share, "0.065?")
         _require(
@@ -75,16 +111,36 @@ class ModelConfig:
 
     Args:
         architecture: a name in `camtrap_tf.models.ARCHITECTURES`.
+        variant: its form.
         crop: height and width of the network's input, pixels, cut from the stored square.
         normalisation: how pixels become inputs.
+        dropout: share of values dropped, in [0, 1); None leaves the architecture's own. It
+            replaces the rate where the architecture drops, and elsewhere acts before the heads.
+        weights: a local file of ImageNet weights for a backbone of `keras.applications`, or "".
+            Such weights need `Normalisation.IMAGENET`.
     """
 
     architecture: str = "resnet18"
+    variant: Variant = Variant.STANDARD
     crop: int = 224
     normalisation: Normalisation = Normalisation.DATASET
+    dropout: float | None = None
+    weights: str = ""
 
     def __post_init__(self):
         _require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
+        _require(
+            self.dropout is None or 0 <= self.dropout < 1,
+            "dropout lies in [0, 1)",
+            self.dropout,
+            "0.5?",
+        )
+        _require(
+            not self.weights or self.normalisation is Normalisation.IMAGENET,
+            "model.weights goes with model.normalisation=imagenet",
+            self.normalisation.value,
+            "Set it, or leave out model.weights.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,17 +153,24 @@ class AugmentConfig:
         brightness: add a value drawn from [-brightness, brightness].
         contrast: scale the distance to the channel means by a factor drawn from [low, high];
             (1, 1) leaves it.
+        operations: how many further changes are drawn for each picture from
+            `images.OPERATIONS` (RandAugment, Cubuk et al. 2020); 0 = none.
+        magnitude: largest strength of those, in (0, 1].
     """
 
     random_crop: bool = True
     flip: bool = True
     brightness: float = 63.0
     contrast: tuple[float, float] = (0.2, 1.8)
+    operations: int = 0
+    magnitude: float = 0.5
 
     def __post_init__(self):
         low, high = self.contrast
         _require(self.brightness >= 0, "brightness is at least 0", self.brightness, "63?")
         _require(0 < low <= high, "0 < contrast low <= high", self.contrast, "(0.2, 1.8)?")
+        _require(self.operations >= 0, "operations is at least 0", self.operations, "Give 2, say.")
+        _require(0 < self.magnitude <= 1, "magnitude lies in (0, 1]", self.magnitude, "0.5, say.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +191,54 @@ TABLE_S2 = (
     Step(53, 0.0001, 0.0),
 )
 
+# The released code counts its boundaries 19, 30, 44 and 53 to the stage before.
+RELEASED_STEPS = (
+    Step(1, 0.01, 0.0005),
+    Step(20, 0.005, 0.0005),
+    Step(31, 0.001, 0.0),
+    Step(45, 0.0005, 0.0),
+    Step(54, 0.0001, 0.0),
+)
+
+
+class ScheduleKind(enum.Enum):
+    """How the learning rate runs."""
+
+    TABLE = "table"  # the rows of train.schedule
+    COSINE = "cosine"  # from train.learning_rate to 0 along half a cosine, step by step
+
+
+class Optimizer(enum.Enum):
+    """What turns gradients into steps, and what weight decay means with it."""
+
+    SGD = "sgd"  # with momentum; weight decay is an L2 loss
+    ADAMW = "adamw"  # weight decay is decoupled (Loshchilov and Hutter 2019)
+
+
+class Precision(enum.Enum):
+    """Number format of the computation; weights stay float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"  # with dynamic loss scaling
+
+
+class Strategy(enum.Enum):
+    """On which devices a network trains."""
+
+    LOCAL = "local"  # the devices of this machine
+    MULTI_WORKER = "multi_worker"  # several machines, named in TF_CONFIG
+    TPU = "tpu"
+
+
+class RareClasses(enum.Enum):
+    """What is done for rare classes of the main head (the paper's section on imbalance)."""
+
+    NONE = "none"
+    WEIGHTED_LOSS = "weighted_loss"  # Eq. 1 and 2
+    OVERSAMPLING = "oversampling"  # every class equally often
+    EMPHASIS = "emphasis"  # failures are shown again
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -137,37 +248,84 @@ class TrainConfig:
         task: what the network answers.
         epochs: passes over the training split.
         batch_size: pictures in one optimiser step, over all replicas together.
+        optimizer: see `Optimizer`.
         momentum: of SGD.
-        schedule: learning rate and weight decay by epoch. Weight decay is the L2 loss
+        schedule_kind: whether `schedule` holds, or a cosine from `learning_rate`.
+        schedule: learning rate and weight decay by epoch. With SGD weight decay is the L2 loss
             `weight_decay * sum(w**2) / 2` over convolution and dense kernels.
+        learning_rate, weight_decay: of the cosine schedule, at its highest point; weight decay
+            is constant.
+        warmup_epochs: the learning rate rises linearly over these first epochs; may be a
+            fraction; 0 = none.
+        rate_for_batch: batch size that the learning rates are meant for: at another batch size
+            they are scaled in proportion. 0 = as they stand.
+        label_smoothing: share of the target spread evenly over a head's classes, in [0, 1).
+        ema: decay per step of the average of weights that is validated and saved, in [0, 1);
+            0 = the weights themselves.
+        precision: number format of the computation.
+        rare: what is done for rare classes.
         seed: of weights, data order and augmentation.
         steps_per_call: optimiser steps in one call of the compiled function.
+        checkpoint_every: steps between checkpoints inside an epoch; 0 = at its end only.
+        strategy: on which devices.
         replicas: 0 = all GPUs there are (or one device); n = the first n devices, where
             processors are split into logical devices to make n.
+        sync_batch_norm: batch norm over the batch of all replicas instead of each one's own.
         select_on: split that chooses the best epoch; the paper used the expert test set.
+        init: what to start from: a run, a bundle, or a file of weights; '' = random weights.
+        freeze_epochs: first epochs in which only the heads learn.
+        frames: pictures of an event that are stacked as channels; 1 = single pictures, 3 = the
+            paper's nine-channel network on events of exactly three pictures.
         jit: compile forward and backward pass with XLA.
     """
 
     task: Task = Task.ANIMAL
     epochs: int = 55
     batch_size: int = 128
+    optimizer: Optimizer = Optimizer.SGD
     momentum: float = 0.9
+    schedule_kind: ScheduleKind = ScheduleKind.TABLE
     schedule: tuple[Step, ...] = TABLE_S2
+    learning_rate: float = 0.001
+    weight_decay: float = 0.0
+    warmup_epochs: float = 0.0
+    rate_for_batch: int = 0
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    precision: Precision = Precision.FLOAT32
+    rare: RareClasses = RareClasses.NONE
     seed: int = 0
     steps_per_call: int = 20
+    checkpoint_every: int = 1000
+    strategy: Strategy = Strategy.LOCAL
     replicas: int = 0
+    sync_batch_norm: bool = False
     select_on: str = "val"
+    init: str = ""
+    freeze_epochs: int = 0
+    frames: int = 1
     jit: bool = False
 
     def __post_init__(self):
-        for field in ("epochs", "batch_size", "steps_per_call"):
+        for field in ("epochs", "batch_size", "steps_per_call", "frames"):
             _require(getattr(self, field) >= 1, f"{field} is at least 1", getattr(self, field), "")
+        for field in ("checkpoint_every", "rate_for_batch", "warmup_epochs", "freeze_epochs"):
+            _require(getattr(self, field) >= 0, f"{field} is at least 0", getattr(self, field), "")
+        for field in ("momentum", "label_smoothing", "ema"):
+            value = getattr(self, field)
+            _require(0 <= value < 1, f"{field} lies in [0, 1)", value, "Give 0 to switch it off.")
         firsts = [step.first for step in self.schedule]
         _require(
             firsts[:1] == [1] and firsts == sorted(set(firsts)),
             "the schedule starts at epoch 1 and its rows ascend",
             firsts,
             "Order the rows.",
+        )
+        _require(
+            not (self.jit and self.sync_batch_norm),
+            "jit and sync_batch_norm exclude one another",
+            "both",
+            "Replicas cannot speak to one another inside a compiled pass: switch one off.",
         )
 
 
@@ -306,7 +464,28 @@ QUICK = Config(
     train=TrainConfig(epochs=20, batch_size=32, schedule=step_schedule(20, 0.05, 0.0005)),
 )
 
+MODERN = Config(
+    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5), operations=2, magnitude=0.5),
+    train=TrainConfig(
+        optimizer=Optimizer.ADAMW,
+        schedule_kind=ScheduleKind.COSINE,
+        learning_rate=0.001,
+        weight_decay=0.05,
+        rate_for_batch=128,
+        warmup_epochs=3,
+        label_smoothing=0.1,
+        ema=0.999,
+    ),
+)
+
+RELEASED_CODE = Config(
+    model=ModelConfig(normalisation=Normalisation.IMAGE),
+    train=TrainConfig(schedule=RELEASED_STEPS),
+)
+
 PRESETS = {
     "paper": Config(),  # Tables S.1 and S.2
+    "released_code": RELEASED_CODE,  # what the authors' published program does
+    "modern": MODERN,  # what has been learnt about training since
     "quick": QUICK,  # a small network for small data and processors
 }

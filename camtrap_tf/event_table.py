@@ -185,7 +185,12 @@ def _conform(frame: pd.DataFrame, columns: dict[str, str], what: str) -> pd.Data
 
 
 def _arrow_columns(frame: pd.DataFrame) -> dict[str, pa.Array]:
-    return {name: pa.array(frame[name], from_pandas=True) for name in frame.columns}
+    columns = {name: pa.array(frame[name], from_pandas=True) for name in frame.columns}
+    # Text that was read block by block stays in pieces.
+    return {
+        name: column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        for name, column in columns.items()
+    }
 
 
 def _nest(rows: pd.DataFrame, order: pd.Series) -> pa.Array:

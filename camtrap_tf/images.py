@@ -7,19 +7,30 @@ counterpart for files on disk.
 
 import tensorflow as tf
 
-from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation, PictureSpec
+from camtrap_tf.config import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    AugmentConfig,
+    Fit,
+    InputSpec,
+    Normalisation,
+    PictureSpec,
+)
+from camtrap_tf.pictures import BAR_BLACK, BAR_ROW, BAR_WHITE
 
 # Equal to Pillow's decoder, bit for bit, at no cost.
 _DCT = "INTEGER_ACCURATE"
 
 
-def decode_stored(encoded: tf.Tensor) -> tf.Tensor:
+def decode_stored(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """Decodes a picture that a shard holds: [] string -> [size, size, 3] uint8."""
+    if spec.keep_original:
+        return decode(encoded, spec)
     return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT)
 
 
 def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
-    """Decodes a picture of any size and squashes it to the stored square, inside a graph.
+    """Decodes a picture of any size and makes the stored square, inside a graph.
 
     JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
     the way is bilinear with antialiasing, as in `pictures.read`.
@@ -36,16 +47,46 @@ def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
         lambda: _decode_jpeg_scaled(encoded, spec),
         lambda: _decode_other(encoded),
     )
-    return squash(pixels, spec)
+    return to_square(pixels, spec)
 
 
-def squash(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
-    """Cuts the info bar and resizes [height, width, 3] uint8 to [size, size, 3] uint8."""
-    height = tf.shape(pixels)[0]
-    bar = tf.cast(tf.round(tf.cast(height, tf.float32) * spec.bar_share), tf.int32)
-    cut = pixels[: height - bar]
-    resized = tf.image.resize(cut, (spec.size, spec.size), "bilinear", antialias=True)
-    return tf.ensure_shape(tf.saturate_cast(tf.round(resized), tf.uint8), (spec.size, spec.size, 3))
+def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """Cuts the info bar and makes [height, width, 3] uint8 a [size, size, 3] uint8."""
+    cut = pixels[: tf.shape(pixels)[0] - _bar(pixels, spec)]
+    shape = tf.shape(cut)
+    size = (spec.size, spec.size)
+    if spec.fit is Fit.SHORTEST:
+        side = tf.minimum(shape[0], shape[1])
+        top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
+        cut = cut[top : top + side, left : left + side]
+    if spec.fit is Fit.PAD:
+        longer = tf.maximum(shape[0], shape[1])
+        size = tf.maximum(1, (shape[:2] * spec.size + longer // 2) // longer)
+    resized = tf.image.resize(cut, size, "bilinear", antialias=True)
+    square = tf.saturate_cast(tf.round(resized), tf.uint8)
+    if spec.fit is Fit.PAD:
+        before = (spec.size - size) // 2
+        after = spec.size - size - before
+        square = tf.pad(square, tf.stack([[before[0], after[0]], [before[1], after[1]], [0, 0]]))
+    return tf.ensure_shape(square, (spec.size, spec.size, 3))
+
+
+def _bar(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """[] int32: rows to cut at the bottom; see `pictures._bar`."""
+    most = _bar_rows(tf.shape(pixels)[0], spec)
+    if not spec.detect_bar:
+        return most
+    strip = pixels[tf.shape(pixels)[0] - most - 1 :]
+    white = tf.reduce_min(strip, axis=-1) >= BAR_WHITE
+    extreme = tf.logical_or(white, tf.reduce_max(strip, axis=-1) <= BAR_BLACK)
+    share = tf.reduce_mean(tf.cast(extreme, tf.float32), axis=1)
+    run = tf.reduce_sum(tf.math.cumprod(tf.cast(share[::-1] >= BAR_ROW, tf.int32)))
+    found = tf.logical_and(run > 0, run <= most)
+    return tf.where(found, tf.minimum(run + 1, most), 0)
+
+
+def _bar_rows(height: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    return tf.cast(tf.round(tf.cast(height, tf.float32) * spec.bar_share), tf.int32)
 
 
 def central_crop(pixels: tf.Tensor, crop: int) -> tf.Tensor:
@@ -90,6 +131,8 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     values = tf.cast(pixels, tf.float32)
     if spec.normalisation is Normalisation.IMAGE:
         return tf.image.per_image_standardization(values)
+    if spec.normalisation is Normalisation.IMAGENET:
+        return (values - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_STD)
     return (values - tf.constant(spec.mean)) / tf.constant(spec.std)
 
 
@@ -106,8 +149,9 @@ def _cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
 def _decode_jpeg_scaled(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     shape = tf.io.extract_jpeg_shape(encoded)
     height, width = shape[0], shape[1]
-    rows = height - tf.cast(tf.round(tf.cast(height, tf.float32) * spec.bar_share), tf.int32)
-    shrink = tf.minimum(rows, width) // spec.size
+    rows = height - _bar_rows(height, spec)
+    side = tf.maximum(rows, width) if spec.fit is Fit.PAD else tf.minimum(rows, width)
+    shrink = side // spec.size
     branch = tf.cast(shrink >= 2, tf.int32) + tf.cast(shrink >= 4, tf.int32)
     branch += tf.cast(shrink >= 8, tf.int32)
     decoders = {

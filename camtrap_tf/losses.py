@@ -8,31 +8,60 @@ from camtrap_tf.labels import MISSING
 
 
 def head_sums(
-    logits: Mapping[str, tf.Tensor], labels: Mapping[str, tf.Tensor]
+    logits: Mapping[str, tf.Tensor],
+    labels: Mapping[str, tf.Tensor],
+    smoothing: float = 0.0,
+    weights: Mapping[str, tf.Tensor] | None = None,
 ) -> dict[str, dict[str, tf.Tensor]]:
     """Per head, sums over the rows that have a label.
 
     Args:
         logits: by head, [batch, classes] float32.
         labels: by head, [batch] int32, -1 = missing.
+        smoothing: share of the target spread evenly over the classes, in [0, 1).
+        weights: by head, [classes] float32, of the loss of each class; absent heads weigh 1.
 
     Returns:
         By head: `loss` (summed cross-entropy, nats), `correct` (rows whose top class is
         right), `count` (rows that have a label); each [] float32.
     """
-    return {head: _sums(logits[head], labels[head]) for head in labels}
+    weights = weights or {}
+    return {
+        head: _sums(logits[head], labels[head], smoothing, weights.get(head)) for head in labels
+    }
 
 
-def _sums(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+def _sums(logits: tf.Tensor, labels: tf.Tensor, smoothing: float, weights) -> dict:
     known = tf.cast(labels != MISSING, tf.float32)
     safe = tf.maximum(labels, 0)
     loss = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, logits)
+    if smoothing:
+        even = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
+        loss = (1 - smoothing) * loss + smoothing * even
+    if weights is not None:
+        loss *= tf.gather(weights, safe)
     top = tf.argmax(logits, axis=-1, output_type=tf.int32)
     return {
         "loss": tf.reduce_sum(loss * known),
         "correct": tf.reduce_sum(tf.cast(top == safe, tf.float32) * known),
         "count": tf.reduce_sum(known),
     }
+
+
+def failures(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """How a network failed on each row of a head: [batch] int32.
+
+    Args:
+        logits: [batch, classes] float32.
+        labels: [batch] int32, -1 = missing.
+
+    Returns:
+        0 = right, or no label; 1 = the best guess is wrong; 2 = all of the five best are.
+    """
+    safe = tf.maximum(labels, 0)
+    wrong = [tf.logical_not(tf.math.in_top_k(safe, tf.cast(logits, tf.float32), k)) for k in (1, 5)]
+    level = tf.cast(wrong[0], tf.int32) + tf.cast(wrong[1], tf.int32)
+    return tf.where(labels == MISSING, 0, level)
 
 
 def mean_loss(sums: Mapping[str, Mapping[str, tf.Tensor]], counts: Mapping[str, tf.Tensor]):

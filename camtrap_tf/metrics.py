@@ -1,4 +1,4 @@
-"""Metrics: sums and counts that are merged and divided once; NumPy only.
+"""Metrics: sums and counts that are merged and divided once; NumPy and SciPy only.
 
 Two rules hold throughout. A row whose label is missing (-1) is not scored. A row that has a
 label but no answer (NaN probabilities, class -1) is scored as wrong: a picture that could not
@@ -9,9 +9,11 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 
+from camtrap_tf import calibration, intervals
 from camtrap_tf.labels import BINARY, EMPTY, MISSING
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.predictions import ANIMAL, Predictions, log_probabilities
 
 TOP = 5  # the paper's second figure for species: is the truth among the five best guesses?
 
@@ -29,8 +31,9 @@ class Ratio:
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Ratio":
-        """Sum and number of `values` (any shape, bool or float)."""
-        return cls(float(np.sum(values)), int(np.size(values)))
+        """Sum and number of `values` (any shape, bool or float); NaN is not scored."""
+        scored = ~np.isnan(values)
+        return cls(float(np.sum(values, where=scored)), int(np.sum(scored)))
 
     def __add__(self, other: "Ratio") -> "Ratio":
         return Ratio(self.sum + other.sum, self.count + other.count)
@@ -41,8 +44,8 @@ class Ratio:
         return self.sum / self.count if self.count else float("nan")
 
 
-def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> Ratio:
-    """How often the true class is among the `k` most probable ones.
+def top_k_rows(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> np.ndarray:
+    """[n] float: 1 where the true class is among the `k` most probable, else 0; NaN unlabelled.
 
     Equal probabilities are ranked by class index, as argmax ranks them.
 
@@ -51,28 +54,44 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> Ratio:
         labels: [n] integers, -1 missing.
         k: at least 1.
     """
-    scored = labels != MISSING
-    probabilities, labels = probabilities[scored], labels[scored]
-    own = probabilities[np.arange(len(labels)), labels][:, None]
-    before = np.arange(probabilities.shape[1]) < labels[:, None]
-    rank = np.sum((probabilities > own) | ((probabilities == own) & before), axis=1)
-    return Ratio.of((rank < k) & ~np.isnan(own[:, 0]))
+    scored = np.flatnonzero(labels != MISSING)
+    kept, truth = probabilities[scored], labels[scored].astype(int)
+    own = kept[np.arange(len(truth)), truth][:, None]
+    before = np.arange(kept.shape[1]) < truth[:, None]
+    rank = np.sum((kept > own) | ((kept == own) & before), axis=1)
+    return _spread((rank < k) & ~np.isnan(own[:, 0]), scored, len(labels))
 
 
-def within_one_bin(predicted: np.ndarray, labels: np.ndarray) -> Ratio:
-    """How often the answer is the true bin or a neighbour of it.
+def _spread(values: np.ndarray, rows: np.ndarray, number: int) -> np.ndarray:
+    """[number] float: `values` in their rows, NaN elsewhere."""
+    spread = np.full(number, np.nan)
+    spread[rows] = values
+    return spread
+
+
+def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> Ratio:
+    """How often the true class is among the `k` most probable ones; see `top_k_rows`."""
+    return Ratio.of(top_k_rows(probabilities, labels, k))
+
+
+def within_one_bin_rows(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """[n] float: 1 where the answer is the true bin or a neighbour, else 0; NaN unlabelled.
 
     Args:
         predicted: [n] integers, index of the bin answered, -1 without an answer.
         labels: [n] integers, -1 missing.
     """
-    scored = labels != MISSING
-    predicted, labels = predicted[scored].astype(int), labels[scored].astype(int)
-    return Ratio.of((np.abs(predicted - labels) <= 1) & (predicted != MISSING))
+    near = np.abs(predicted.astype(int) - labels.astype(int)) <= 1
+    return np.where(labels != MISSING, near & (predicted != MISSING), np.nan)
 
 
-def multilabel(predicted: np.ndarray, labels: np.ndarray) -> dict[str, Ratio]:
-    """Accuracy, precision and recall of a set of attributes, averaged over pictures.
+def within_one_bin(predicted: np.ndarray, labels: np.ndarray) -> Ratio:
+    """How often the answer is the true bin or a neighbour; see `within_one_bin_rows`."""
+    return Ratio.of(within_one_bin_rows(predicted, labels))
+
+
+def multilabel_rows(predicted: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Accuracy, precision and recall of a set of attributes, picture by picture.
 
     For one picture with the set P predicted and the set T true: accuracy |P∩T| / |P∪T|,
     precision |P∩T| / |P|, recall |P∩T| / |T|; each counts as 1 where its denominator is 0
@@ -84,12 +103,11 @@ def multilabel(predicted: np.ndarray, labels: np.ndarray) -> dict[str, Ratio]:
         labels: [n, attributes] integers: 1 yes, 0 no, -1 missing.
 
     Returns:
-        Ratios `accuracy`, `precision`, `recall`.
+        `accuracy`, `precision`, `recall`: [n] float, NaN where not scored.
     """
     known = labels != MISSING
-    scored = known.any(axis=1)
-    yes, true = ((predicted == 1) & known)[scored], (labels == 1)[scored]
-    answered = ((predicted != MISSING) | ~known)[scored].all(axis=1)
+    yes, true = (predicted == 1) & known, labels == 1
+    answered = ((predicted != MISSING) | ~known).all(axis=1)
     both = (yes & true).sum(axis=1)
     sizes = {
         "accuracy": (yes | true).sum(axis=1),
@@ -97,9 +115,18 @@ def multilabel(predicted: np.ndarray, labels: np.ndarray) -> dict[str, Ratio]:
         "recall": true.sum(axis=1),
     }
     return {
-        name: Ratio.of(np.where(size == 0, 1.0, both / np.maximum(size, 1)) * answered)
+        name: np.where(
+            known.any(axis=1),
+            np.where(size == 0, 1.0, both / np.maximum(size, 1)) * answered,
+            np.nan,
+        )
         for name, size in sizes.items()
     }
+
+
+def multilabel(predicted: np.ndarray, labels: np.ndarray) -> dict[str, Ratio]:
+    """`multilabel_rows` averaged over pictures: Ratios `accuracy`, `precision`, `recall`."""
+    return {name: Ratio.of(v) for name, v in multilabel_rows(predicted, labels).items()}
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
@@ -113,20 +140,27 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.nda
         classes: number of classes.
     """
     scored = labels != MISSING
-    answer = np.where(predicted == MISSING, classes, predicted)[scored].astype(np.int64)
-    cells = labels[scored].astype(np.int64) * (classes + 1) + answer
+    cells = _cells(predicted[scored], labels[scored], classes)
     return np.bincount(cells, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
 
 
+def _cells(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    answer = np.where(predicted == MISSING, classes, predicted).astype(np.int64)
+    return labels.astype(np.int64) * (classes + 1) + answer
+
+
 def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """Precision, recall and F1 of each class, from a `confusion` matrix.
+    """Precision, recall and F1 of each class, from `confusion` matrices.
+
+    Args:
+        matrix: [..., classes, classes + 1] numbers.
 
     Returns:
-        [classes] arrays: `support` (pictures of the class), `predicted` (pictures answered
+        [..., classes] arrays: `support` (pictures of the class), `predicted` (pictures answered
         so), `precision`, `recall`, `f1`; NaN where a denominator is 0.
     """
-    right = np.diagonal(matrix).astype(float)
-    support, predicted = matrix.sum(axis=1), matrix[:, :-1].sum(axis=0)
+    right = np.diagonal(matrix, axis1=-2, axis2=-1).astype(float)
+    support, predicted = matrix.sum(axis=-1), matrix[..., :-1].sum(axis=-2)
     with np.errstate(invalid="ignore"):
         return {
             "support": support,
@@ -135,6 +169,57 @@ def per_class(matrix: np.ndarray) -> dict[str, np.ndarray]:
             "recall": right / support,
             "f1": 2 * right / (support + predicted),
         }
+
+
+def averages(figures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Macro and weighted means of `per_class` figures, over classes that occur or are answered.
+
+    A precision or recall over nothing counts as 0, as in scikit-learn.
+
+    Returns:
+        `precision_macro`, `precision_weighted`, `recall_macro` ... [...] float; and
+        `mean_recall`, over the classes that occur only.
+    """
+    support, seen = figures["support"], figures["support"] + figures["predicted"] > 0
+    means = {}
+    with np.errstate(invalid="ignore"):
+        for name in ("precision", "recall", "f1"):
+            values = np.nan_to_num(figures[name])
+            means[f"{name}_macro"] = np.sum(values * seen, axis=-1) / seen.sum(axis=-1)
+            means[f"{name}_weighted"] = np.sum(values * support, -1) / support.sum(axis=-1)
+        occurs = (support > 0).sum(axis=-1)
+        means["mean_recall"] = np.nan_to_num(figures["recall"]).sum(axis=-1) / occurs
+    return means
+
+
+def average_precision(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """[classes] float: area under each class's precision-recall steps; NaN where none is true.
+
+    The mean, over the pictures of the class, of the precision among all pictures that get at
+    least this picture's probability. A picture without an answer adds 0.
+
+    Args:
+        probabilities: [n, classes] float, NaN rows without an answer.
+        labels: [n] integers, -1 missing.
+    """
+    known = labels != MISSING
+    areas = np.full(probabilities.shape[1], np.nan)
+    for index in range(len(areas)):
+        scores, own = probabilities[known, index], labels[known] == index
+        everybody, positives = np.sort(scores[~np.isnan(scores)]), np.sort(scores[own])
+        answered = positives[~np.isnan(positives)]
+        above = len(everybody) - np.searchsorted(everybody, answered)
+        right = len(answered) - np.searchsorted(answered, answered)
+        if len(positives):
+            areas[index] = np.sum(right / above) / len(positives)
+    return areas
+
+
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> Ratio:
+    """Minus the log of the true class's probability, over rows with a label and an answer."""
+    scored = np.flatnonzero((labels != MISSING) & ~np.isnan(probabilities[:, 0]))
+    own = probabilities[scored, labels[scored].astype(int)]
+    return Ratio.of(-log_probabilities(own))
 
 
 def majority(labels: np.ndarray, reference: np.ndarray | None = None) -> tuple[int, Ratio]:
@@ -172,14 +257,20 @@ def right_answers(predictions: Predictions) -> np.ndarray:
 def evaluate(predictions: Predictions) -> dict:
     """All figures of labelled predictions, as JSON values.
 
+    A figure NAME that is a mean comes with NAME_interval, its 95% interval when capture events
+    are drawn anew (`intervals`).
+
     Returns:
         `images` and, where pictures carry event ids and event labels, `events`; each with
         `rows`, `unreadable`, and `heads`: by head name `scored`, `unanswered` (scored as
-        wrong), `top1`, `top5` (more than five classes), `majority` and `majority_class` (the
-        constant answer), `within_one` (count), `precision`, `recall` and `animal_recall`
-        (empty), `mean_recall` and `per_class` (more than two classes). `attributes` holds
-        the multi-label figures. `answer` scores what the two stages say together: 'empty' or
-        the species. A head without labels is left out; a figure over nothing is None.
+        wrong), `top1` (of `empty`: with the animal threshold), `top5` (more than five
+        classes), `majority` and `majority_class` (the constant answer), `within_one` and
+        `bins_hit` (count), `log_loss`, `brier`, `calibration_error` (of answers given),
+        `precision`, `recall` and `animal_recall` (empty), `mean_recall`, `f1_macro`,
+        `f1_weighted`, `mean_average_precision` and `per_class` (more than two classes).
+        `attributes` holds the multi-label figures. `answer` scores what the two stages say
+        together: 'empty' or the species. A head without labels is left out; a figure over
+        nothing is None.
     """
     scores = {"images": _level(predictions)}
     if predictions.event_labels and predictions.ids["event_id"].notna().any():
@@ -193,48 +284,94 @@ def _level(predictions: Predictions) -> dict:
         for head, values in predictions.labels.items()
         if head in predictions.classes and np.any(np.asarray(values) != MISSING)
     }
+    events = predictions.event_codes()
     level = {
         "rows": len(predictions),
         "unreadable": int(predictions.ids["failure"].notna().sum()),
-        "heads": {head: _head(predictions, head, values) for head, values in labels.items()},
+        "heads": {h: _head(predictions, h, values, events) for h, values in labels.items()},
     }
-    attributes = [head for head in labels if _is_attribute(head, predictions.classes[head])]
+    attributes = [head for head in labels if is_attribute(head, predictions.classes[head])]
     if attributes:
-        level["attributes"] = _attributes(predictions, attributes)
+        level["attributes"] = _attributes(predictions, attributes, events)
     if EMPTY in labels and "species" in labels:
-        level["answer"] = _answer(predictions)
+        level["answer"] = _answer(predictions, events)
     return level
 
 
-def _is_attribute(head: str, names: Sequence[str]) -> bool:
+def is_attribute(head: str, names: Sequence[str]) -> bool:
+    """The head answers a yes-or-no question about the animals."""
     return head != EMPTY and tuple(names) == BINARY
 
 
-def _head(predictions: Predictions, head: str, labels: np.ndarray) -> dict:
+def _head(predictions: Predictions, head: str, labels: np.ndarray, events: np.ndarray) -> dict:
     probabilities, names = predictions.probabilities[head], predictions.classes[head]
-    predicted = predictions.top(head)
+    predicted = predictions.decided(head)
     scored = labels != MISSING
     most, share = majority(labels)
     entry = {
         "scored": int(scored.sum()),
         "unanswered": int((scored & (predicted == MISSING)).sum()),
-        "top1": top_k(probabilities, labels).value,
         "majority": share.value,
         "majority_class": names[most],
+        "log_loss": log_loss(probabilities, labels).value,
     }
+    right = np.where(scored, predicted == labels, np.nan)
+    entry |= _mean("top1", right, events)
+    entry |= calibration.errors(probabilities, labels)
     if len(names) > TOP:
-        entry["top5"] = top_k(probabilities, labels, TOP).value
+        entry |= _mean("top5", top_k_rows(probabilities, labels, TOP), events)
     if head == "count":
-        entry["within_one"] = within_one_bin(predicted, labels).value
-    figures = per_class(confusion(predicted, labels, len(names)))
-    if head == EMPTY:
-        entry["precision"], entry["recall"] = (figures[key][1] for key in ("precision", "recall"))
-        entry["animal_recall"] = figures["recall"][0]
-    elif len(names) > 2:
-        seen = figures["support"] > 0
-        entry["mean_recall"] = figures["recall"][seen].mean()
-        entry["per_class"] = _by_name(figures, names)
+        entry |= _mean("within_one", within_one_bin_rows(predicted, labels), events)
+        low, high = predictions.count_interval()
+        entry |= _mean("bins_hit", np.where(scored, _inside(labels, low, high), np.nan), events)
+    cells = _cells(predicted[scored], labels[scored], len(names))
+    entry |= _class_figures(head, names, cells, events[scored])
+    if len(names) > 2:
+        areas = average_precision(probabilities, labels)
+        entry["mean_average_precision"] = np.nanmean(areas)
+        for name, figures in entry["per_class"].items():
+            figures |= _plain({"average_precision": areas[names.index(name)]})
     return _plain(entry)
+
+
+def _inside(labels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return (low != MISSING) & (low <= labels) & (labels <= high)
+
+
+def _mean(name: str, values: np.ndarray, events: np.ndarray) -> dict:
+    """A figure and its interval: values [rows] float, NaN not scored."""
+    return {name: Ratio.of(values).value, f"{name}_interval": intervals.ratio(values, events)}
+
+
+def _class_figures(
+    head: str, names: tuple[str, ...], cells: np.ndarray, events: np.ndarray
+) -> dict:
+    """Figures that come from the confusion matrix, with intervals."""
+    shape = (len(names), len(names) + 1)
+    number = shape[0] * shape[1]
+    figures = per_class(np.bincount(cells, minlength=number).reshape(shape))
+    drawn = per_class(intervals.confusions(cells, number, events).reshape(-1, *shape))
+    kept = ("precision", "recall", "f1")
+    figures |= {f"{key}_interval": intervals.quantiles(drawn[key]).T for key in kept}
+    if head == EMPTY:
+        named = {
+            "precision": ("precision", 1),
+            "recall": ("recall", 1),
+            "animal_recall": ("recall", 0),
+        }
+        return {
+            name + suffix: figures[key + suffix][index]
+            for name, (key, index) in named.items()
+            for suffix in ("", "_interval")
+        }
+    if len(names) == 2:
+        return {}
+    entry = {}
+    means, drawn_means = averages(figures), averages(drawn)
+    for name in ("mean_recall", "f1_macro", "f1_weighted"):
+        entry[name] = means[name]
+        entry[f"{name}_interval"] = intervals.quantiles(drawn_means[name])
+    return entry | {"per_class": _by_name(figures, names)}
 
 
 def _by_name(figures: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, dict]:
@@ -245,15 +382,17 @@ def _by_name(figures: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, 
     }
 
 
-def _attributes(predictions: Predictions, heads: list[str]) -> dict:
+def _attributes(predictions: Predictions, heads: list[str], events: np.ndarray) -> dict:
     predicted = np.stack([predictions.top(head) for head in heads], axis=1)
     labels = np.stack([predictions.labels[head] for head in heads], axis=1)
-    ratios = multilabel(predicted, labels)
-    scored = ratios["accuracy"].count
-    return {"scored": scored} | _plain({name: ratio.value for name, ratio in ratios.items()})
+    rows = multilabel_rows(predicted, labels)
+    entry: dict = {"scored": Ratio.of(rows["accuracy"]).count}
+    for name, values in rows.items():
+        entry |= _mean(name, values, events)
+    return _plain(entry)
 
 
-def _answer(predictions: Predictions) -> dict:
+def _answer(predictions: Predictions, events: np.ndarray) -> dict:
     """Accuracy of 'empty' or the species, on pictures whose truth is one of them."""
     truths, answers = predictions.truths(), predictions.answers()
     scored = (truths.fillna(ANIMAL) != ANIMAL).to_numpy(bool)
@@ -261,17 +400,55 @@ def _answer(predictions: Predictions) -> dict:
     entry = {
         "scored": int(scored.sum()),
         "unanswered": int(answers[scored].isna().sum()),
-        "top1": Ratio.of(right_answers(predictions)[scored]).value,
         "majority": Ratio(counts.iloc[0], int(scored.sum())).value,
         "majority_class": counts.index[0],
     }
-    return _plain(entry)
+    right = np.where(scored, right_answers(predictions), np.nan)
+    return _plain(entry | _mean("top1", right, events))
+
+
+def by_place(predictions: Predictions, column: str = "site") -> list[dict]:
+    """How often answers are right at each site (or in each season), worst first.
+
+    Args:
+        predictions: labelled, one row per picture or event.
+        column: of `ids`.
+
+    Returns:
+        Per place `name`, `rows`, `events`, `right` and `right_interval` (95%, events drawn
+        anew), `empty` (share of empty truths), and `worse`: the whole interval lies below
+        the accuracy on the other places together. Places without labels are left out.
+    """
+    right, events = right_answers(predictions), predictions.event_codes()
+    empty = (predictions.truths() == EMPTY).fillna(False).to_numpy(bool)
+    codes, names = pd.factorize(predictions.ids[column])
+    places = []
+    for code, name in enumerate(names):
+        here = (codes == code) & ~np.isnan(right)
+        if here.any():
+            rest = Ratio.of(right[~here]).value
+            entry = _mean("right", right[here], events[here])
+            entry |= {
+                "name": str(name),
+                "rows": int(here.sum()),
+                "events": len(np.unique(events[here])),
+                "empty": empty[here].mean(),
+                "worse": bool(entry["right_interval"][1] < rest),
+            }
+            places.append(_plain(entry))
+    return sorted(places, key=lambda place: (place["right"], place["name"]))
 
 
 def _plain(entry: dict) -> dict:
-    """NumPy scalars as Python's, NaN as None."""
-    plain = {key: v.item() if isinstance(v, np.generic) else v for key, v in entry.items()}
-    return {key: None if value != value else value for key, value in plain.items()}
+    """NumPy values as Python's, NaN as None."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, np.ndarray | tuple):
+            return [plain(part) for part in value]
+        value = value.item() if isinstance(value, np.generic) else value
+        return None if value != value else value
+
+    return {key: plain(value) for key, value in entry.items()}
 
 
 _MULTILABEL = ("accuracy", "precision", "recall")

@@ -16,13 +16,17 @@ from camtrap_tf.progress import progress
 
 @dataclasses.dataclass
 class Network:
-    """A Keras model, its input specification, and the class names of its heads."""
+    """A Keras model, its input specification, and the class names of its heads.
+
+    `temperatures` divide the logits of the heads they name (`calibration`).
+    """
 
     model: keras.Model
     spec: InputSpec
     task: Task
     heads: dict[str, tuple[str, ...]]
     name: str = ""
+    temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self._answer = tf.function(
@@ -30,9 +34,15 @@ class Network:
         )
 
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Probabilities by head, traceable: [n, size, size, 3] uint8 -> [n, classes] float32."""
+        """Calibrated probabilities by head: [n, size, size, 3] uint8 -> [n, classes] float32.
+
+        Traceable: exports are made from it.
+        """
         logits = self.model(images.network_input(pixels, self.spec), training=False)
-        return {head: tf.nn.softmax(logits[head]) for head in self.heads}
+        return {
+            head: tf.nn.softmax(logits[head] / self.temperatures.get(head, 1.0))
+            for head in self.heads
+        }
 
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Probabilities by head of stored squares [n, size, size, 3] uint8."""

@@ -1,28 +1,57 @@
 """Picture files: find them, read them into the stored square, say why one cannot be read.
 
-NumPy and Pillow only. `images.py` does the same inside TensorFlow graphs; a test holds the
-two together.
+NumPy and Pillow; simplejpeg, where it is installed, decodes common JPEGs to the same pixels a
+little faster. `images.py` does the same inside TensorFlow graphs; tests hold the three
+together.
 """
 
+import contextlib
 import dataclasses
 import datetime
+import importlib.util
 import io
-import math
 import os
+import stat
+import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from camtrap_tf.artifacts import PathLike
-from camtrap_tf.config import PictureSpec
+from camtrap_tf.config import Fit, PictureSpec
+
+if importlib.util.find_spec("simplejpeg"):
+    import simplejpeg
+else:
+    simplejpeg = None
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-MAX_PIXELS = 200_000_000  # a larger picture is refused as implausible for a camera trap
+# Larger ones are refused as implausible for a camera trap, before anything is decoded.
+MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
+BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels white or black
 
-Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before anything is decoded
-_EXIF_IFD, _DATE_TIME_ORIGINAL, _DATE_TIME = 0x8769, 0x9003, 0x0132
+Image.MAX_IMAGE_PIXELS = None  # our own limit instead
+_EXIF_IFD, _DATE_TIME_ORIGINAL, _DATE_TIME, _ORIENTATION = 0x8769, 0x9003, 0x0132, 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow's readers raise on damaged files, and warn about.
+_DAMAGE = (
+    OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error,
+    LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError, Warning,
+)  # fmt: skip
+_GRAPH_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "RGBA")}  # that a graph reads alike
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class PictureError(Exception):
@@ -58,8 +87,21 @@ def find(folder: PathLike) -> Iterator[str]:
                 yield (Path(where) / name).relative_to(root).as_posix()
 
 
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A picture as a shard holds it.
+
+    Args:
+        encoded: the file's bytes.
+        histogram: [3, 256] int64, pixels of the square by channel and value.
+    """
+
+    encoded: bytes
+    histogram: np.ndarray
+
+
 def read(source: PathLike | bytes, spec: PictureSpec) -> Picture:
-    """Decodes a picture, cuts its info bar and squashes it to the stored square.
+    """Decodes a picture, cuts its info bar and makes the square.
 
     JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
     the way is bilinear with antialiasing.
@@ -67,31 +109,42 @@ def read(source: PathLike | bytes, spec: PictureSpec) -> Picture:
     Raises:
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
     """
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return _convert(image, spec)
-    except UnidentifiedImageError:
-        raise PictureError(_why_unidentified(source)) from None
-    except FileNotFoundError:
-        raise PictureError("no such file") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise PictureError(f"damaged: {error}") from None
+    opened, square = _read(source, spec)[1:]
+    width, height = opened.size
+    return Picture(np.asarray(square), width, height, _exif_time(opened.exif))
+
+
+def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
+    """Reads a picture as `read` does, and encodes it for a shard.
+
+    Raises:
+        PictureError: as `read`.
+    """
+    content, opened, square = _read(source, spec)
+    histogram = np.array(square.histogram()).reshape(3, 256)
+    if not spec.keep_original:
+        return Stored(_encode(square, spec.jpeg_quality), histogram)
+    if (
+        opened.image.mode not in _GRAPH_MODES.get(opened.image.format or "", ())
+        or opened.turn is not None
+    ):
+        whole = _eight_bit(_turned(_open(content)))
+        return Stored(_encode(whole, spec.jpeg_quality), histogram)
+    return Stored(content, histogram)
 
 
 def taken(path: PathLike) -> datetime.datetime | None:
     """EXIF time of a picture file, camera-local, without decoding pixels; None if unknown."""
     try:
         with Image.open(path) as image:
-            return _exif_time(image)
-    except (OSError, ValueError, SyntaxError, EOFError):
+            return _exif_time(_exif(image))
+    except _DAMAGE:
         return None
 
 
 def encode_jpeg(pixels: np.ndarray, quality: int) -> bytes:
     """[height, width, 3] uint8 pixels as JPEG, without chroma subsampling."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
+    return _encode(Image.fromarray(pixels), quality)
 
 
 def decode_scale(height: int, width: int, spec: PictureSpec) -> int:
@@ -101,32 +154,152 @@ def decode_scale(height: int, width: int, spec: PictureSpec) -> int:
     4
     """
     rows = height - bar_rows(height, spec)
+    side = max(rows, width) if spec.fit is Fit.PAD else min(rows, width)
     for scale in (8, 4, 2):
-        if min(rows, width) // scale >= spec.size:
+        if side // scale >= spec.size:
             return scale
     return 1
 
 
 def bar_rows(height: int, spec: PictureSpec) -> int:
-    """Rows of info bar cut from a picture of `height` rows."""
+    """Rows of info bar cut from a picture of `height` rows, at most."""
     return round(height * spec.bar_share)
 
 
-def _convert(image: Image.Image, spec: PictureSpec) -> Picture:
+def padded_shape(rows: int, columns: int, size: int) -> tuple[int, int]:
+    """Rows and columns of a picture whose longer side is brought to `size`, undistorted.
+
+    >>> padded_shape(1536, 2048, 256)
+    (192, 256)
+    """
+    longer = max(rows, columns)
+    return tuple(max(1, (side * size + longer // 2) // longer) for side in (rows, columns))
+
+
+class _Opened(NamedTuple):
+    """A picture whose header is read; `size` is that of the file, upright."""
+
+    image: Image.Image
+    exif: Image.Exif | None
+    turn: Image.Transpose | None
+    size: tuple[int, int]
+
+
+def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, Image.Image]:
+    """The file's bytes, its header and its square."""
+    content = source if isinstance(source, bytes) else _content(Path(source))
+    try:
+        opened = _open(content)
+        width, height = opened.size
+        if width * height > MAX_PIXELS:
+            raise PictureError(f"implausible size {width}x{height}")
+        if opened.image.format == "JPEG":
+            decoded = _decode_jpeg(opened.image, content, decode_scale(height, width, spec))
+        else:
+            _check(opened.image, content)
+            decoded = opened.image
+        upright = _eight_bit(_turned(opened._replace(image=decoded)))
+        return content, opened, _square(upright, spec)
+    except UnidentifiedImageError:
+        reason = "not a picture, or its header is damaged" if content else "empty file"
+        raise PictureError(reason) from None
+    except _DAMAGE as error:
+        raise PictureError(f"damaged: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PictureError("not a file")
+        if status.st_size > MAX_BYTES:
+            raise PictureError(f"implausible size: {status.st_size:,} bytes")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PictureError("no such file") from None
+    except (OSError, ValueError) as error:
+        raise PictureError(f"cannot be opened: {error}") from None
+
+
+def _open(content: bytes) -> _Opened:
+    image = Image.open(io.BytesIO(content))
+    exif = _exif(image)
+    turn = _UPRIGHT.get(exif.get(_ORIENTATION)) if exif else None
+    quarter = turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
+    return _Opened(image, exif, turn, image.size[::-1] if quarter else image.size)
+
+
+def _decode_jpeg(image: Image.Image, content: bytes, scale: int) -> Image.Image:
+    """The picture at 1/scale; Pillow has the last word on what is damaged."""
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"implausible size {width}x{height}")
-    moment = _exif_time(image)
-    if image.format == "JPEG":
-        scale = decode_scale(height, width, spec)
-        image.draft("RGB", (math.ceil(width / scale), math.ceil(height / scale)))
-    turned = ImageOps.exif_transpose(image)
-    turned = _eight_bit(turned if turned is not None else image)
+    if simplejpeg and image.mode == "RGB":
+        least = {"min_height": -(-height // scale), "min_width": -(-width // scale)}
+        with contextlib.suppress(ValueError):
+            pixels = simplejpeg.decode_jpeg(
+                content, fastdct=False, fastupsample=False, min_factor=1, **least
+            )
+            return Image.fromarray(pixels)
+    image.draft(image.mode, (width // scale, height // scale))
+    image.load()
+    return image
+
+
+def _check(image: Image.Image, content: bytes) -> None:
+    """Raises where a PNG's checksums do not fit: Pillow leaves the rest of it black in silence."""
+    if image.format == "PNG":
+        Image.open(io.BytesIO(content)).verify()
+
+
+def _turned(opened: _Opened) -> Image.Image:
+    return opened.image.transpose(opened.turn) if opened.turn is not None else opened.image
+
+
+def _square(image: Image.Image, spec: PictureSpec) -> Image.Image:
+    """Cuts the bar and makes the square of an upright RGB picture."""
+    rows, columns = image.height - _bar(image, spec), image.width
+    left = top = 0
+    if spec.fit is Fit.SHORTEST:
+        side = min(rows, columns)
+        left, top = (columns - side) // 2, (rows - side) // 2
+        rows = columns = side
     # Cut first: a resize of a box would let rows of the bar bleed into the last row.
-    turned = turned.crop((0, 0, turned.width, turned.height - bar_rows(turned.height, spec)))
-    if turned.size != (spec.size, spec.size):
-        turned = turned.resize((spec.size, spec.size), Image.Resampling.BILINEAR)
-    return Picture(np.asarray(turned), width, height, moment)
+    if (columns, rows) != image.size:
+        image = image.crop((left, top, left + columns, top + rows))
+    if spec.fit is not Fit.PAD:
+        return _resized(image, spec.size, spec.size)
+    height, width = padded_shape(rows, columns, spec.size)
+    square = Image.new("RGB", (spec.size, spec.size))
+    corner = ((spec.size - width) // 2, (spec.size - height) // 2)
+    square.paste(_resized(image, width, height), corner)
+    return square
+
+
+def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _bar(image: Image.Image, spec: PictureSpec) -> int:
+    """Rows to cut at the bottom.
+
+    A detected bar is a run of rows at the bottom, mostly white or black, that ends within
+    `bar_rows`; the row above it, where both mix after scaling, goes with it.
+    """
+    most = bar_rows(image.height, spec)
+    if not spec.detect_bar:
+        return most
+    strip = np.asarray(image.crop((0, image.height - most - 1, image.width, image.height)))
+    extreme = (strip.min(axis=-1) >= BAR_WHITE) | (strip.max(axis=-1) <= BAR_BLACK)
+    other = np.flatnonzero(extreme.mean(axis=1) < BAR_ROW)
+    run = most - other[-1] if len(other) else most + 1
+    return min(run + 1, most) if 0 < run <= most else 0
+
+
+def _encode(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -134,20 +307,22 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         upper = np.asarray(image).astype(np.uint32) >> 8
         image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _exif_time(image: Image.Image) -> datetime.datetime | None:
-    exif = image.getexif()
-    text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
-    if not isinstance(text, str):
+def _exif(image: Image.Image) -> Image.Exif | None:
+    """The EXIF block; None where it is damaged, which says nothing about the pixels."""
+    try:
+        return image.getexif()
+    except _DAMAGE:
+        return None
+
+
+def _exif_time(exif: Image.Exif | None) -> datetime.datetime | None:
+    if exif is None:
         return None
     try:
+        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
         return datetime.datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S")
-    except ValueError:
+    except _DAMAGE:
         return None
-
-
-def _why_unidentified(source: PathLike | bytes) -> str:
-    size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-    return "empty file" if size == 0 else "not a picture, or its header is damaged"

@@ -1,27 +1,38 @@
 """Shards to batches.
 
 Order and augmentation of training data are a pure function of (seed, epoch): a run that is
-stopped and started again sees the same pictures in the same order.
+stopped and started again sees the same pictures in the same order. Every picture has a key,
+(shard, event, frame), by which it can be asked for again.
 """
 
 import dataclasses
+import struct
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from camtrap_tf import images, records
+from camtrap_tf import images, records, sampling
 from camtrap_tf.config import AugmentConfig, InputSpec
+from camtrap_tf.distribution import Share
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import Manifest
 
 _SHUFFLE_FRAMES = 4096  # encoded; shards are shuffled globally when they are planned
 _READERS = 4
+_AGAIN = 1 << 40  # pictures fed again are augmented from seeds beyond every epoch's
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """What a training pipeline needs to know beside the shards."""
+    """What a training pipeline needs to know beside the shards.
+
+    Args:
+        split, task, spec, augment, seed: what they are called.
+        batch_size: over all replicas.
+        oversample: show all classes of the main head equally often.
+    """
 
     split: str
     task: Task
@@ -29,38 +40,150 @@ class TrainingData:
     augment: AugmentConfig
     batch_size: int
     seed: int
+    oversample: bool = False
 
 
-def training(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
-    """Augmented batches of one epoch (counted from 1).
+def training(
+    manifest: Manifest, data: TrainingData, epoch: int, done: int = 0, share: Share | None = None
+) -> tf.data.Dataset:
+    """Augmented batches of one epoch (counted from 1), from batch `done` on.
 
     An epoch has `steps_per_epoch` batches; the remainder of its shuffled order is left out.
+    Pictures that are not this process's, or were used before, are left out before decoding.
+
+    Args:
+        manifest: of the shards.
+        data: what to read and how.
+        epoch: decides order and augmentation.
+        done: batches to leave out.
+        share: which rows to read; the elements are the batches of one replica after another.
 
     Returns:
-        A dataset of (`[batch, crop, crop, 3]` float32, labels by head `[batch]` int32, -1
-        missing).
+        A dataset of (`[rows, crop, crop, 3]` float32, labels by head `[rows]` int32, -1
+        missing, keys `[rows, 3]` int64), where rows = batch / replicas.
     """
-    steps = steps_per_epoch(manifest, data)
-    files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(data.split)]
-    order = np.random.default_rng([data.seed, epoch])
-    frames = _frames(
-        tf.data.Dataset.from_tensor_slices(order.permutation(files)), manifest.vocabulary
+    share = share or Share()
+    steps, rows = steps_per_epoch(manifest, data), data.batch_size // share.workers
+    frames = _epoch_order(manifest, data, epoch).take(steps * data.batch_size)
+    frames = frames.enumerate().skip(done * data.batch_size)
+    if share.workers > 1:
+        frames = frames.filter(lambda index, _: index % data.batch_size // rows == share.worker)
+    examples = frames.map(
+        lambda index, frame: _example(manifest, data, epoch, index, frame),
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
+    batches = examples.batch(data.batch_size // share.replicas, drop_remainder=True)
+    count = (steps - done) * (share.replicas // share.workers)
+    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+
+
+class Again:
+    """Feeds pictures of the training split again, by key."""
+
+    def __init__(self, manifest: Manifest, data: TrainingData):
+        self.data = data
+        self.files = [manifest.folder / shard.file for shard in manifest.shards_of(data.split)]
+        self.offsets: dict[int, np.ndarray] = {}
+
+        @tf.function(reduce_retracing=True)
+        def build(serialised, places, seeds):
+            def one(inputs):
+                record, place, seed = inputs
+                event = records.parse(record, manifest.vocabulary)
+                columns = _event_columns(event, manifest.vocabulary)
+                frame = {name: values[place] for name, values in columns.items()}
+                pixels, labels = _pixels_and_labels(manifest, data, seed, frame)
+                return pixels, labels
+
+            heads = manifest.vocabulary.heads(data.task)
+            shape = (data.spec.crop, data.spec.crop, 3)
+            signature = (tf.TensorSpec(shape), dict.fromkeys(heads, tf.TensorSpec((), tf.int32)))
+            return tf.map_fn(one, (serialised, places, seeds), fn_output_signature=signature)
+
+        self._build = build
+
+    def batch(self, keys: np.ndarray, epoch: int, number: int) -> tuple:
+        """One batch, augmented anew, as `training` gives it.
+
+        Args:
+            keys: [n, 3] int64.
+            epoch, number: decide the augmentation; a number is used once an epoch.
+        """
+        serialised = [self._read(shard, event) for shard, event, _ in keys.tolist()]
+        indices = _AGAIN + number * self.data.batch_size + np.arange(len(keys))
+        seeds = np.stack([np.full(len(keys), _epoch_seed(self.data, epoch)), indices], axis=1)
+        pixels, labels = self._build(tf.constant(serialised), keys[:, 2], seeds)
+        return pixels, labels, tf.constant(keys)
+
+    def _read(self, shard: int, event: int) -> bytes:
+        if shard not in self.offsets:
+            self.offsets[shard] = record_offsets(self.files[shard])
+        with open(self.files[shard], "rb") as file:
+            file.seek(self.offsets[shard][event])
+            (length,) = struct.unpack("<Q", file.read(8))
+            file.seek(4, 1)
+            return file.read(length)
+
+
+def record_offsets(path: Path) -> np.ndarray:
+    """[records] int64: where each record of a TFRecord file begins.
+
+    A record is its length (8 bytes), a checksum (4), its content and another checksum (4).
+    """
+    offsets, place, end = [], 0, path.stat().st_size
+    with open(path, "rb") as file:
+        while place < end:
+            offsets.append(place)
+            file.seek(place)
+            (length,) = struct.unpack("<Q", file.read(8))
+            place += 8 + 4 + length + 4
+    return np.array(offsets, np.int64)
+
+
+def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
+    """The encoded pictures that the task can use, in the order of an epoch."""
+    order = np.random.default_rng([data.seed, epoch])
+    shards = manifest.shards_of(data.split)
+    numbers = order.permutation(len(shards))
+    files = [str(manifest.folder / shards[number].file) for number in numbers]
+    frames = _frames(files, manifest.vocabulary, numbers=numbers)
     frames = frames.filter(lambda frame: usable(frame, data.task))
-    frames = frames.shuffle(
+    if data.oversample:
+        frames = _oversampled(frames, manifest, data, epoch).repeat()
+    return frames.shuffle(
         _SHUFFLE_FRAMES, seed=int(order.integers(2**31)), reshuffle_each_iteration=False
     )
 
-    def finish(index, frame):
-        seed = tf.stack([tf.constant(data.seed * 100_003 + epoch, tf.int64), index])
-        pixels = images.decode_stored(frame["frame"])
-        pixels = images.augment(pixels, data.spec.crop, data.augment, seed)
-        labels = task_labels(frame, data.task, manifest.vocabulary)
-        return images.normalise(pixels, data.spec), labels
 
-    batches = frames.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = batches.batch(data.batch_size, drop_remainder=True)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
+    """Every picture as often as its class needs; fractions are drawn, keyed on its index."""
+    head = sampling.main_head(data.task)
+    often = tf.constant(sampling.copies(sampling.class_counts(manifest, data.split, data.task)))
+
+    def repeat(index, frame):
+        label = task_labels(frame, data.task, manifest.vocabulary)[head]
+        seed = tf.stack([_epoch_seed(data, epoch), -1 - index])  # not an augmentation's
+        draw = tf.random.stateless_uniform([], seed, dtype=tf.float64)
+        count = tf.cast(tf.floor(often[label] + draw), tf.int64)
+        return tf.data.Dataset.from_tensors(frame).repeat(count)
+
+    return frames.enumerate().flat_map(repeat)
+
+
+def _epoch_seed(data: TrainingData, epoch: int) -> np.int64:
+    return np.int64(data.seed * 100_003 + epoch)
+
+
+def _example(manifest: Manifest, data: TrainingData, epoch: int, index, frame: dict) -> tuple:
+    seed = tf.stack([tf.constant(_epoch_seed(data, epoch)), index])
+    return (*_pixels_and_labels(manifest, data, seed, frame), frame["key"])
+
+
+def _pixels_and_labels(manifest: Manifest, data: TrainingData, seed, frame: dict) -> tuple:
+    pixels = images.decode_stored(frame["frame"], manifest.picture)
+    pixels = images.augment(pixels, data.spec.crop, data.augment, seed)
+    labels = task_labels(frame, data.task, manifest.vocabulary)
+    return images.normalise(pixels, data.spec), labels
 
 
 def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
@@ -70,10 +193,11 @@ def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
 
 def stored_pictures(manifest: Manifest, split: str, batch_size: int) -> tf.data.Dataset:
     """All pictures of a split, in file order: batches `[<= batch, size, size, 3]` uint8."""
-    size = manifest.picture.size
+    spec = manifest.picture
+    shape = (spec.size, spec.size, 3)
     frames = _split_frames(manifest, split)
     pixels = frames.map(
-        lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"]), (size, size, 3)),
+        lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"], spec), shape),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     return pixels.batch(batch_size).prefetch(2)
@@ -121,34 +245,56 @@ def task_labels(frame: dict, task: Task, vocabulary: Vocabulary) -> dict[str, tf
 
 def _split_frames(manifest: Manifest, split: str) -> tf.data.Dataset:
     files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(split)]
-    frames = _frames(tf.data.Dataset.from_tensor_slices(files), manifest.vocabulary, readers=1)
+    frames = _frames(files, manifest.vocabulary, readers=1)
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
 
 
-def _frames(files: tf.data.Dataset, vocabulary: Vocabulary, readers: int = _READERS):
-    """One element per picture: its encoded bytes, ids, image-level and event-level labels."""
-    events = files.interleave(tf.data.TFRecordDataset, cycle_length=readers, block_length=4)
-    events = events.map(
-        lambda record: records.parse(record, vocabulary), num_parallel_calls=tf.data.AUTOTUNE
+def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, numbers=None):
+    """One element per picture: its encoded bytes, ids, key, image-level and event-level labels.
+
+    Args:
+        files: paths, in reading order.
+        vocabulary: of the shards.
+        readers: files that are read in turn.
+        numbers: [files] int64, the shard numbers that stand in keys; their place when None.
+    """
+    numbers = np.arange(len(files)) if numbers is None else numbers
+    named = tf.data.Dataset.from_tensor_slices((np.asarray(numbers, np.int64), files))
+    events = named.interleave(
+        lambda number, file: tf.data.Dataset.zip(
+            tf.data.Dataset.from_tensors(number).repeat(),
+            tf.data.TFRecordDataset(file).enumerate(),
+        ),
+        cycle_length=readers,
+        block_length=4,
     )
-    heads = records.label_heads(vocabulary)
 
-    def flatten(event):
-        count = tf.shape(event["frames"])[0]
-        columns = {
-            "frame": event["frames"],
-            "path": event["paths"],
-            "position": tf.range(count),
-        }
-        for name in ("event_id", "site", "season", "datetime"):
-            columns[name] = tf.repeat(event[name], count)
-        for head in heads:
-            whole = tf.repeat(event[f"label/{head}"], count)
-            columns[f"event/{head}"] = whole
-            columns[head] = _image_level(event, head, whole)
-        return tf.data.Dataset.from_tensor_slices(columns)
+    def columns(shard, record):
+        event = records.parse(record[1], vocabulary)
+        return _event_columns(event, vocabulary, (shard, record[0]))
 
-    return events.flat_map(flatten)
+    events = events.map(columns, num_parallel_calls=tf.data.AUTOTUNE)
+    return events.flat_map(tf.data.Dataset.from_tensor_slices)
+
+
+def _event_columns(event: dict, vocabulary: Vocabulary, key: tuple = (0, 0)) -> dict:
+    """An event's pictures: columns of one row each."""
+    count = tf.shape(event["frames"])[0]
+    position = tf.range(count)
+    shard, number = (tf.fill([count], tf.cast(part, tf.int64)) for part in key)
+    columns = {
+        "frame": event["frames"],
+        "path": event["paths"],
+        "position": position,
+        "key": tf.stack([shard, number, tf.cast(position, tf.int64)], axis=1),
+    }
+    for name in ("event_id", "site", "season", "datetime"):
+        columns[name] = tf.repeat(event[name], count)
+    for head in records.label_heads(vocabulary):
+        whole = tf.repeat(event[f"label/{head}"], count)
+        columns[f"event/{head}"] = whole
+        columns[head] = _image_level(event, head, whole)
+    return columns
 
 
 def _image_level(event: dict[str, tf.Tensor], head: str, whole: tf.Tensor) -> tf.Tensor:

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy import special
 
 from camtrap_tf.artifacts import PathLike, atomic, check_stamp, existing_file
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING
+from camtrap_tf.labels import BINARY, EMPTY, MISSING
 
 KIND, VERSION = "predictions file", 1
 ANIMAL = "animal"  # the answer where there is one and no species was asked for
@@ -90,9 +91,30 @@ class Predictions:
         filled = np.nan_to_num(self.probabilities[head], nan=-1.0)
         return np.where(self.answered(head), filled.argmax(axis=1), MISSING)
 
+    def decided(self, head: str) -> np.ndarray:
+        """[rows] int: the class that counts as the head's answer, -1 where it has none.
+
+        The most probable one, but for `empty`, which is decided by `animal_threshold`.
+        """
+        if head != EMPTY:
+            return self.top(head)
+        return np.where(self.answered(head), self.judged_empty().astype(int), MISSING)
+
     def confidence(self, head: str) -> np.ndarray:
         """[rows] float32: probability of the top class, NaN where there is no answer."""
         return self.probabilities[head].max(axis=1)
+
+    def count_interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """First and last bin of the number of animals that leave out (1 - level)/2 each side.
+
+        Returns:
+            Two [rows] int arrays, -1 where the `count` head has no answer.
+        """
+        sums = np.cumsum(self.probabilities["count"], axis=1, dtype=np.float64)
+        tail, answered = (1 - level) / 2, self.answered("count")
+        low = np.sum(sums < tail, axis=1)
+        high = np.sum(sums < 1 - tail, axis=1).clip(max=sums.shape[1] - 1)
+        return np.where(answered, low, MISSING), np.where(answered, high, MISSING)
 
     @property
     def one_stage(self) -> bool:
@@ -150,15 +172,29 @@ class Predictions:
         told = self.labels.get(EMPTY, np.full(len(self), MISSING))
         return _words(told == 1, told == 0, self.labels.get("species"), self.classes)
 
-    def by_event(self) -> "Predictions":
-        """One row per event: the mean probability over the frames that have an answer.
+    def event_codes(self) -> np.ndarray:
+        """[rows] int: number of the row's event, in order of their first rows.
 
-        Mean probability is the paper's way ('Prediction Averaging'). Labels are the event's.
-        An event none of whose frames could be read keeps its first frame's `failure`.
-        Events keep the order of their first image. An image without an event id is an event
-        of its own, named after it.
+        An image without an event id is an event of its own.
         """
-        codes, names = pd.factorize(self.ids["event_id"].fillna(self.ids["path"]))
+        return pd.factorize(self._event_names())[0]
+
+    def _event_names(self) -> pd.Series:
+        return self.ids["event_id"].fillna(self.ids["path"])
+
+    def by_event(self, rules: dict[str, str] | None = None) -> "Predictions":
+        """One row per event, made of the frames that have an answer.
+
+        Labels are the event's. An event none of whose frames could be read keeps its first
+        frame's `failure`. Events keep the order of their first image. An image without an
+        event id is an event of its own, named after it.
+
+        Args:
+            rules: by head, a key of `RULES`; `info['event_rules']` where None. A head without
+                a rule takes the mean probability, the paper's way ('Prediction Averaging').
+        """
+        rules = self.info.get("event_rules", {}) if rules is None else rules
+        codes, names = pd.factorize(self._event_names())
         first = np.unique(codes, return_index=True)[1]
         ids = self.ids.iloc[first].copy()
         ids["event_id"] = names
@@ -168,7 +204,16 @@ class Predictions:
         return Predictions(
             ids,
             self.classes,
-            {head: _mean_by(codes, len(names), p) for head, p in self.probabilities.items()},
+            {
+                head: _combine(
+                    codes,
+                    len(names),
+                    values,
+                    _nothing(head, self.classes[head]),
+                    rules.get(head, "mean"),
+                )
+                for head, values in self.probabilities.items()
+            },
             {head: values[first] for head, values in self.event_labels.items()},
             {head: values[first] for head, values in self.event_labels.items()},
             self.info,
@@ -234,20 +279,90 @@ def _words(
     return pd.Series(words, dtype="string")
 
 
-def _mean_by(codes: np.ndarray, groups: int, values: np.ndarray) -> np.ndarray:
-    """[groups, classes] float32: mean over the rows of each group that are not NaN."""
-    answered = ~np.isnan(values[:, 0])
-    count = np.bincount(codes[answered], minlength=groups)
-    sums = np.zeros((groups, values.shape[1]))
-    np.add.at(sums, codes[answered], values[answered])
-    with np.errstate(invalid="ignore"):
-        return (sums / count[:, None]).astype(np.float32)
+_SMALLEST = np.finfo(np.float32).tiny  # a float32 softmax can round to 0, whose log is -inf
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Logits up to a constant per row, finite: [..., classes], of the same type."""
+    return np.log(np.maximum(probabilities, _SMALLEST))
+
+
+def _combine(
+    codes: np.ndarray, groups: int, values: np.ndarray, nothing: int | None, rule: str
+) -> np.ndarray:
+    """[groups, classes] float32: the rows of each group that are not NaN, by a rule."""
+    if rule not in RULES:
+        raise InputError(f"a rule is one of {', '.join(RULES)}", rule, "Take 'mean'.")
+    rows = np.flatnonzero(~np.isnan(values[:, 0]))
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    answered, starts, sizes = np.unique(codes[rows], return_index=True, return_counts=True)
+    combined = np.full((groups, values.shape[1]), np.nan, np.float32)
+    if len(rows):
+        combined[answered] = RULES[rule](values[rows], starts, sizes, nothing)
+    return combined
+
+
+def _nothing(head: str, names: Sequence[str]) -> int | None:
+    """Of a binary head, the class that says 'nothing of the kind is there'; None of others."""
+    if tuple(names) != BINARY:
+        return None
+    return 1 if head == EMPTY else 0
+
+
+def _mean(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """Mean probability."""
+    return np.add.reduceat(values, starts, axis=0, dtype=np.float64) / sizes[:, None]
+
+
+def _mean_logit(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """Softmax of the mean logits: the geometric mean of every class, made to sum to 1."""
+    return special.softmax(_mean(log_probabilities(values), starts, sizes, nothing), axis=1)
+
+
+def _geometric(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """The geometric mean of 'nothing is there', which one sure frame refutes."""
+    if nothing is None:
+        return _mean_logit(values, starts, sizes, nothing)
+    logs = log_probabilities(values[:, [nothing]])
+    return _with_nothing(np.exp(_mean(logs, starts, sizes, nothing)[:, 0]), nothing)
+
+
+def _maximum(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """The surest frame decides: of 'something is there', or of each class."""
+    if nothing is not None:
+        return _with_nothing(np.minimum.reduceat(values[:, nothing], starts), nothing)
+    highest = np.maximum.reduceat(values, starts, axis=0)
+    return highest / highest.sum(axis=1, keepdims=True)
+
+
+def _with_nothing(probability: np.ndarray, nothing: int) -> np.ndarray:
+    """[groups, 2]: the probability of 'nothing' in its column, the rest in the other."""
+    columns = [probability, 1 - probability]
+    return np.stack(columns if nothing == 0 else columns[::-1], axis=1)
+
+
+# How the frames of an event make one answer; 'geometric' differs for yes-or-no heads only.
+RULES = {
+    "mean": _mean,
+    "mean_logit": _mean_logit,
+    "geometric": _geometric,
+    "maximum": _maximum,
+}
 
 
 def ensemble(members: Sequence[Predictions]) -> Predictions:
     """Averages the probabilities of several models over the same rows (Table S.4).
 
-    A head is averaged over the members that have it.
+    A head is averaged over the members that have it. Facts on which the members' `info`
+    agrees, such as `animal_threshold`, hold for the ensemble.
 
     Raises:
         InputError: no members, other rows, or other classes.
@@ -275,5 +390,10 @@ def ensemble(members: Sequence[Predictions]) -> Predictions:
         probabilities[head] = np.mean(stack, axis=0).astype(np.float32)
     labels = {head: v for member in members for head, v in member.labels.items()}
     event_labels = {head: v for member in members for head, v in member.event_labels.items()}
-    info = {"members": [member.info for member in members]}
+    agreed = {
+        key: value
+        for key, value in first.info.items()
+        if all(member.info.get(key) == value for member in members)
+    }
+    info = agreed | {"members": [member.info for member in members]}
     return Predictions(first.ids, classes, probabilities, labels, event_labels, info)

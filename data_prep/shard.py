@@ -9,20 +9,24 @@ A run that was interrupted goes on where it stopped when it is started again.
 """
 
 import concurrent.futures
+import concurrent.futures.process
 import csv
 import dataclasses
+import errno
 import io
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from camtrap_tf import manifest, pictures
+from camtrap_tf import manifest, pictures, records
 from camtrap_tf.artifacts import (
     PathLike,
     atomic,
@@ -38,12 +42,13 @@ from camtrap_tf.event_table import Dropped
 from camtrap_tf.labels import BINARY, EMPTY, Vocabulary
 from camtrap_tf.manifest import Manifest, Shard
 from camtrap_tf.progress import Meter
-from camtrap_tf.quiet import native_silence
+from camtrap_tf.records import EventRecord
 from data_prep.plan import Plan, ShardTask, image_labels, usable
 
 log = logging.getLogger("camtrap")
 
 PLAN_FILE, QUARANTINE_FILE = "plan.json", "quarantine.csv"
+_BYTES_PER_PIXEL = 0.5  # of a stored JPEG: photographs at quality 95 take 0.3 to 0.5
 _LOOKED_AT = 50  # paths tried before the start, to notice a wrong picture folder
 
 
@@ -75,6 +80,7 @@ def write_shards(
     folder: PathLike,
     picture: PictureSpec | None = None,
     processes: int = 0,
+    verify: bool = False,
 ) -> Manifest:
     """Writes the shards of a plan that are not there yet, then the manifest.
 
@@ -86,25 +92,27 @@ def write_shards(
         processes: how many write shards at a time; 0 = one per processor, 1 = this one alone.
             With more than one, a script that calls this starts under
             `if __name__ == "__main__":`, since each process imports it.
+        verify: check the checksums of a finished folder too, and write damaged shards again.
 
     Returns:
         The manifest, which is the same for any number of processes.
 
     Raises:
-        InputError: the folder holds shards of another plan, or no picture is found.
+        InputError: the folder holds shards of another plan, no picture is found, or the disk
+            is full; what has been written stays and the next run goes on from there.
     """
     picture = picture or PictureSpec()
     folder, configuration = Path(folder), _configuration(plan, picture)
     _refuse_other(folder, configuration)
-    if _whole(folder, plan):
+    if _whole(folder, plan) and not verify:
         log.info("%s is complete and made from the same events: nothing to do", folder)
         return Manifest.read(folder)
     images = existing_folder(images, "the picture folder")
     _look(plan, images)
     write_json(folder / PLAN_FILE, "shard plan", 1, {"configuration": configuration})
-    reports = _run(plan, images, folder, picture, processes or _processors())
     for leftover in folder.glob(".tmp-*"):  # of processes that were killed
         leftover.unlink(missing_ok=True)
+    reports = _run(plan, images, folder, picture, processes or _processors())
     quarantine = [row for report in reports for row in report.quarantine]
     _write_quarantine(folder / QUARANTINE_FILE, quarantine)
     if quarantine:
@@ -122,50 +130,54 @@ def write_shard(
     """Writes one shard and its report; does nothing where both stand already.
 
     The same task gives the same bytes, wherever and however often it runs.
+
+    Raises:
+        InputError: the disk has no room for the shard.
     """
     file = Path(folder) / task.file
     made_from = f"{task.content} {to_json(picture)}"
     report = _standing(file, made_from)
-    return report or _write(task, Path(images), file, picture, made_from)
+    if report:
+        return report
+    _require_room(file.parent, _expected_bytes(task, Path(images), picture))
+    try:
+        return _write(task, Path(images), file, picture, made_from)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise _no_room(file.parent, str(error)) from None
 
 
 def _write(
     task: ShardTask, images: Path, file: Path, picture: PictureSpec, made_from: str
 ) -> Report:
-    with native_silence():
-        from camtrap_tf import records  # TensorFlow: only where shards are written
-
     tally = _Tally(task)
     with atomic(file) as temporary:
-        encoded = _encoded_events(task, images, picture, tally)
-        records.write_file(
-            temporary, (records.encode(record, task.vocabulary) for record in encoded)
-        )
-        checksum = sha256(temporary)
+        events = _events(task, images, picture, tally)
+        serialised = (records.encode(event, task.vocabulary) for event in events)
+        checksum = records.write_file(temporary, serialised)
     report = tally.report(checksum, made_from)
     content = dataclasses.asdict(report)
     write_json(file.with_suffix(".json"), "shard report", 1, content)
     return report
 
 
-def _encoded_events(
+def _events(
     task: ShardTask, images: Path, picture: PictureSpec, tally: "_Tally"
-) -> Iterator[Any]:
-    """Yields an EventRecord for each event of the task that has a readable picture."""
-    from camtrap_tf.records import EventRecord
-
+) -> Iterator[EventRecord]:
+    """Yields each event of the task that has a readable picture."""
     ends = np.cumsum(task.sizes)
     for i, end in enumerate(ends):
         places, frames = [], []
         for place in range(end - task.sizes[i], end):
             try:
-                pixels = pictures.read(images / task.paths[place], picture).pixels
+                stored = pictures.store(images / task.paths[place], picture)
             except pictures.PictureError as error:
                 tally.unreadable(i, place, str(error))
                 continue
-            tally.read(i, place, pixels)
+            tally.read(i, place, stored.histogram)
             places.append(place)
-            frames.append(pictures.encode_jpeg(pixels, picture.jpeg_quality))
+            frames.append(stored.encoded)
         if not frames:
             tally.lost(i)
             continue
@@ -181,6 +193,29 @@ def _encoded_events(
         )
 
 
+def _expected_bytes(task: ShardTask, images: Path, picture: PictureSpec) -> float:
+    """Roughly what the shard takes on the disk."""
+    if picture.keep_original:
+        files = (images / path for path in task.paths)
+        return sum(file.stat().st_size for file in files if file.is_file())
+    return len(task.paths) * picture.size**2 * _BYTES_PER_PIXEL
+
+
+def _require_room(folder: Path, need: float) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise _no_room(folder, f"{free / 1e6:,.1f} MB free, about {need / 1e6:,.1f} MB needed")
+
+
+def _no_room(folder: Path, value: str) -> InputError:
+    return InputError(
+        f"the disk of {folder} has room for the next shard",
+        value,
+        "Free some space and run the same command again; it goes on from here.",
+    )
+
+
 class _Tally:
     """Counts what goes into a shard."""
 
@@ -192,11 +227,10 @@ class _Tally:
         self.quarantine: list[list[str]] = []
         self.lost_events: list[str] = []
 
-    def read(self, event: int, place: int, pixels: np.ndarray) -> None:
+    def read(self, event: int, place: int, histogram: np.ndarray) -> None:
         self.events.append(event)
         self.places.append(place)
-        for channel, counts in enumerate(self.histogram):
-            counts += np.bincount(pixels[..., channel].ravel(), minlength=256)
+        self.histogram += histogram
 
     def unreadable(self, event: int, place: int, reason: str) -> None:
         self.quarantine.append([self.task.paths[place], self.task.texts["event_id"][event], reason])
@@ -259,12 +293,37 @@ def _run(plan: Plan, images: Path, folder: Path, picture: PictureSpec, processes
     processes = min(processes, len(plan))
     reports: list[Any] = [None] * len(plan)
     arguments = (images, folder, picture)
+    room = _Room(folder, len(plan.paths))
     with Meter(len(plan.paths), "sharding") as meter:
         done = _here(plan, arguments) if processes == 1 else _pooled(plan, arguments, processes)
         for i, report in done:
             reports[i] = report
-            meter.advance(report.shard.frames + len(report.quarantine))
+            pictures_done = report.shard.frames + len(report.quarantine)
+            meter.advance(pictures_done)
+            room.look(pictures_done, folder / report.shard.file)
     return reports
+
+
+class _Room:
+    """Tells once, and early, when the disk will not hold what is still to be written."""
+
+    def __init__(self, folder: Path, pictures_in_all: int):
+        self.folder, self.left = folder, pictures_in_all
+        self.done = self.bytes = 0
+        self.told = False
+
+    def look(self, pictures_done: int, file: Path) -> None:
+        """Counts a shard as written and compares what is to come with what is free."""
+        self.left -= pictures_done
+        self.done += pictures_done
+        self.bytes += file.stat().st_size
+        need, free = self.left * self.bytes / self.done, shutil.disk_usage(self.folder).free
+        if need > free and not self.told:
+            self.told = True
+            log.warning(
+                "the disk of %s will not do: about %s MB are still to be written, %s MB are free",
+                self.folder, f"{need / 1e6:,.0f}", f"{free / 1e6:,.0f}",
+            )  # fmt: skip
 
 
 def _here(plan: Plan, arguments: tuple) -> Iterator[tuple[int, Report]]:
@@ -274,15 +333,24 @@ def _here(plan: Plan, arguments: tuple) -> Iterator[tuple[int, Report]]:
 
 def _pooled(plan: Plan, arguments: tuple, processes: int) -> Iterator[tuple[int, Report]]:
     """Yields (i, report) as shards are done; only a few tasks are in memory at a time."""
-    context = multiprocessing.get_context("spawn")  # fork and TensorFlow's threads do not mix
-    with concurrent.futures.ProcessPoolExecutor(processes, context, _end_on_interrupt) as pool:
+    context = multiprocessing.get_context("spawn")  # the caller may have threads: no fork
+    with concurrent.futures.ProcessPoolExecutor(processes, context, _start_worker) as pool:
         running: dict[concurrent.futures.Future, int] = {}
-        for i, task in enumerate(plan.tasks()):
-            running[pool.submit(write_shard, task, *arguments)] = i
-            if len(running) >= 2 * processes:
+        try:
+            for i, task in enumerate(plan.tasks()):
+                running[pool.submit(write_shard, task, *arguments)] = i
+                if len(running) >= 2 * processes:
+                    yield from _finished(running)
+            while running:
                 yield from _finished(running)
-        while running:
-            yield from _finished(running)
+        except concurrent.futures.process.BrokenProcessPool:
+            raise InputError(
+                "the processes that write shards run to their end",
+                "one was ended from outside",
+                "Was memory short? Run the same command again, with --processes=1 perhaps.",
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _finished(running: dict) -> Iterator[tuple[int, Report]]:
@@ -291,9 +359,17 @@ def _finished(running: dict) -> Iterator[tuple[int, Report]]:
         yield running.pop(future), future.result()
 
 
-def _end_on_interrupt() -> None:
-    """In a worker: Ctrl-C ends it at once and without a traceback; the parent reports."""
+def _start_worker() -> None:
+    """In a worker: Ctrl-C ends it at once and without a traceback, and so does the parent's end."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _processors() -> int:

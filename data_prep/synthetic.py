@@ -37,6 +37,7 @@ from PIL import Image
 from camtrap_tf import artifacts
 from camtrap_tf.errors import InputError
 from data_prep import synthetic_art as art
+from data_prep.consensus import pielou
 
 RECIPE = 1  # raise it when a change alters what is written for the same World
 COUNT_BINS = (*(str(n) for n in range(1, 11)), "11-50", "51+")
@@ -450,21 +451,6 @@ def count_bin(animals: int) -> int:
     ['1', '10', '11-50', '11-50', '51+']
     """
     return bisect.bisect_right((*range(2, 12), 51), animals)
-
-
-def pielou(votes: Iterable[int]) -> float:
-    """Returns Pielou's evenness of the votes per species, 0 if all agree.
-
-    J = -sum(p ln p) / ln(number of species), Swanson et al. 2015.
-
-    >>> round(pielou([12, 1]), 6)
-    0.391244
-    """
-    numbers = np.array([n for n in votes if n > 0], float)
-    if len(numbers) < 2:
-        return 0.0
-    shares = numbers / numbers.sum()
-    return float(-(shares * np.log(shares)).sum() / math.log(len(numbers)))
 
 
 def observe(scene: Scene, frames: int, camera: art.Camera) -> list[Group]:

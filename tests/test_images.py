@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from camtrap_tf import images, pictures
-from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation, PictureSpec
+from camtrap_tf.config import AugmentConfig, Fit, InputSpec, Normalisation, PictureSpec
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -24,10 +24,14 @@ def encoded(pixels: np.ndarray, form: str, **options) -> bytes:
     return buffer.getvalue()
 
 
+SHAPES = [(64, 64), (480, 640), (1536, 2048), (50, 40), (65, 1000), (1537, 2049), (520, 515)]
+
+
+@pytest.mark.parametrize("fit", Fit)
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP"])
-@pytest.mark.parametrize("shape", [(64, 64), (480, 640), (1536, 2048), (50, 40), (65, 1000)])
-def test_graph_and_file_reader_agree(form, shape):
-    spec = PictureSpec(size=64, bar_share=100 / 1536)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_graph_and_file_reader_agree(form, shape, fit):
+    spec = PictureSpec(size=64, bar_share=100 / 1536, fit=fit)
     content = encoded(smooth(*shape), form)
     ours = pictures.read(content, spec).pixels.astype(int)
     graph = tf.function(lambda one: images.decode(one, spec))
@@ -41,7 +45,8 @@ def test_a_stored_square_passes_unchanged():
     spec = PictureSpec(size=64)
     content = encoded(smooth(64, 64), "JPEG", quality=90)
     np.testing.assert_array_equal(
-        pictures.read(content, spec).pixels, images.decode_stored(tf.constant(content)).numpy()
+        pictures.read(content, spec).pixels,
+        images.decode_stored(tf.constant(content), spec).numpy(),
     )
 
 
@@ -52,6 +57,68 @@ def test_the_bar_is_cut_before_resizing():
     assert pictures.bar_rows(1536, spec) == 100
     assert pictures.read(encoded(pixels, "PNG"), spec).pixels.max() == 0
     assert images.decode(tf.constant(encoded(pixels, "PNG")), spec).numpy().max() == 0
+
+
+def barred(height: int, width: int, rows: int, colour: int) -> np.ndarray:
+    """A soft picture with a bar of `rows` at the bottom, a fifth of it letters."""
+    pixels = np.clip(smooth(height, width), 60, 190)
+    pixels[height - rows :] = colour
+    pixels[height - rows + rows // 4 : height - rows // 4, : 2 * width // 5] = 255 - colour
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("height", "rows", "colour", "cut"),
+    [
+        (768, 48, 255, 49),  # the bar and the row above, which scaling may have mixed
+        (768, 48, 0, 49),
+        (768, 0, 0, 0),
+        (768, 200, 0, 0),  # more than the most that may be cut: no bar but a dark ground
+    ],
+)
+def test_a_bar_is_detected_alike_in_files_and_graphs(height, rows, colour, cut):
+    spec = PictureSpec(size=64, bar_share=0.12, detect_bar=True)
+    pixels = barred(height, 500, rows, colour) if rows else np.clip(smooth(height, 500), 60, 190)
+    assert pictures._bar(Image.fromarray(pixels), spec) == cut
+    assert images._bar(tf.constant(pixels), spec) == cut
+    content = encoded(pixels, "PNG")
+    ours, theirs = pictures.read(content, spec).pixels, images.decode(tf.constant(content), spec)
+    assert np.abs(ours.astype(int) - theirs.numpy()).max() <= 2
+    if cut:
+        assert 55 <= ours.min() <= ours.max() <= 195
+
+
+def test_the_bar_of_season_one_is_found(shared_data):
+    for path in sorted((shared_data / "serengeti" / "burst").glob("*.jpeg")):
+        with Image.open(path) as image:
+            found = pictures._bar(
+                image.convert("RGB"), PictureSpec(bar_share=0.12, detect_bar=True)
+            )
+        assert 95 <= found <= 102
+
+
+def test_fits():
+    wide = np.zeros((40, 80, 3), np.uint8)
+    wide[:, 20:60] = 200  # the middle square
+    content = encoded(wide, "PNG")
+    padded = pictures.read(content, PictureSpec(size=20, fit=Fit.PAD)).pixels
+    assert padded[:5].max() == padded[15:].max() == 0
+    assert padded[5:15, 6:14].min() == 200
+    assert pictures.read(content, PictureSpec(size=20, fit=Fit.SHORTEST)).pixels.min() == 200
+    assert pictures.padded_shape(3, 1000, 256) == (1, 256)
+    assert pictures.decode_scale(1536, 2048, PictureSpec(size=256, fit=Fit.PAD)) == 8
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(1536, 2048), (1537, 2049), (700, 333)])
+def test_both_jpeg_decoders_give_the_same_pixels(shape, subsampling, monkeypatch):
+    pytest.importorskip("simplejpeg")
+    content = encoded(smooth(*shape), "JPEG", quality=90, subsampling=subsampling)
+    for size in (32, 64, 128, 256):
+        monkeypatch.undo()
+        fast = pictures.read(content, PictureSpec(size=size)).pixels
+        monkeypatch.setattr(pictures, "simplejpeg", None)
+        np.testing.assert_array_equal(fast, pictures.read(content, PictureSpec(size=size)).pixels)
 
 
 def test_scaled_decoding_never_falls_below_the_square():

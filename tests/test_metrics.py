@@ -122,6 +122,56 @@ def test_confusions_of_parts_add_up(random_head):
     np.testing.assert_array_equal(parts, metrics.confusion(predicted, labels, 7))
 
 
+def test_means_over_classes_agree_with_scikit_learn(random_head):
+    probabilities, labels = random_head
+    labels = np.where(labels == 3, 4, labels)  # class 3 is answered but never true
+    predicted = probabilities.argmax(axis=1)
+    found = metrics.averages(metrics.per_class(metrics.confusion(predicted, labels, 7)))
+    for average in ("macro", "weighted"):
+        expected = sklearn.metrics.precision_recall_fscore_support(
+            labels, predicted, average=average, zero_division=0
+        )
+        for name, value in zip(("precision", "recall", "f1"), expected, strict=False):
+            assert found[f"{name}_{average}"] == pytest.approx(value, abs=1e-12), (name, average)
+    balanced = sklearn.metrics.recall_score(
+        labels, predicted, average="macro", labels=np.unique(labels)
+    )
+    assert found["mean_recall"] == pytest.approx(balanced, abs=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [1, 16])
+def test_average_precision_agrees_with_scikit_learn(decimals):
+    rng = np.random.default_rng(3)
+    # One decimal makes many ties.
+    probabilities = rng.dirichlet(np.ones(5), 300).round(decimals)
+    labels = rng.integers(0, 4, 300)  # class 4 never occurs
+    areas = metrics.average_precision(probabilities, labels)
+    for index in range(4):
+        expected = sklearn.metrics.average_precision_score(labels == index, probabilities[:, index])
+        assert areas[index] == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(areas[4])
+
+
+def test_average_precision_by_hand_with_a_missing_answer():
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [NAN, NAN], [1.0, 0.0]])
+    labels = np.array([0, 1, 0, 0, -1])
+    # Class 0: found first (1/1) and third (2/3), and one without an answer (0), of three.
+    assert metrics.average_precision(probabilities, labels)[0] == pytest.approx((1 + 2 / 3) / 3)
+
+
+def test_log_loss_agrees_with_scikit_learn(random_head):
+    probabilities = np.random.default_rng(4).dirichlet(np.ones(7), 400)
+    labels = random_head[1]
+    expected = sklearn.metrics.log_loss(labels, probabilities)
+    assert metrics.log_loss(probabilities, labels).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_log_loss_leaves_out_rows_without_an_answer():
+    probabilities = np.array([[0.5, 0.5], [NAN, NAN], [0.5, 0.5]])
+    loss = metrics.log_loss(probabilities, np.array([0, 0, -1]))
+    assert loss.count == 1 and loss.value == pytest.approx(math.log(2))
+
+
 def test_majority():
     labels = np.array([2, 2, 1, -1])
     assert metrics.majority(labels) == (2, Ratio(2, 3))
@@ -189,12 +239,48 @@ def test_evaluate_pictures(two_stage):
     assert (count["top1"], count["within_one"]) == (0.25, 0.5)  # '3' for '1' is two bins off
     assert count["top5"] >= count["top1"]
     # {standing}={standing}; {standing, moving} for {standing}; none; {} for {moving}.
-    assert scores["attributes"] == {
-        "scored": 4, "accuracy": 0.375, "precision": 0.625, "recall": 0.5,
-    }  # fmt: skip
+    expected = {"scored": 4, "accuracy": 0.375, "precision": 0.625, "recall": 0.5}
+    assert {key: scores["attributes"][key] for key in expected} == expected
     # zebra right, lion wrong, empty right, hare wrong, no answer, hare right
     assert scores["answer"]["top1"] == 0.5
     assert scores["answer"]["majority_class"] in ("zebra", "empty", "hare")
+
+
+def test_empty_is_scored_as_it_is_answered(two_stage):
+    two_stage.info["animal_threshold"] = 0.65
+    empty = metrics.evaluate(two_stage)["images"]["heads"]["empty"]
+    # Row 3, an empty picture with P(animal) = 0.6, is now called empty.
+    assert empty["top1"] == pytest.approx(5 / 6) and empty["recall"] == 1.0
+
+
+def test_intervals_lie_around_their_figures(two_stage):
+    scores = metrics.evaluate(two_stage)["images"]
+    low, high = scores["answer"]["top1_interval"]
+    # Three events with 1 of 2, 1 of 2 and 1 of 2 right: no spread between them.
+    assert (low, high) == (0.5, 0.5)
+    low, high = scores["heads"]["empty"]["top1_interval"]
+    assert low == 0.5 and high == 1.0  # events with 2, 1 and 1 of 2
+    assert scores["heads"]["species"]["per_class"]["zebra"]["recall_interval"] == [0.5, 0.5]
+
+
+def test_count_interval(two_stage):
+    two_stage.probabilities["count"][0] = np.float32([0.04, 0.5, 0.3, 0.1, 0.06] + [0.0] * 7)
+    low, high = two_stage.count_interval()
+    # 4% lie below bin '2', 6% above bin '4'.
+    assert (low[0], high[0]) == (1, 4) and (low[2], high[2]) == (-1, -1)
+    low, high = two_stage.count_interval(0.8)
+    assert (low[0], high[0]) == (1, 3)
+    count = metrics.evaluate(two_stage)["images"]["heads"]["count"]
+    assert count["bins_hit"] == 0.0  # '1' for '2-4', '3', no answer, '51+'; '1' for '3' ...
+
+
+def test_places_worst_first(two_stage):
+    two_stage.ids["site"] = pd.array(["A", "A", "B", "B", "C", "C"], "string")
+    places = metrics.by_place(two_stage)
+    assert [(p["name"], p["right"], p["rows"], p["events"]) for p in places] == [
+        ("A", 0.5, 2, 1), ("B", 0.5, 2, 1), ("C", 0.5, 2, 1),
+    ]  # fmt: skip
+    assert [p["empty"] for p in places] == [0, 1, 0] and not places[0]["worse"]
 
 
 def test_evaluate_events_averages_probabilities(two_stage):

@@ -49,7 +49,7 @@ def test_order_and_pixels_are_a_function_of_seed_and_epoch(tiny_shards):
 
     def pixels(epoch, seed):
         batches = pipeline.training(manifest, data(Task.EMPTY, seed=seed), epoch)
-        return np.concatenate([image for image, _ in batches.as_numpy_iterator()])
+        return np.concatenate([image for image, _, _ in batches.as_numpy_iterator()])
 
     first = pixels(1, 3)
     np.testing.assert_array_equal(first, pixels(1, 3))

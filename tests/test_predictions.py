@@ -203,3 +203,48 @@ def test_ensemble_refuses_other_rows_and_other_classes():
     other = make(classes={"empty": BINARY, "species": ("zebra", "lion")})
     with pytest.raises(InputError, match="agree on the classes"):
         ensemble([make(), other])
+
+
+@pytest.mark.parametrize(
+    ("rule", "animal", "zebra"),
+    [
+        ("mean", 0.45, 0.5),
+        # Odds 0.25 and 7/3: √(0.25 · 7/3) = 0.7638 : 1. Zebra 9 and 1/9: 1 : 1.
+        ("mean_logit", 0.433, 0.5),
+        ("geometric", 1 - (0.8 * 0.3) ** 0.5, 0.5),  # of species as the mean logit
+        ("maximum", 0.7, 0.5),  # zebra 0.9, lion 0.9
+    ],
+)
+def test_rules_that_make_one_answer_of_an_event(rule, animal, zebra):
+    probabilities = {
+        "empty": np.array([[0.2, 0.8], [0.7, 0.3], [NAN, NAN], [0.6, 0.4]], np.float32),
+        "species": np.array([[0.1, 0.9], [0.9, 0.1], [NAN, NAN], [1.0, 0.0]], np.float32),
+    }
+    events = make(probabilities=probabilities).by_event({"empty": rule, "species": rule})
+    assert events.probabilities["empty"][0] == pytest.approx([animal, 1 - animal], abs=1e-3)
+    # Event y has one answer, which every rule keeps.
+    np.testing.assert_allclose(events.probabilities["empty"][1], [0.6, 0.4], rtol=1e-6)
+    assert events.probabilities["species"][0, 1] == pytest.approx(zebra)
+    np.testing.assert_allclose(events.probabilities["species"].sum(axis=1), 1, rtol=1e-6)
+
+
+def test_rules_of_the_model_hold_where_none_are_given():
+    kept = make(info={"event_rules": {"empty": "maximum"}})
+    np.testing.assert_allclose(kept.by_event().animal_probability(), [0.9, 0.7])
+    np.testing.assert_allclose(kept.by_event({}).animal_probability(), [0.9, 0.45])
+    with pytest.raises(InputError, match="a rule is one of mean, mean_logit"):
+        make().by_event({"empty": "median"})
+
+
+def test_decided_minds_the_threshold():
+    strict = make(info={"animal_threshold": 0.8})
+    assert strict.decided("empty").tolist() == [0, -1, 1, 1]
+    assert strict.top("empty").tolist() == [0, -1, 1, 0]
+    assert strict.decided("species").tolist() == [1, -1, -1, 0]
+
+
+def test_an_ensemble_keeps_what_its_members_agree_on():
+    one, other = (make(info={"animal_threshold": 0.8, "model": name}) for name in "ab")
+    both = ensemble([one, other])
+    assert both.info["animal_threshold"] == 0.8 and "model" not in both.info
+    assert [member["model"] for member in both.info["members"]] == ["a", "b"]

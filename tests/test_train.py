@@ -59,22 +59,30 @@ def test_learns_red_from_blue_and_writes_a_whole_run(tiny_shards, tmp_path):
     assert Run.read(run.folder).config == TINY
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(tiny_shards, tmp_path, monkeypatch):
+def test_a_run_stopped_inside_an_epoch_goes_on_to_the_same_weights(
+    tiny_shards, tmp_path, monkeypatch
+):
     from camtrap_tf import train as module
+    from camtrap_tf.trainer import Trainer
 
-    whole = module.train(TINY, tiny_shards, tmp_path / "whole")
-    run_epoch = module.Trainer.run_epoch
+    config = override(TINY, {"train.checkpoint_every": "2", "train.steps_per_call": "1"})
+    whole = module.train(config, tiny_shards, tmp_path / "whole")
+    call = Trainer._call
 
-    def stop_in_third(self, batches, epoch):
-        if epoch == 3:
+    def stop_in_third(self, *arguments):
+        if (self.progress.epoch, self.step) == (3, 3):
             raise KeyboardInterrupt
-        return run_epoch(self, batches, epoch)
+        return call(self, *arguments)
 
-    monkeypatch.setattr(module.Trainer, "run_epoch", stop_in_third)
+    monkeypatch.setattr(Trainer, "_call", stop_in_third)
     with pytest.raises(KeyboardInterrupt):
-        module.train(TINY, tiny_shards, tmp_path / "parts")
+        module.train(config, tiny_shards, tmp_path / "parts")
     monkeypatch.undo()
-    parts = module.train(TINY, tiny_shards, tmp_path / "parts")
+    # Two epochs of four steps and two of the third are in the checkpoint.
+    assert [p.name for p in (tmp_path / "parts" / "checkpoints").glob("*.index")] == [
+        "ckpt-10.index"
+    ]
+    parts = module.train(config, tiny_shards, tmp_path / "parts")
     assert [r["loss"] for r in last_rows(parts.folder)] == [
         r["loss"] for r in last_rows(whole.folder)
     ]

@@ -38,6 +38,17 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_integer("size", 256, "side of the stored square, pixels", **where)
     flags.DEFINE_float("bar_share", 0.0, "share of the height cut off at the bottom", **where)
+    flags.DEFINE_boolean(
+        "detect_bar", False, "cut only what looks like an info bar, bar_share at most", **where
+    )
+    flags.DEFINE_enum(
+        "fit", "squash", ["squash", "pad", "shortest"],
+        "how the square is made: distorted, whole on black, or its middle", **where,
+    )  # fmt: skip
+    flags.DEFINE_boolean("keep_original", False, "store the files' own bytes", **where)
+    flags.DEFINE_boolean(
+        "verify", False, "check a finished folder's checksums; write damaged shards again", **where
+    )
     flags.DEFINE_integer("jpeg_quality", 95, "of the stored pictures, 1 to 100", **where)
     flags.DEFINE_integer("events_per_shard", 500, "events in a shard, at most", **where)
     flags.DEFINE_integer("processes", 0, "that write shards; 0 = one per processor", **where)
@@ -46,12 +57,19 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if arguments:
         raise InputError("shard takes flags only", arguments, "Write --events=PATH.")
-    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.config import Fit, PictureSpec
     from camtrap_tf.event_table import EventTable
     from camtrap_tf.labels import Vocabulary
     from data_prep import plan, select, shard, splits
 
-    picture = PictureSpec(values.size, values.bar_share, values.jpeg_quality)
+    picture = PictureSpec(
+        values.size,
+        values.bar_share,
+        values.jpeg_quality,
+        Fit(values.fit),
+        values.detect_bar,
+        values.keep_original,
+    )
     shares = _shares(values.shares)
     vocabulary = None if values.vocabulary == "data" else Vocabulary()
     table = EventTable.read(values.events)
@@ -69,7 +87,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         events_per_shard=values.events_per_shard,
         vocabulary=vocabulary,
     )
-    shard.write_shards(planned, values.images, values.out, picture, values.processes)
+    shard.write_shards(planned, values.images, values.out, picture, values.processes, values.verify)
 
 
 def _shares(text: str) -> tuple[float, ...]:

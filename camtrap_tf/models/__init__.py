@@ -1,20 +1,37 @@
 """Networks: a trunk and named heads.
 
-A trunk takes a float32 input `[batch, crop, crop, 3]` and gives features `[batch, channels]`.
-Every head is one linear layer on the shared features, as in the paper.
+A trunk takes a float32 input `[batch, crop, crop, channels]` and gives features
+`[batch, width]`. Every head is one linear layer on the shared features, as in the paper. All is
+made of Keras layers and operations, so that a network also runs under Keras' other backends.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
-from camtrap_tf.config import ModelConfig
+from camtrap_tf.config import ModelConfig, Variant
 from camtrap_tf.errors import InputError
-from camtrap_tf.models import resnet
+from camtrap_tf.models import alexnet, applications, googlenet, nin, resnet, vgg
+from camtrap_tf.models.layers import uniform
 
-Trunk = Callable[[keras.KerasTensor], keras.KerasTensor]
+Trunk = Callable[[keras.KerasTensor, ModelConfig], keras.KerasTensor]
 
-ARCHITECTURES: dict[str, Trunk] = {**resnet.TRUNKS}
+# The nine of the paper's Table 1; `vgg.py` says why 16.
+PAPER = (
+    "alexnet", "nin", "vgg16", "googlenet",
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+)  # fmt: skip
+
+OURS: dict[str, Trunk] = {
+    **alexnet.TRUNKS,
+    **nin.TRUNKS,
+    **vgg.TRUNKS,
+    **googlenet.TRUNKS,
+    **resnet.TRUNKS,
+}
+ARCHITECTURES: dict[str, Trunk] = {**OURS, **applications.TRUNKS}
 
 
 def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]], channels: int = 3):
@@ -23,7 +40,7 @@ def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]], channels: i
     Args:
         config: architecture and input size.
         heads: class names by head name.
-        channels: of the input.
+        channels: of the input; 9 for an event's three frames stacked.
 
     Returns:
         A functional `keras.Model`: `[batch, crop, crop, channels]` float32 -> dict of head name
@@ -31,17 +48,62 @@ def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]], channels: i
         seed: call `keras.utils.set_random_seed` first.
 
     Raises:
-        InputError: no such architecture.
+        InputError: no such architecture or variant, weights that do not fit it, or a crop that
+            is too small for it.
     """
-    trunk = ARCHITECTURES.get(config.architecture)
-    if trunk is None:
-        raise InputError(
-            f"architectures are {', '.join(ARCHITECTURES)}", config.architecture, "Pick one."
-        )
     pixels = keras.Input((config.crop, config.crop, channels), name="image")
-    features = trunk(pixels)
+    features = _features(pixels, config)
     logits = {
-        name: keras.layers.Dense(len(classes), name=name, dtype="float32")(features)
+        name: keras.layers.Dense(
+            len(classes), name=name, dtype="float32", **_head_initialisers(config, len(classes))
+        )(features)
         for name, classes in heads.items()
     }
     return keras.Model(pixels, logits, name=config.architecture)
+
+
+def _features(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    trunk = _trunk(config.architecture)
+    if config.weights and config.architecture in OURS:
+        raise InputError(
+            "model.weights is for backbones of keras.applications",
+            config.architecture,
+            "Leave it out.",
+        )
+    try:
+        features = trunk(pixels, config)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"model.crop is large enough for {config.architecture}",
+            config.crop,
+            f"Give a larger one. Keras says: {' '.join(str(error).split())[:200]}",
+        ) from error
+    drops = any(
+        isinstance(layer, keras.layers.Dropout) for layer in keras.Model(pixels, features).layers
+    )
+    if config.dropout and not drops:
+        features = keras.layers.Dropout(config.dropout, name="dropout")(features)
+    return features
+
+
+def _trunk(name: str) -> Trunk:
+    if name not in ARCHITECTURES:
+        near = difflib.get_close_matches(name, ARCHITECTURES, n=1, cutoff=0.5)
+        raise InputError(
+            f"architectures are {', '.join(OURS)}, and of keras.applications "
+            f"{', '.join(applications.TRUNKS)}",
+            name,
+            f"Did you mean '{near[0]}'?" if near else "Pick one.",
+        )
+    return ARCHITECTURES[name]
+
+
+def _head_initialisers(config: ModelConfig, classes: int) -> dict[str, Any]:
+    """Keras' defaults, or what the released code has."""
+    if config.variant is Variant.STANDARD:
+        return {}
+    if config.architecture.startswith(("resnet", "alexnet")):
+        return {"kernel_initializer": keras.initializers.TruncatedNormal(stddev=0.01)}
+    return uniform(classes)

@@ -6,24 +6,64 @@ from camtrap_tf.artifacts import PathLike
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 
-# name: (module, function of one path, what the path is)
-SOURCES = {
-    "coco": ("coco", "read", "COCO Camera Traps JSON (LILA, Caltech, ENA24, ...): the file"),
+# name: (module, function of a path, what the path is, options of the function)
+SOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "camtrap_dp": (
+        "camtrap_dp", "read", "a Camtrap DP package: its folder or datapackage.json",
+        ("on_unknown",),
+    ),
+    "coco": ("coco", "read", "COCO Camera Traps JSON (LILA, Caltech, ENA24, ...): the file", ()),
+    "csv": (
+        "plain", "read_csv", "labels of pictures in a CSV file", ("on_unknown", "columns"),
+    ),
     "dryad": (
         "dryad",
         "read_folder",
         "Snapshot Serengeti on Dryad: the folder of its CSV files",
+        ("on_unknown",),
     ),
-}
+    "folders": ("plain", "read_folders", "the folder of folders named by species", ()),
+    "lila": (
+        "lila",
+        "read",
+        "Snapshot Serengeti on LILA: the folder of its CSV pair, or a JSON file",
+        ("on_unknown",),
+    ),
+    "dryad_raw": (
+        "zooniverse",
+        "read_dryad",
+        "Snapshot Serengeti on Dryad: the folder of raw_data_for_dryad.csv and all_images.csv",
+        ("on_unknown", "even_median", "blank_rule"),
+    ),
+    "megadetector": (
+        "megadetector", "read", "MegaDetector's results (JSON), as empty or animal",
+        ("threshold",),
+    ),
+    "zooniverse": (
+        "zooniverse",
+        "read",
+        "raw classifications: the CSV export of Panoptes, or of the former platform",
+        ("on_unknown", "even_median", "blank_rule", "workflow"),
+    ),
+}  # fmt: skip
 
 
-def read(source: str, metadata: PathLike) -> EventTable:
+def read(source: str, metadata: PathLike, **options) -> EventTable:
     """Reads the metadata of a source by its name in `SOURCES`.
 
+    Args:
+        source: the name.
+        metadata: path of the file or folder.
+        options: of the source's function, by name; those that are None are left out.
+
     Raises:
-        InputError: unknown source, or metadata that break a rule of the format.
+        InputError: unknown source or option, or metadata that break a rule of the format.
     """
     if source not in SOURCES:
         raise InputError(f"a source is one of {', '.join(SOURCES)}", source, "Pick one of them.")
-    module, function, _ = SOURCES[source]
-    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata)
+    module, function, _, accepted = SOURCES[source]
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given.keys() - set(accepted):
+        taking = [other for other, (*_, names) in SOURCES.items() if name in names]
+        raise InputError(f"{name} belongs to {', '.join(taking)}", source, f"Leave {name} out.")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata, **given)

@@ -2,8 +2,8 @@
 
 The dialects in use differ; all of these are read: `frame_num` from 0 or from 1, `datetime` or
 `date_captured`, ids and locations as text or as numbers, bare NaN, labels of single images or
-of whole sequences repeated on every image, counts given or to be had from the boxes. The empty
-category is known by its name, 'empty' or 'blank', never by its id.
+of whole sequences repeated on every image, counts given or to be had from the boxes, behaviours
+as shares of votes. The empty category is known by its name, 'empty' or 'blank', never by its id.
 """
 
 import json
@@ -15,11 +15,11 @@ import pandas as pd
 from camtrap_tf.artifacts import PathLike, existing_file
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, find, occurs
-from camtrap_tf.labels import COUNT_BINS, EMPTY, count_bin, count_lower_bound
-from data_prep.sources.fields import COUNT_REPAIRS, times
+from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
+from data_prep.sources.fields import COUNT_REPAIRS, species_or_empty, times
 
-EMPTY_NAMES = frozenset({"empty", "blank"})
 Rows = list[dict[str, Any]]
+_BABIES = {"babies": "young_present"}  # attribute -> its name in the files, where they differ
 
 
 def read(path: PathLike) -> EventTable:
@@ -68,8 +68,7 @@ def _names(categories: Rows) -> dict[Any, str]:
     """Category id -> species; the empty category becomes `labels.EMPTY`."""
     ids = _required(categories, "id", "categories")
     names = map(str, _required(categories, "name", "categories"))
-    names = [EMPTY if name.casefold() in EMPTY_NAMES else name for name in names]
-    return dict(zip(ids, names, strict=True))
+    return dict(zip(ids, map(species_or_empty, names), strict=True))
 
 
 def _frames(images: Rows, dropped: Dropped) -> pd.DataFrame:
@@ -134,7 +133,7 @@ def _labels(annotations: Rows, names: dict, frames: pd.DataFrame, dropped: Dropp
     merged["frame"] = frame.mask(merged["whole"])
     merged = merged.sort_values("place", kind="stable")
     repeats = merged["whole"] & merged.duplicated(["event_id", "species", "whole"])
-    return merged.loc[~repeats, ["event_id", "frame", "species", "count"]]
+    return merged.loc[~repeats].drop(columns=["place", "whole"])
 
 
 def _annotation_columns(annotations: Rows, names: dict) -> pd.DataFrame:
@@ -153,20 +152,34 @@ def _annotation_columns(annotations: Rows, names: dict) -> pd.DataFrame:
         "whole": [bool(row.get("sequence_level_annotation")) for row in annotations],
         "box": [bool(row.get("bbox") or row.get("bbox_relative")) for row in annotations],
         "number": [_count(row.get("count"), i) for i, row in enumerate(annotations)],
+        **_attributes(annotations),
     })  # fmt: skip
+
+
+def _attributes(annotations: Rows) -> dict[str, np.ndarray]:
+    """Attribute -> [rows] share of votes, of those attributes that any annotation has."""
+    fields = {name: _BABIES.get(name, name) for name in ATTRIBUTES}
+    present = set().union(*annotations)
+    return {
+        name: _numbers(annotations, field, "annotations")
+        for name, field in fields.items()
+        if field in present
+    }
 
 
 def _count_animals(groups) -> pd.DataFrame:
     """One row per image and species, with `count`: the bin of the number of animals."""
+    attributes = {name: (name, "max") for name in ATTRIBUTES if name in groups.obj}
     merged = groups.agg(
         rows=("box", "size"), boxes=("box", "sum"),
-        counted=("number", "count"), number=("number", "sum"),
+        counted=("number", "count"), number=("number", "sum"), **attributes,
     ).reset_index()  # fmt: skip
     given = merged["counted"] == merged["rows"]
     known = (given | (merged["boxes"] == merged["rows"])) & (merged["species"] != EMPTY)
     number = merged["number"].where(given, merged["rows"]).where(known)
     bins = {n: count_bin(int(n)) for n in number.dropna().unique()}
-    return merged.assign(count=number.map(bins).astype("string"))
+    facts = merged[["place", "species", "whole", *attributes]]
+    return facts.assign(count=number.map(bins).astype("string"))
 
 
 def _count(value: Any, row: int) -> float:

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from camtrap_tf.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, occurs
 from camtrap_tf.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
 from data_prep.select import IMPOSSIBLE
-from data_prep.sources.fields import accept, count_bins, times
+from data_prep.sources import csv_files
+from data_prep.sources.csv_files import FIRST_ROW
+from data_prep.sources.fields import count_bins, drops, known, times
 
 CONSENSUS, IMAGES, GOLD = "consensus_data.csv", "all_images.csv", "gold_standard_data.csv"
 
@@ -27,17 +28,21 @@ _LABEL = {"CaptureEventID": "event_id", "Species": "species", "Count": "count"}
 _EVENT = {"DateTime": "datetime", "SiteID": "site"}
 _VOTES = {"Evenness": "evenness", "NumClassifications": "classifications", "NumBlanks": "blanks"}
 _SHARES = {name.capitalize(): name for name in ATTRIBUTES}
-_FIRST_ROW = 2  # line 1 of a CSV file is its header
 
 
-def read_folder(folder: PathLike) -> EventTable:
+def read_folder(folder: PathLike, on_unknown: str = "error") -> EventTable:
     """Reads the three files by their names on Dryad; the gold standard may be absent."""
     folder = existing_folder(folder, "the metadata of source 'dryad'")
     gold = folder / GOLD
-    return read(folder / CONSENSUS, folder / IMAGES, gold if gold.is_file() else None)
+    return read(folder / CONSENSUS, folder / IMAGES, gold if gold.is_file() else None, on_unknown)
 
 
-def read(consensus: PathLike, images: PathLike, gold: PathLike | None = None) -> EventTable:
+def read(
+    consensus: PathLike,
+    images: PathLike,
+    gold: PathLike | None = None,
+    on_unknown: str = "error",
+) -> EventTable:
     """Reads the release.
 
     An event in the gold standard takes species and counts from the experts (source 'expert');
@@ -45,14 +50,21 @@ def read(consensus: PathLike, images: PathLike, gold: PathLike | None = None) ->
     season of an event without consensus come from its pictures' path,
     SEASON/SITE/ROLL/PICTURE. Frames are in the order of their paths.
 
+    Args:
+        consensus, images, gold: the files.
+        on_unknown: 'drop' leaves out events with a species, and counts, that are not among
+            those accepted, and counts them; 'error' refuses the file.
+
     Raises:
         InputError: a column is missing, or a value is none of those accepted (with its row).
     """
     dropped = Dropped()
     frames = read_images(images, dropped)
-    volunteers = read_consensus(consensus)
-    experts = volunteers.iloc[:0] if gold is None else read_gold(gold)
-    events = _events(frames)
+    unknown = drops(on_unknown, dropped)
+    volunteers = read_consensus(consensus, unknown)
+    experts = volunteers.iloc[:0] if gold is None else read_gold(gold, unknown)
+    frames, volunteers, experts = _without_unnamed(frames, volunteers, experts, dropped)
+    events = events_of(frames)
     ids = events["event_id"]
     dropped.add("consensus: event without pictures", _strays(volunteers, ids))
     dropped.add("gold standard: event without pictures", _strays(experts, ids))
@@ -71,31 +83,33 @@ def read(consensus: PathLike, images: PathLike, gold: PathLike | None = None) ->
     return EventTable(events, frames[["event_id", "path"]], labels, _origin(consensus), dropped)
 
 
-def read_consensus(path: PathLike) -> pd.DataFrame:
+def read_consensus(path: PathLike, unknown: Dropped | None = None) -> pd.DataFrame:
     """consensus_data.csv: one row per event and species.
 
     Returns:
         `event_id, species, count, datetime` (text)`, site, evenness, classifications, blanks`
         and the attributes as shares of votes in [0, 1].
     """
-    rows = _csv(path, {**_LABEL, **_EVENT, **_VOTES, **_SHARES})
+    rows = csv_files.read(path, {**_LABEL, **_EVENT, **_VOTES, **_SHARES})
     for name in (*_VOTES.values(), *_SHARES.values()):
-        rows[name] = _numbers(rows[name], name, path, 1.0 if name in ATTRIBUTES else np.inf)
-    return _checked(rows, path)
+        rows[name] = csv_files.numbers(
+            rows[name], name, path, 1.0 if name in ATTRIBUTES else np.inf
+        )
+    return _checked(rows, path, unknown)
 
 
-def read_gold(path: PathLike) -> pd.DataFrame:
+def read_gold(path: PathLike, unknown: Dropped | None = None) -> pd.DataFrame:
     """gold_standard_data.csv: `event_id, species, count`, one row per event and species.
 
     Events nobody can name keep the species 'impossible', with a missing count.
     """
-    return _checked(_csv(path, _LABEL), path)
+    return _checked(csv_files.read(path, _LABEL), path, unknown)
 
 
 def read_images(path: PathLike, dropped: Dropped) -> pd.DataFrame:
     """all_images.csv: `event_id, path`, events by first row, paths sorted within an event."""
-    rows = _csv(path, {"CaptureEventID": "event_id", "URL_Info": "path"})
-    _filled(rows, ("event_id", "path"), path)
+    rows = csv_files.read(path, {"CaptureEventID": "event_id", "URL_Info": "path"})
+    csv_files.filled(rows, ("event_id", "path"), path)
     repeated = rows["path"].duplicated()
     dropped.add("picture listed twice", rows["path"][repeated])
     rows = rows[~repeated]
@@ -105,78 +119,48 @@ def read_images(path: PathLike, dropped: Dropped) -> pd.DataFrame:
     return rows.iloc[order].reset_index(drop=True)
 
 
-def _csv(path: PathLike, columns: dict[str, str]) -> pd.DataFrame:
-    """Columns of a CSV file as text, renamed; missing where the field is empty."""
-    path = existing_file(path, "a file of source 'dryad'")
-    try:
-        with pa.csv.open_csv(path) as reader:
-            header = reader.schema.names
-        _has_columns(columns, header, path)
-        options = pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            include_columns=list(columns),
-            strings_can_be_null=True,
-            null_values=[""],
-        )
-        table = pa.csv.read_csv(path, convert_options=options)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path.name} is a CSV file", str(error), f"Mend {path}.") from error
-    return table.rename_columns(list(columns.values())).to_pandas()
+def read_search_effort(path: PathLike) -> pd.DataFrame:
+    """search_effort.csv: `site, start, end`, the days between which a camera was at work."""
+    path = existing_file(path, "the search effort")
+    site = "Site ID" if "Site ID" in csv_files.header(path) else "SiteID"
+    rows = csv_files.read(path, {site: "site", "Start date": "start", "End date": "end"})
+    csv_files.filled(rows, rows.columns, path)
+    for column in ("start", "end"):
+        rows[column] = pd.to_datetime(rows[column], format="ISO8601").astype("datetime64[us]")
+    return rows
 
 
-def _has_columns(columns: dict[str, str], header: list[str], path: Path) -> None:
-    absent = [name for name in columns if name not in header]
-    if absent:
-        raise InputError(
-            f"{path.name} has the columns {', '.join(columns)}",
-            header,
-            f"Missing: {', '.join(absent)}; correct the first line.",
-        )
+def _without_unnamed(
+    frames: pd.DataFrame, volunteers: pd.DataFrame, experts: pd.DataFrame, dropped: Dropped
+) -> list[pd.DataFrame]:
+    """Leaves out events with a species that could not be read; they would count as empty."""
+    rows = pd.concat([volunteers[["event_id", "species"]], experts[["event_id", "species"]]])
+    unnamed = rows["event_id"][rows["species"].isna()].drop_duplicates()
+    dropped.add("event with an unknown species", unnamed)
+    return [part[~occurs(part["event_id"], unnamed)] for part in (frames, volunteers, experts)]
 
 
-def _checked(rows: pd.DataFrame, path: PathLike) -> pd.DataFrame:
-    """Rows with species and counts in accepted form."""
+def _checked(rows: pd.DataFrame, path: PathLike, unknown: Dropped | None) -> pd.DataFrame:
+    """Rows with species and counts in accepted form; an unknown species is missing."""
     name = Path(path).name
-    _filled(rows, ("event_id", "species"), path)
+    csv_files.filled(rows, ("event_id", "species"), path)
     rows["species"] = rows["species"].replace(_SPECIES_REPAIRS)
-    accept(rows["species"], (*SERENGETI_SPECIES, IMPOSSIBLE), "Species", name, _FIRST_ROW)
-    rows["count"] = count_bins(rows["count"], name, _FIRST_ROW)
-    repeated = rows.duplicated(["event_id", "species"]).to_numpy()
+    accepted = (*SERENGETI_SPECIES, IMPOSSIBLE)
+    rows["species"] = known(rows["species"], accepted, "Species", name, FIRST_ROW, unknown)
+    rows["count"] = count_bins(rows["count"], name, FIRST_ROW, unknown)
+    named = rows["species"].notna().to_numpy()
+    repeated = rows.duplicated(["event_id", "species"]).to_numpy() & named
     if repeated.any():
         row = int(repeated.argmax())
         raise InputError(
             "a species occurs once in an event",
             f"{rows['event_id'].iloc[row]} {rows['species'].iloc[row]}",
-            f"Drop row {row + _FIRST_ROW} of {name}.",
+            f"Drop row {row + FIRST_ROW} of {name}.",
         )
     return rows
 
 
-def _filled(rows: pd.DataFrame, columns: tuple[str, ...], path: PathLike) -> None:
-    for column in columns:
-        absent = rows[column].isna().to_numpy()
-        if absent.any():
-            row = int(absent.argmax()) + _FIRST_ROW
-            raise InputError(
-                f"every row of {Path(path).name} has a {column}", "", f"Complete or drop row {row}."
-            )
-
-
-def _numbers(texts: pd.Series, name: str, path: PathLike, largest: float) -> pd.Series:
-    numbers = pd.to_numeric(texts, errors="coerce").astype("Float64")
-    wrong = (texts.notna() & ~numbers.between(0, largest).fillna(False)).to_numpy(bool)
-    if wrong.any():
-        row = int(wrong.argmax())
-        limit = "" if largest == np.inf else f" and at most {largest:g}"
-        raise InputError(
-            f"`{name}` is a number of at least 0{limit}",
-            texts.iloc[row],
-            f"Correct row {row + _FIRST_ROW} of {Path(path).name}.",
-        )
-    return numbers
-
-
-def _events(frames: pd.DataFrame) -> pd.DataFrame:
+def events_of(frames: pd.DataFrame) -> pd.DataFrame:
     """`event_id, season, site` of each event, from the path of its first picture."""
     first = frames.drop_duplicates("event_id")
     pattern = r"^(?P<season>[^/]+)/(?P<site>[^/]+)/"

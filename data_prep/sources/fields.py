@@ -1,15 +1,18 @@
-"""Fields that several metadata formats share: times, counts, and where an error lies."""
+"""Fields that several metadata formats share: times, counts, and values that must be known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, occurs
-from camtrap_tf.labels import COUNT_BINS
+from camtrap_tf.labels import COUNT_BINS, count_bin
 
 # Spreadsheet programs read '11-50' as a date and write it back as 'Nov-50'.
 COUNT_REPAIRS = {"Nov-50": "11-50"}
+EMPTY_NAMES = frozenset({"empty", "blank"})
+ON_UNKNOWN = ("error", "drop")
 
 
 def times(texts: pd.Series, dropped: Dropped) -> pd.Series:
@@ -22,19 +25,65 @@ def times(texts: pd.Series, dropped: Dropped) -> pd.Series:
     return found.astype("datetime64[us]")
 
 
-def count_bins(texts: pd.Series, where: str, first_row: int) -> pd.Series:
+def drops(on_unknown: str, dropped: Dropped) -> Dropped | None:
+    """Where unknown values are counted; None if they are an error.
+
+    Raises:
+        InputError: `on_unknown` is neither 'error' nor 'drop'.
+    """
+    if on_unknown not in ON_UNKNOWN:
+        raise InputError("on_unknown is 'error' or 'drop'", on_unknown, "Pick one of them.")
+    return dropped if on_unknown == "drop" else None
+
+
+def count_bins(
+    texts: pd.Series, where: str, first_row: int, unknown: Dropped | None = None
+) -> pd.Series:
     """Counts as bins of `labels.COUNT_BINS`; '' is missing.
 
     Raises:
-        InputError: another value; shows its row.
+        InputError: another value; shows its row. With `unknown` it becomes missing instead.
     """
     bins = texts.str.strip().replace(COUNT_REPAIRS).replace("", pd.NA)
-    accept(bins, COUNT_BINS, "count", where, first_row)
-    return bins
+    return known(bins, COUNT_BINS, "count", where, first_row, unknown)
 
 
-def accept(values: pd.Series, accepted: Sequence[str], what: str, where: str, first_row: int):
-    """Raises InputError at the first value that is neither missing nor accepted.
+def animals(
+    texts: pd.Series, where: str, first_row: int, unknown: Dropped | None = None
+) -> pd.Series:
+    """Numbers of animals (12, 12.0) or bins (11-50) as bins; '' and 0 are missing.
+
+    Raises:
+        InputError: another value; shows its row. With `unknown` it becomes missing instead.
+    """
+    return count_bins(mapped(texts, bin_of), where, first_row, unknown)
+
+
+def bin_of(text: str) -> str | None:
+    """Bin of a number of animals; None of 0 or nothing; another text as it is.
+
+    >>> bin_of("12.0"), bin_of("51+"), bin_of("0"), bin_of("many")
+    ('11-50', '51+', None, 'many')
+    """
+    text = text.strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number == 0 or number != number:
+        return None
+    return count_bin(int(number)) if number >= 1 and number == int(number) else text
+
+
+def known(
+    values: pd.Series,
+    accepted: Sequence[str],
+    what: str,
+    where: str,
+    first_row: int,
+    unknown: Dropped | None = None,
+) -> pd.Series:
+    """The values, each of which is missing or one of `accepted`.
 
     Args:
         values: [rows] string.
@@ -42,12 +91,35 @@ def accept(values: pd.Series, accepted: Sequence[str], what: str, where: str, fi
         what: name of the column.
         where: name of the file.
         first_row: number of the first row, as an editor shows it.
+        unknown: counts other values, which become missing; None makes them an error.
+
+    Raises:
+        InputError: another value, with its row.
     """
     wrong = ~occurs(values, pd.Series(accepted)) & values.notna().to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise InputError(
-            f"`{what}` is one of {', '.join(accepted)}",
-            values.iloc[row],
-            f"Correct row {row + first_row} of {where} (rows of this kind: {wrong.sum():,}).",
-        )
+    if not wrong.any():
+        return values
+    rows = np.flatnonzero(wrong)
+    if unknown is not None:
+        shown = (f"{values.iloc[row]!r} in row {row + first_row}" for row in rows)
+        unknown.add(f"{where}: unknown {what}", shown)
+        return values.mask(wrong)
+    row = int(rows[0])
+    raise InputError(
+        f"`{what}` is one of {', '.join(accepted)}",
+        values.iloc[row],
+        f"Correct row {row + first_row} of {where} (rows of this kind: {len(rows):,}).",
+    )
+
+
+def mapped(texts: pd.Series, function: Callable[[str], str | None]) -> pd.Series:
+    """`function` of each text, called once per distinct text; missing stays missing."""
+    code, names = pd.factorize(texts)
+    found = pd.array([function(name) for name in names] + [None], dtype="string")
+    return pd.Series(found.take(code), index=texts.index)
+
+
+def species_or_empty(name: str) -> str:
+    """A species' name without surrounding space; 'empty' for what means empty."""
+    name = name.strip()
+    return "empty" if name.casefold() in EMPTY_NAMES else name

@@ -111,6 +111,27 @@ def test_broken_rules_are_told_with_their_row(folder, old, new, message):
         dryad.read_folder(folder(consensus=consensus))
 
 
+def test_unknown_values_can_be_left_out(folder):
+    consensus = [line.replace("topi,2", "gnu,2").replace("Nov-50", "12") for line in CONSENSUS]
+    table = read("dryad", folder(consensus=consensus), on_unknown="drop")
+    # B would be an event of zebra alone, or empty: it goes whole.
+    assert table.events["event_id"].tolist() == ["A", "D", "C"]
+    assert pd.isna(label(table, "A")["count"])
+    assert table.dropped.counts["consensus_data.csv: unknown Species"] == 2
+    assert table.dropped.counts["consensus_data.csv: unknown count"] == 1
+    assert table.dropped.counts["event with an unknown species"] == 2  # B and X
+    assert table.dropped.examples["consensus_data.csv: unknown Species"] == [
+        "'gnu' in row 4", "'gnu' in row 5",
+    ]  # fmt: skip
+
+
+def test_the_real_search_effort(shared_data):
+    path = shared_data / "serengeti" / "metadata" / "search_effort.head.csv"
+    effort = dryad.read_search_effort(path)
+    assert effort["site"].nunique() == 4
+    assert str(effort["end"].iloc[0]) == "2012-01-09 00:00:00"
+
+
 def test_files_that_do_not_belong_together_are_refused(folder):
     images = (IMAGES[0], "Z,S1/B04/B04_R1/P1.JPG")
     with pytest.raises(InputError, match="has pictures of events in consensus_data"):

@@ -1,18 +1,23 @@
 import csv
 import dataclasses
 import json
+import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from camtrap_tf import cli
+from camtrap_tf import cli, pictures
 from camtrap_tf.config import PictureSpec
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.manifest import Manifest
 from data_prep import plan, shard
+from tests import odd_pictures
 
 SPEC = PictureSpec(size=8, jpeg_quality=95)
 # event: split, colour of its pictures, species of each frame (None: only the event is labelled)
@@ -196,3 +201,165 @@ def test_the_commands_from_metadata_to_shards(folder, capfd, caplog):
     assert "seed: 0 there, 1 asked for" in capfd.readouterr().err
     assert cli.main(["shard", "--shares=a", *flags[1:4]]) == 2
     assert "shares are numbers; received 'a'" in capfd.readouterr().err
+
+
+def odd_plan():
+    """Forty events of one odd picture each, and one of a good one to each shard of ten."""
+    names = [kind.name for kind in odd_pictures.KINDS]
+    events = [f"e-{name}" for name in names]
+    table = EventTable(
+        pd.DataFrame({"event_id": events}),
+        pd.DataFrame({"event_id": events, "path": names}),
+        pd.DataFrame({"event_id": events, "species": "fox"}),
+    )
+    return plan.make(table, np.full(len(events), "train"), events_per_shard=10)
+
+
+# Pillow warns of damaged EXIF; the pixels are whole.
+damaged_exif = pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+
+
+@damaged_exif
+@pytest.mark.parametrize("keep_original", [False, True])
+def test_forty_odd_pictures_are_handled_or_quarantined(tmp_path, keep_original):
+    for kind in odd_pictures.KINDS:
+        if kind.make:
+            (tmp_path / kind.name).write_bytes(kind.make())
+    spec = PictureSpec(size=40, keep_original=keep_original)
+    result = shard.write_shards(odd_plan(), tmp_path, tmp_path / "out", spec, processes=1)
+    with open(tmp_path / "out" / "quarantine.csv", newline="") as file:
+        reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
+    expected = {kind.name: kind.reason for kind in odd_pictures.KINDS if kind.reason}
+    assert set(reasons) == set(expected)
+    for name, reason in expected.items():
+        assert reasons[name].startswith(reason), name
+    events = read_events(result, "train")
+    assert len(odd_pictures.KINDS) == 40
+    assert len(events) + len(expected) == 40
+    for kind in odd_pictures.KINDS:
+        if kind.reason is None and kind.exact:
+            (stored,) = events[f"e-{kind.name}"]["frames"].tolist()
+            close_to_the_picture(stored, kind, spec)
+
+
+def close_to_the_picture(stored, kind, spec):
+    import tensorflow as tf
+
+    from camtrap_tf import images
+
+    pixels = odd_pictures.picture() if kind.colour else odd_pictures.grey()
+    expected = pictures.read(odd_pictures.saved(pixels, "PNG"), spec).pixels.astype(int)
+    found = images.decode_stored(tf.constant(stored), spec).numpy().astype(int)
+    assert np.abs(found - expected).mean() < 4, kind.name
+
+
+@damaged_exif
+def test_original_bytes_are_untouched_where_a_graph_reads_them_alike(tmp_path):
+    spec = PictureSpec(size=40, keep_original=True)
+    for kind in odd_pictures.KINDS:
+        if kind.reason is None:
+            content = kind.make()
+            same = pictures.store(content, spec).encoded == content
+            untouched = kind.name.startswith(
+                ("plain.j", "progr", "subs", "restart", "rgb", "grey.", "damaged_exif", "bytes_",
+                 "plain.p", "transparent", "png_c", "jpeg_c", "one_")
+            )  # fmt: skip
+            assert same == untouched, kind.name
+
+
+def test_verifying_a_finished_folder_mends_what_is_damaged(folder):
+    out = folder / "out"
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    before = contents(out)
+    damaged = bytearray(before["val-00000-of-00001.tfrecord"])
+    damaged[-20] ^= 1
+    (out / "val-00000-of-00001.tfrecord").write_bytes(damaged)
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    assert contents(out) != before
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1, verify=True)
+    assert contents(out) == before
+
+
+def test_low_disk_space_is_noticed_before_a_shard_is_begun(folder, monkeypatch):
+    free = iter([10**9, 10])
+    usage = type("Usage", (), {"free": property(lambda _: next(free, 10))})()
+    monkeypatch.setattr(shard.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(InputError, match=r"0.0 MB free, about 0.0 MB needed'\. Free some space"):
+        shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=1)
+    monkeypatch.undo()
+    shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=1)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 200 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not permitted")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_leaves_no_half_file_and_the_next_run_goes_on(
+    folder, small_disk, tmp_path, monkeypatch
+):
+    noise = np.random.default_rng(0)
+    for path in folder.glob("*.png"):
+        Image.fromarray(noise.integers(0, 255, (64, 64, 3), np.uint8)).save(path)
+    spec, out = PictureSpec(size=64), small_disk / "out"
+    shard.write_shards(make_plan(), folder, tmp_path / "undisturbed", spec, processes=1)
+    monkeypatch.setattr(shard, "_BYTES_PER_PIXEL", 0)  # let it run into the wall
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(160_000))  # room for the first shard and not for the second
+    with pytest.raises(InputError, match=r"No space left on device.*Free some space"):
+        shard.write_shards(make_plan(), folder, out, spec, processes=1)
+    there = contents(out)
+    assert "train-00000-of-00002.tfrecord" in there
+    assert "train-00001-of-00002.tfrecord" not in there
+    whole = contents(tmp_path / "undisturbed")
+    assert there.items() <= whole.items()
+    ballast.unlink()
+    shard.write_shards(make_plan(), folder, out, spec, processes=1)
+    assert contents(out) == whole
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_the_shards_are_the_same(tmp_path):
+    picture = odd_pictures.picture()
+    for k in range(160):
+        pixels = np.roll(picture, (k, 2 * k), axis=(0, 1))
+        big = Image.fromarray(pixels).resize((1200, 800))
+        (tmp_path / f"{k}.jpg").write_bytes(odd_pictures.saved(big))
+    (tmp_path / "7.jpg").write_bytes(b"no picture")
+    events = [f"e{k:03d}" for k in range(160)]
+    table = EventTable(
+        pd.DataFrame({"event_id": events}),
+        pd.DataFrame({"event_id": events, "path": [f"{k}.jpg" for k in range(160)]}),
+        pd.DataFrame({"event_id": events, "species": "fox"}),
+    )
+    table.write(tmp_path / "events.parquet")
+    command = [
+        sys.executable, "-m", "camtrap_tf.cli", "shard", f"--events={tmp_path}/events.parquet",
+        f"--images={tmp_path}", "--events_per_shard=8", "--processes=2",
+    ]  # fmt: skip
+    start = time.monotonic()
+    subprocess.run([*command, f"--out={tmp_path}/undisturbed"], check=True, capture_output=True)
+    duration = time.monotonic() - start
+    out, moments = tmp_path / "disturbed", np.random.default_rng(0)
+    kills = 0
+    while kills < 20:
+        process = subprocess.Popen(
+            [*command, f"--out={out}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(moments.uniform(0.3, 1.0) * duration)
+        if process.poll() is None:
+            process.kill()
+            kills += 1
+        elif kills < 20:  # it came to its end: begin anew, so that each kill strikes at work
+            assert contents(out) == contents(tmp_path / "undisturbed")
+            shutil.rmtree(out)
+        process.wait()
+    subprocess.run([*command, f"--out={out}"], check=True, capture_output=True)
+    assert contents(out) == contents(tmp_path / "undisturbed")

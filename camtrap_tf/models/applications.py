@@ -1,0 +1,123 @@
+"""The backbones of `keras.applications`, for transfer from ImageNet.
+
+Their weights are read from a local file (`model.weights`, the `_notop` files that Keras
+publishes) and never downloaded. ImageNet weights were trained on pixels scaled in one of several
+ways. Our input is standardised with ImageNet's mean and deviation (`Normalisation.IMAGENET`); a
+fixed scaling in front of the backbone turns that into what its weights know. Without weights
+the input goes in as it is, under any normalisation.
+"""
+
+import dataclasses
+import functools
+import pathlib
+
+import keras
+from keras import layers, ops
+
+from camtrap_tf.config import IMAGENET_MEAN, IMAGENET_STD, ModelConfig, Variant
+from camtrap_tf.errors import InputError
+from camtrap_tf.models.layers import of_variant
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """What a backbone's weights know: `(pixel - subtract) / divide`, per channel in RGB order.
+
+    Args:
+        subtract, divide: on the scale 0-255.
+        bgr: channels come in reverse order.
+        always: also without weights, since the backbone scales its input again.
+    """
+
+    subtract: tuple[float, float, float] = IMAGENET_MEAN
+    divide: tuple[float, float, float] = IMAGENET_STD
+    bgr: bool = False
+    always: bool = False
+
+
+STANDARDISED = Scaling()
+SYMMETRIC = Scaling((127.5,) * 3, (127.5,) * 3)
+SYMMETRIC_128 = Scaling((128.0,) * 3, (128.0,) * 3)
+CAFFE = Scaling((123.68, 116.779, 103.939), (1.0,) * 3, bgr=True)
+# EfficientNet (version 1) divides by 255 and standardises inside, with the square root of the
+# deviation in place of the deviation; Keras mends that only for weights it downloads itself.
+# pixel = 255 * (z * sqrt(deviation / 255) + mean / 255) for a standardised z.
+INSIDE = Scaling(
+    tuple(m - m * (s / 255) ** 0.5 for m, s in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)),
+    tuple((s / 255) ** 0.5 for s in IMAGENET_STD),
+    always=True,
+)
+
+BACKBONES = {
+    STANDARDISED: (
+        "ConvNeXtTiny ConvNeXtSmall ConvNeXtBase ConvNeXtLarge ConvNeXtXLarge "
+        "DenseNet121 DenseNet169 DenseNet201 "
+        "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3"
+    ),
+    SYMMETRIC: (
+        "MobileNet MobileNetV2 MobileNetV3Small MobileNetV3Large InceptionV3 InceptionResNetV2 "
+        "NASNetMobile NASNetLarge ResNet50V2 ResNet101V2 ResNet152V2 Xception"
+    ),
+    SYMMETRIC_128: "EfficientNetV2S EfficientNetV2M EfficientNetV2L",
+    CAFFE: "ResNet50 ResNet101 ResNet152 VGG16 VGG19",
+    INSIDE: " ".join(f"EfficientNetB{size}" for size in range(8)),
+}
+SCALINGS = {name: scaling for scaling, names in BACKBONES.items() for name in names.split()}
+# Families that scale pixels inside unless told not to.
+_SWITCHED_OFF = ("ConvNeXt", "EfficientNetV2", "MobileNetV3")
+
+
+def backbone(name: str, image: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    """Features `[batch, channels]` of a backbone of `keras.applications`.
+
+    Raises:
+        InputError: no such weight file, or one that does not fit the backbone.
+    """
+    of_variant({Variant.STANDARD: None}, config)
+    _check_weights(config, image.shape[-1])
+    scaling = SCALINGS[name]
+    x = scaled(image, scaling) if config.weights or scaling.always else image
+    extra = {"include_preprocessing": False} if name.startswith(_SWITCHED_OFF) else {}
+    network = getattr(keras.applications, name)(
+        include_top=False, weights=None, pooling="avg", input_shape=tuple(image.shape[1:]), **extra
+    )
+    if config.weights:
+        _load(network, config.weights)
+    return network(x)
+
+
+def scaled(image: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
+    """From pixels standardised with ImageNet's mean and deviation to another scaling."""
+    if scaling == STANDARDISED:
+        return image
+    channels = zip(IMAGENET_MEAN, IMAGENET_STD, scaling.subtract, scaling.divide, strict=True)
+    factors = [(std / divide, (mean - minus) / divide) for mean, std, minus, divide in channels]
+    frames = image.shape[-1] // 3
+    scale, offset = ([pair[i] for pair in factors] * frames for i in (0, 1))
+    x = layers.Rescaling(scale, offset, name="scaling")(image)
+    return ops.flip(x, axis=-1) if scaling.bgr else x
+
+
+def _check_weights(config: ModelConfig, channels: int) -> None:
+    if config.weights and not pathlib.Path(config.weights).is_file():
+        raise InputError(
+            "model.weights is a local file; nothing is downloaded",
+            config.weights,
+            "Fetch the backbone's '_notop' weights from Keras yourself and give their path.",
+        )
+    if config.weights and channels != 3:
+        raise InputError("ImageNet weights take 3 channels", channels, "Leave out model.weights.")
+
+
+def _load(network: keras.Model, path: str) -> None:
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(
+            f"model.weights is a file of weights of {network.name} without its top",
+            path,
+            f"Keras says: {' '.join(str(error).split())[:300]}",
+        ) from error
+
+
+TRUNKS = {name: functools.partial(backbone, name) for name in SCALINGS}

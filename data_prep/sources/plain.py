@@ -1,0 +1,129 @@
+"""Labels in one's own form: a CSV file with a row per picture, or folders named by species."""
+
+import concurrent.futures
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from camtrap_tf import events, pictures
+from camtrap_tf.artifacts import PathLike, existing_file, existing_folder
+from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import Dropped, EventTable, occurs
+from camtrap_tf.labels import ATTRIBUTES
+from data_prep.sources import csv_files
+from data_prep.sources.csv_files import FIRST_ROW
+from data_prep.sources.fields import animals, drops, mapped, species_or_empty, times
+
+FIELDS = ("path", "species", "count", "event", "site", "season", "datetime", *ATTRIBUTES)
+_REQUIRED = ("path", "species")
+_THREADS = 16  # that read EXIF times; mostly they wait for the disk
+
+
+def read_csv(path: PathLike, columns: str = "", on_unknown: str = "error") -> EventTable:
+    """Reads a CSV file with a row per picture, or per picture and species.
+
+    Pictures with the same `event` are one event, in the order of their time and path. Without
+    that column those of a folder taken shortly after one another are; without times each is.
+    'empty' and 'blank' say that a picture is empty; a picture without species has no label.
+    Counts are numbers of animals or bins.
+
+    Args:
+        path: the file; fields are separated by comma, semicolon or tab, told by its first line.
+        columns: which column is what, as 'path=File,species=Label'; a field that is not named
+            is the column of its own name, where there is one. Fields: see `FIELDS`.
+        on_unknown: 'drop' leaves out counts that are no numbers, and counts them.
+
+    Raises:
+        InputError: not such a file, a column that is not there, or a wrong value with its row.
+    """
+    path = existing_file(path, "a CSV file")
+    delimiter = _delimiter(path)
+    names = _columns(columns, csv_files.header(path, delimiter), path)
+    required = {names.pop(field): field for field in _REQUIRED}
+    optional = {column: field for field, column in names.items()}
+    rows = csv_files.read(path, required, optional, newlines=True, delimiter=delimiter)
+    rows = rows.reindex(columns=list(FIELDS)).astype("string")
+    csv_files.filled(rows, ["path"], path)
+    dropped = Dropped()
+    rows["path"] = rows["path"].str.replace("\\", "/", regex=False)
+    rows["species"] = mapped(rows["species"], species_or_empty).replace("", pd.NA)
+    rows["count"] = animals(rows["count"], path.name, FIRST_ROW, drops(on_unknown, dropped))
+    rows = rows.assign(datetime=times(rows["datetime"], dropped))
+    for name in ATTRIBUTES:
+        rows[name] = csv_files.numbers(rows[name], name, path, 1.0)
+    repeated = rows.duplicated(["path", "species"])
+    dropped.add("row that repeats a picture and its species", rows["path"][repeated])
+    return _table(rows[~repeated], path.name, "annotation", dropped)
+
+
+def read_folders(folder: PathLike) -> EventTable:
+    """Reads pictures sorted into folders named by species: SPECIES/..., or SPECIES/SITE/...
+
+    Pictures of one folder taken shortly after one another (EXIF) are an event. A folder named
+    'empty' or 'blank' holds empty pictures; a picture outside all folders has no label.
+
+    Raises:
+        InputError: no such folder, or no picture in it.
+    """
+    folder = existing_folder(folder, "the metadata of source 'folders'")
+    paths = list(pictures.find(folder))
+    if not paths:
+        raise InputError("the folder holds pictures", str(folder), "Check the path.")
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        taken = list(pool.map(lambda path: pictures.taken(folder / path), paths))
+    parts = [path.split("/") for path in paths]
+    rows = pd.DataFrame({"path": paths}).reindex(columns=list(FIELDS)).astype("string")
+    rows["species"] = pd.Series(
+        [species_or_empty(part[0]) if len(part) > 1 else None for part in parts], dtype="string"
+    )
+    rows["site"] = pd.Series([part[1] if len(part) > 2 else None for part in parts], dtype="string")
+    rows["datetime"] = pd.Series(taken, dtype="datetime64[us]")
+    return _table(rows, folder.name, "annotation", Dropped())
+
+
+def _table(rows: pd.DataFrame, origin: str, source: str, dropped: Dropped) -> EventTable:
+    """The event table of rows with the columns `FIELDS`, one per picture and species."""
+    frames = rows.drop_duplicates("path").reset_index(drop=True)
+    derived, _ = events.group(frames["path"], frames["datetime"])
+    frames["event_id"] = frames["event"].fillna(pd.Series(derived.array, frames.index))
+    event = pd.factorize(frames["event_id"])[0]
+    by_path = frames["path"].argsort().argsort()
+    frames = frames.iloc[np.lexsort((by_path, frames["datetime"], event))].reset_index(drop=True)
+    first = np.searchsorted(np.sort(event), np.sort(event))
+    frames["frame"] = pd.Series(np.arange(len(frames)) - first, dtype="Int32")
+    facts = frames.drop_duplicates("event_id")[["event_id", "site", "season", "datetime"]]
+    labels = rows[rows["species"].notna()][["path", "species", "count", *ATTRIBUTES]]
+    labels = labels.merge(frames[["path", "event_id", "frame"]], on="path").drop(columns="path")
+    labelled = occurs(facts["event_id"], labels["event_id"])
+    facts = facts.assign(source=np.where(labelled, source, "none"))
+    return EventTable(facts, frames[["event_id", "path"]], labels, origin, dropped)
+
+
+def _delimiter(path: Path) -> str:
+    """Comma, semicolon or tab: the one that the first line holds most of."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline()
+    return max(",;\t", key=line.count)
+
+
+def _columns(text: str, header: list[str], path: Path) -> dict[str, str]:
+    """Field -> column of the file."""
+    names = {field: field for field in FIELDS if field in header or field in _REQUIRED}
+    for pair in filter(None, text.split(",")):
+        field, equals, column = pair.partition("=")
+        if not equals or field not in FIELDS:
+            raise InputError(
+                f"columns are given as FIELD=COLUMN, with a FIELD of {', '.join(FIELDS)}",
+                pair,
+                "Write --columns=path=File,species=Label, say.",
+            )
+        names[field] = column
+    absent = [f"{field}={column}" for field, column in names.items() if column not in header]
+    if absent:
+        raise InputError(
+            f"{path.name} has the columns that `columns` names",
+            ",".join(absent),
+            f"It has {', '.join(header)}; say with --columns which of them is what.",
+        )
+    return names

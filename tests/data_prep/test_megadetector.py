@@ -1,0 +1,69 @@
+import json
+
+import pytest
+
+from camtrap_tf.errors import InputError
+from data_prep import select
+from data_prep.sources import read
+
+CONTENT = {
+    "info": {"format_version": "1.6"},
+    "detection_categories": {"1": "animal", "2": "person"},
+    "images": [
+        {"file": "A\\1.jpg", "detections": [
+            {"category": "1", "conf": 0.9}, {"category": "1", "conf": 0.2},
+            {"category": "2", "conf": 0.1},
+        ]},
+        {"file": "A/2.jpg", "detections": [{"category": "1", "conf": 0.19}]},
+        {"file": "3.jpg", "detections": []},
+        {"file": "4.jpg", "detections": None, "failure": "image access failure"},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(content=CONTENT):
+        (tmp_path / "md.json").write_text(json.dumps(content))
+        return tmp_path / "md.json"
+
+    return write
+
+
+def test_detections_above_the_threshold_label_pictures(file):
+    table = read("megadetector", file())
+    assert table.frames["path"].tolist() == ["A/1.jpg", "A/2.jpg", "3.jpg"]
+    assert table.events["site"].fillna("").tolist() == ["A", "A", ""]
+    assert table.labels["species"].tolist() == ["animal", "empty", "empty"]
+    assert table.labels["count"].fillna("").tolist() == ["2", "", ""]
+    assert table.dropped.counts == {"picture the detector could not read": 1}
+    assert read("megadetector", file(), threshold=0.1).labels["species"].tolist() == [
+        "animal", "person", "animal", "empty",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": [{"detections": []}]}, "every image has a `file`.*Correct image 0"),
+        ({"images": CONTENT["images"][1:2] * 2}, "is listed once; received 'A/2.jpg'"),
+        ({"detection_categories": {"2": "person"}}, "a category is one of 2; received '1'"),
+        ({"detection_categories": None}, "is JSON with `images` and `detection_categories`"),
+    ],
+)
+def test_broken_files_are_told(file, change, message):
+    with pytest.raises(InputError, match=message):
+        read("megadetector", file(CONTENT | change))
+
+
+def test_a_threshold_is_a_probability(file):
+    with pytest.raises(InputError, match="threshold is at least 0 and at most 1; received 20"):
+        read("megadetector", file(), threshold=20)
+
+
+def test_a_real_batch(shared_data):
+    table = read("megadetector", shared_data / "megadetector" / "deer_cxl_output.json")
+    species = select.event_labels(table)["species"].value_counts().to_dict()
+    assert species == {"animal": 1779, "empty": 2}
+    example = read("megadetector", shared_data / "megadetector" / "example_v1.6.json")
+    assert example.dropped.counts == {"picture the detector could not read": 1}

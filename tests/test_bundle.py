@@ -1,0 +1,49 @@
+"""A bundle carries the calibration of its networks into every answer."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf import calibration
+from camtrap_tf.config import QUICK, override
+from camtrap_tf.labels import Task
+from camtrap_tf.predictions import Predictions
+
+
+@pytest.fixture(scope="module")
+def run(tiny_shards, tmp_path_factory):
+    from camtrap_tf.train import train
+
+    changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
+    config = override(QUICK, changes | {"train.task": Task.ONE_STAGE.value})
+    return train(config, tiny_shards, tmp_path_factory.mktemp("runs") / "one")
+
+
+def test_temperatures_are_fitted_on_validation_and_divide_the_logits(run, tmp_path):
+    from camtrap_tf.bundle import Bundle, make_bundle
+
+    make_bundle([run.folder], tmp_path / "bundle")
+    (member,) = Bundle.read(tmp_path / "bundle").members
+    validation = Predictions.read(run.folder / "predictions-val.parquet")
+    assert member.temperatures == calibration.temperatures(validation)
+    assert member.temperatures["species"] != 1.0
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 40, 3), np.uint8)
+    (network,) = Bundle.read(tmp_path / "bundle").networks()
+    plain = dataclasses.replace(network, temperatures={}).probabilities(pixels)["species"]
+    np.testing.assert_allclose(
+        network.probabilities(pixels)["species"],
+        calibration.temper(plain, member.temperatures["species"]),
+        atol=1e-5,
+    )
+
+
+def test_a_run_selected_on_another_split_is_not_calibrated(run, tmp_path, caplog):
+    from camtrap_tf.bundle import make_bundle
+
+    file = run.folder / "predictions-val.parquet"
+    moved = file.rename(run.folder / "predictions-expert_test.parquet")
+    bundle = make_bundle([run.folder], tmp_path / "bundle")
+    moved.rename(file)
+    assert bundle.members[0].temperatures == {}
+    assert "not calibrated" in caplog.text

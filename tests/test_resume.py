@@ -1,0 +1,162 @@
+"""Killed at twenty random steps, a run ends with the very weights of an undisturbed one."""
+
+import dataclasses
+import hashlib
+import multiprocessing
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from camtrap_tf.config import (
+    AugmentConfig,
+    Config,
+    ModelConfig,
+    RareClasses,
+    TrainConfig,
+    step_schedule,
+)
+from camtrap_tf.labels import Task
+
+SPECIES = 8  # more than five, so that both queues fill
+KILLS = 20
+CONFIG = Config(
+    model=ModelConfig(architecture="dropping", crop=16),
+    augment=AugmentConfig(operations=1),
+    train=TrainConfig(
+        task=Task.SPECIES,
+        epochs=6,
+        batch_size=4,
+        schedule=step_schedule(6, 0.02, 0.0005),
+        ema=0.9,
+        replicas=2,
+        sync_batch_norm=True,
+        rare=RareClasses.EMPHASIS,
+        checkpoint_every=3,
+    ),
+)
+STEPS = 8  # 32 pictures in an epoch
+
+
+@pytest.fixture(scope="module")
+def noise_shards(tmp_path_factory):
+    """Shards of noise with eight species: nothing to learn, so that failures abound."""
+    from camtrap_tf import pictures, records
+    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.event_table import Dropped
+    from camtrap_tf.labels import Vocabulary
+    from camtrap_tf.manifest import Manifest, Shard
+
+    folder = tmp_path_factory.mktemp("noise")
+    vocabulary = Vocabulary(tuple(f"s{i}" for i in range(SPECIES)), (), ())
+    rng, shards = np.random.default_rng(0), []
+    for number, (split, events) in enumerate((("train", 10), ("train", 6), ("val", 4))):
+        file = folder / f"{number}.tfrecord"
+        written = []
+        for event in range(events):
+            frames = [
+                pictures.encode_jpeg(rng.integers(0, 255, (24, 24, 3), np.uint8), 90)
+                for _ in range(2)
+            ]
+            labels = {"empty": 0, "species": int(rng.integers(SPECIES))}
+            name = f"{number}-{event}"
+            record = records.EventRecord(name, [f"{name}-{i}" for i in range(2)], frames, labels)
+            written.append(records.encode(record, vocabulary))
+        records.write_file(file, written)
+        usable = {task.value: 2 * events for task in Task}
+        shards.append(Shard(file.name, split, events, 2 * events, usable, "-"))
+    Manifest(
+        folder, vocabulary, PictureSpec(size=24), (128.0,) * 3, (70.0,) * 3, tuple(shards), {},
+        "by hand", 0, Dropped(),
+    ).write()  # fmt: skip
+    return folder
+
+
+def dropping(image, *_):
+    """A small trunk with batch norm and dropout."""
+    from keras import layers
+
+    x = layers.Conv2D(8, 5, 2, use_bias=False, name="stem")(image)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Activation("relu", name="relu")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return layers.Dropout(0.3, name="drop")(x)
+
+
+def run(shards, folder, kill_at, while_saving) -> None:
+    """In a process of its own: trains, and is killed at a step it reaches for the first time."""
+    from camtrap_tf import models
+    from camtrap_tf.train import train
+    from camtrap_tf.trainer import Progress, Trainer
+
+    models.ARCHITECTURES["dropping"] = dropping
+    call, serialize = Trainer._call, Progress.serialize
+
+    def steps(progress):
+        return (progress.epoch - 1) * STEPS + progress.step
+
+    def calling(self, *arguments):
+        sums = call(self, *arguments)
+        if not while_saving and steps(self.progress) + 1 == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return sums
+
+    def serializing(self):
+        if while_saving and kill_at and steps(self) >= kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return serialize(self)
+
+    Trainer._call, Progress.serialize = calling, serializing
+    train(CONFIG, shards, folder)
+
+
+def in_process(*arguments) -> int | None:
+    """Exit code of `run` in a process forked from one that has imported TensorFlow."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["camtrap_tf.train"])
+    process = context.Process(target=run, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def digest(folder) -> str:
+    """SHA-256 over all weights of the best network and of the last checkpoint's."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.saving.load_model(folder / "best.keras", compile=False)
+    sha = hashlib.sha256(b"".join(value.tobytes() for value in model.get_weights()))
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(folder / "checkpoints"))
+    for name in sorted(reader.get_variable_to_shape_map()):
+        if name.startswith(("model/", "optimizer/", "average/")):
+            sha.update(reader.get_tensor(name).tobytes())
+    return sha.hexdigest()
+
+
+@pytest.mark.slow
+def test_twenty_kills_leave_no_trace(noise_shards, tmp_path):
+    from camtrap_tf.train import Run
+
+    assert in_process(noise_shards, tmp_path / "whole", None, False) == 0
+    rng = np.random.default_rng(5)
+    total = CONFIG.train.epochs * STEPS
+    for number, step in enumerate(sorted(rng.choice(np.arange(1, total), KILLS, replace=False))):
+        # Every fourth dies while a checkpoint is being written, the others after a step.
+        code = in_process(noise_shards, tmp_path / "killed", int(step), number % 4 == 3)
+        assert code == -signal.SIGKILL
+    assert in_process(noise_shards, tmp_path / "killed", None, False) == 0
+    whole, killed = Run.read(tmp_path / "whole"), Run.read(tmp_path / "killed")
+    assert digest(whole.folder) == digest(killed.folder)
+    figures = ("loss", "accuracy_species", "batches_again", "val_loss_species")
+    log_whole, log_killed = rows(whole.folder), rows(killed.folder)
+    assert [[r[f] for f in figures] for r in log_whole] == [[r[f] for f in figures] for r in log_killed]
+    assert sum(row["batches_again"] for row in log_whole) > 0
+
+
+def rows(folder) -> list[dict]:
+    import csv
+
+    with open(folder / "log.csv", newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
