@@ -26,6 +26,7 @@ VERBS = {
     "predict": "a bundle on a folder of new pictures -> answers",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
     "report": "predictions -> one HTML page to read",
+    "synthesize": "a drawn data set with known truth, for demos and experiments",
     "demo": "the whole chain on a small synthetic data set",
 }
 
@@ -87,7 +88,7 @@ def _closest(verb: str) -> str:
 
 
 def _overview() -> str:
-    rows = [f"  {verb:<9} {summary}" for verb, summary in VERBS.items()]
+    rows = [f"  {verb:<10} {summary}" for verb, summary in VERBS.items()]
     text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
     return "\n".join(text)
 

@@ -37,7 +37,9 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
         hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
         total += hours
         rows.append(
-            Row(folder.name, "hours", measured=hours, scored=pictures, note=f"{macs / 1e9:.2f} GMAC")
+            Row(
+                folder.name, "hours", measured=hours, scored=pictures, note=f"{macs / 1e9:.2f} GMAC"
+            )
         )
     note = f"assumes {teraflops:g} TFLOP/s sustained and data that keeps up"
     return [*rows, Row("together", "hours", measured=total, note=note)]

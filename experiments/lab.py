@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from camtrap_tf.config import PRESETS, Config, difference, override, step_schedule
-from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.models import ARCHITECTURES
@@ -21,6 +20,10 @@ from camtrap_tf.predictions import Predictions, ensemble
 from experiments import paper, subsets
 
 log = logging.getLogger("camtrap")
+
+
+# Fields of the recipe that this version has without acting on them.
+WITHOUT_EFFECT = ("train.frames", "train.init")
 
 
 class NotAvailable(Exception):
@@ -127,10 +130,10 @@ class Lab:
         }
         if job.start:
             changes["train.init"] = str(self.folder(job.start))
-        try:
-            return override(self.scale.recipe, changes)
-        except InputError as error:
-            raise NotAvailable(f"not available in this version: {error.value}") from error
+        idle = [field for field in changes if field in WITHOUT_EFFECT]
+        if idle:
+            raise NotAvailable(f"not available in this version: {', '.join(idle)}")
+        return override(self.scale.recipe, changes)
 
     def folder(self, job: Job) -> Path:
         """Run directory of a network: the same for the same configuration and data.
@@ -200,9 +203,7 @@ class Lab:
         return pd.read_csv(self.truth, dtype={"species": "string"}).set_index("URL_Info")
 
 
-def each(
-    architectures: Sequence[str], job_of: Callable[[str], Job]
-) -> tuple[tuple[str, Job], ...]:
+def each(architectures: Sequence[str], job_of: Callable[[str], Job]) -> tuple[tuple[str, Job], ...]:
     """Architectures with their networks."""
     return tuple((name, job_of(name)) for name in architectures)
 

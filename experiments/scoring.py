@@ -44,7 +44,9 @@ def figures(
     """
     level = metrics.evaluate(predictions).get("events" if by_event else "images", {})
     split = predictions.info.get("split", "")
-    return [_row(level, subject, name, split, published.get((subject, name)), note) for name in names]
+    return [
+        _row(level, subject, name, split, published.get((subject, name)), note) for name in names
+    ]
 
 
 def _row(level: dict, subject: str, name: str, split: str, known: float | None, note: str) -> Row:
