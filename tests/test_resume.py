@@ -1,6 +1,5 @@
 """Killed at twenty random steps, a run ends with the very weights of an undisturbed one."""
 
-import dataclasses
 import hashlib
 import multiprocessing
 import os
@@ -151,7 +150,8 @@ def test_twenty_kills_leave_no_trace(noise_shards, tmp_path):
     assert digest(whole.folder) == digest(killed.folder)
     figures = ("loss", "accuracy_species", "batches_again", "val_loss_species")
     log_whole, log_killed = rows(whole.folder), rows(killed.folder)
-    assert [[r[f] for f in figures] for r in log_whole] == [[r[f] for f in figures] for r in log_killed]
+    whole_figures = [[row[figure] for figure in figures] for row in log_whole]
+    assert whole_figures == [[row[figure] for figure in figures] for row in log_killed]
     assert sum(row["batches_again"] for row in log_whole) > 0
 
 
