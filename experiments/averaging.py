@@ -46,7 +46,11 @@ def gain(predictions: Predictions, head: str) -> list[Row]:
     pictures, events = codes[: len(predictions)], codes[len(predictions) :]
     one = scoring.right_and_confidence(predictions, head)[0]
     many = scoring.right_and_confidence(whole, head)[0]
-    found = draws.shares([(one, pictures), (many, events)])
+    found = (
+        draws.share(one, pictures),
+        draws.share(many, events),
+        draws.difference(one, pictures, many, events),
+    )
     numbers = [int((~np.isnan(values)).sum()) for values in (one, many, many)]
     labels = ("top-1 of pictures", "top-1 of events", "gain by averaging")
     known = (None, None, paper.EVENT_GAIN)

@@ -1,13 +1,13 @@
 """What a set of networks costs, before it is trained."""
 
-import logging
+import functools
+import math
 from collections.abc import Sequence
 
-from camtrap_tf.manifest import Manifest
+from camtrap_tf.config import ModelConfig
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
 
-log = logging.getLogger("camtrap")
 # Forward pass, and twice as much backward; a multiplication and an addition each.
 OPERATIONS_PER_MAC = 3 * 2
 
@@ -33,7 +33,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
             rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
             continue
         pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs
-        macs = multiply_adds(lab, job)
+        macs = multiply_adds(config.model, 3 * config.train.frames)
         hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
         total += hours
         rows.append(
@@ -45,22 +45,17 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
     return [*rows, Row("together", "hours", measured=total, note=note)]
 
 
-def multiply_adds(lab: Lab, job: Job) -> int:
-    """Multiply-adds of a network on one picture: its convolutions and dense layers."""
+@functools.cache
+def multiply_adds(model: ModelConfig, channels: int = 3) -> int:
+    """Multiply-adds of a network's trunk on one picture: its convolutions and dense layers."""
     import keras
 
     from camtrap_tf import models
 
-    config = lab.config(job)
-    heads = Manifest.read(lab.data).vocabulary.heads(job.task)
-    channels = 3 * getattr(config.train, "frames", 1)
-    model = models.build(config.model, heads, channels)
+    network = models.build(model, {"species": ("one", "other")}, channels)
     total = 0
-    for layer in model.layers:
+    for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            places = 1
-            for size in layer.output.shape[1:-1]:
-                places *= size
-            total += places * int(layer.kernel.shape.num_elements())
-    keras.backend.clear_session()
+            places = math.prod(layer.output.shape[1:-1])
+            total += places * math.prod(layer.kernel.shape)
     return total

@@ -1,53 +1,53 @@
-"""Intervals of several shares and of their differences, over the same draws of capture events."""
-
-from collections.abc import Sequence
+"""Intervals of shares and of their differences, capture events drawn anew."""
 
 import numpy as np
 
-DRAWS = 1000
-Measured = tuple[np.ndarray, np.ndarray]  # values [rows], NaN unscored; event of each row [rows]
+from camtrap_tf import intervals
+
+Interval = tuple[float, float, float]  # mean (or difference), low, high
 
 
-def shares(
-    measured: Sequence[Measured], level: float = 0.95, seed: int = 0
-) -> list[tuple[float, float, float]]:
-    """Means with their bootstrap intervals, then differences of each later one to the first.
+def share(values: np.ndarray, events: np.ndarray) -> Interval:
+    """Mean of values [rows] (NaN is not scored) with its 95% interval; NaN over nothing."""
+    scored = ~np.isnan(values)
+    mean = float(values[scored].mean()) if scored.any() else float("nan")
+    return mean, *intervals.ratio(values, events)
 
-    Events are drawn with replacement, all figures over the same draws: the interval of a
-    difference is that of a paired comparison.
+
+def difference(
+    one: np.ndarray,
+    one_events: np.ndarray,
+    other: np.ndarray,
+    other_events: np.ndarray,
+    seed: int = 0,
+) -> Interval:
+    """Mean of `other` minus mean of `one`, with the interval of a paired comparison.
+
+    Both means are taken over the same draws of events.
 
     Args:
-        measured: values [rows] (NaN is not scored) with the event of each row; events are
-            numbered alike in all of them.
-        level: of the intervals.
+        one, other: [rows] float, NaN is not scored; they may differ in length.
+        one_events, other_events: [rows] int, the row's event, numbered alike.
         seed: of the draws.
 
-    Returns:
-        (mean, low, high) per figure, then (difference, low, high) per figure after the first.
-
-    >>> one = np.array([0.0, 1.0, 1.0, 1.0]), np.array([0, 0, 1, 1])
-    >>> whole = np.array([1.0, 1.0]), np.array([0, 1])
-    >>> [round(mean, 2) for mean, low, high in shares([one, whole])]
-    [0.75, 1.0, 0.25]
+    >>> pictures, whole = np.array([0.0, 1.0, 1.0, 1.0]), np.array([1.0, 1.0])
+    >>> difference(pictures, np.array([0, 0, 1, 1]), whole, np.array([0, 1]))[0]
+    0.25
     """
-    number = max(int(events.max(initial=-1)) for _, events in measured) + 1
-    random = np.random.default_rng(seed)
-    weights = random.multinomial(number, np.full(number, 1 / number), DRAWS)
-    weights = np.vstack([np.ones(number, int), weights])  # first the events as they are
-    columns = []
-    for values, events in measured:
-        scored = ~np.isnan(values)
-        sums = np.bincount(events[scored], values[scored], number)
-        counts = np.bincount(events[scored], minlength=number)
-        with np.errstate(invalid="ignore"):
-            columns.append((weights @ sums) / (weights @ counts))
-    columns += [column - columns[0] for column in columns[1:]]
-    return [_interval(column, level) for column in columns]
+    number = max(int(events.max(initial=-1)) for events in (one_events, other_events)) + 1
+    drawn = np.random.default_rng(seed).multinomial(
+        number, np.full(number, 1 / number), intervals.DRAWS
+    )
+    weights = np.vstack([np.ones(number, int), drawn])  # first the events as they are
+    differences = _means(other, other_events, weights) - _means(one, one_events, weights)
+    low, high = intervals.quantiles(differences[1:])
+    return float(differences[0]), float(low), float(high)
 
 
-def _interval(column: np.ndarray, level: float) -> tuple[float, float, float]:
-    drawn = column[1:][~np.isnan(column[1:])]
-    if not len(drawn):
-        return float(column[0]), float("nan"), float("nan")
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(column[0]), float(low), float(high)
+def _means(values: np.ndarray, events: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """[draws] float: mean of the values in each draw; NaN where none is scored."""
+    scored, number = ~np.isnan(values), weights.shape[1]
+    sums = np.bincount(events[scored], values[scored], number)
+    counts = np.bincount(events[scored], minlength=number)
+    with np.errstate(invalid="ignore"):
+        return (weights @ sums) / (weights @ counts)

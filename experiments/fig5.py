@@ -16,7 +16,7 @@ from experiments.rows import Row
 
 def jobs(lab: Lab) -> list[Job]:
     """One network of tasks II to IV per architecture."""
-    return [Job(Task.ANIMAL, name) for name in lab.architectures()]
+    return [Job(Task.ANIMAL, name) for name in lab.scale.architectures]
 
 
 def report(lab: Lab) -> list[Row]:

@@ -59,13 +59,18 @@ def _method(method: str, baseline: Predictions, predictions: Predictions, known)
     )
     sizes = np.bincount(labels[labels >= 0])
     for index in sorted(classes, key=lambda i: -sizes[i]):
-        own = labels == index
-        name = predictions.classes["species"][index]
-        parts = [(np.where(own, values, np.nan), events) for values in (before, after)]
-        first, second, gain = draws.shares(parts)
-        figure, (mean, low, high) = ("recall of", first) if method == "none" else ("gain of", gain)
+        name, own = predictions.classes["species"][index], labels == index
+        values = np.where(own, after, np.nan)
+        if method == "none":
+            figure, found = "recall of", draws.share(values, events)
+        else:
+            earlier = np.where(own, before, np.nan)
+            figure, found = "gain of", draws.difference(earlier, events, values, events)
         published = paper.RARE_GAINS.get((method, name))
         rows.append(
-            Row(method, f"{figure} {name}", SPLIT, mean, low, high, int(own.sum()), published)
-        )
+            Row(
+                method, f"{figure} {name}", SPLIT, *found, scored=int(own.sum()),
+                published=published,
+            )
+        )  # fmt: skip
     return rows

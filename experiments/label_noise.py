@@ -94,8 +94,10 @@ def _rows(
         "errors where the label is wrong, of all errors": np.where(wrong, 1 - label, np.nan),
         "errors in which the answer is true, of all errors": np.where(wrong, true, np.nan),
     }
-    found = draws.shares([(values, events) for values in parts.values()])
     return [
-        Row(subject, name, SPLIT, *numbers, scored=int((~np.isnan(values)).sum()))
-        for (name, values), numbers in zip(parts.items(), found, strict=False)
-    ]
+        Row(
+            subject, name, SPLIT, *draws.share(values, events),
+            scored=int((~np.isnan(values)).sum()),
+        )
+        for name, values in parts.items()
+    ]  # fmt: skip

@@ -38,6 +38,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("scale", "smoke", SCALES, "how much work", **where)
     flags.DEFINE_string("truth", None, "truth.csv of a synthetic world", **where)
     flags.DEFINE_string("results", None, "folder for the CSV files", **where)
+    flags.DEFINE_boolean("train", True, "train what is missing, or report without it", **where)
     flags.DEFINE_boolean("yes", False, "start at scale 'paper', whatever it costs", **where)
     flags.DEFINE_float("teraflops", 20.0, "assumed training speed, for the estimate", **where)
 
@@ -73,7 +74,7 @@ def experiments(names: Sequence[str], values: flags.FlagValues) -> None:
     from experiments.lab import Lab
 
     truth = Path(values.truth) if values.truth else None
-    lab = Lab(Path(values.data), Path(values.out), LABS[values.scale], truth)
+    lab = Lab(Path(values.data), Path(values.out), LABS[values.scale], truth, values.train)
     chosen = NAMES if "all" in names else names
     modules = {name: importlib.import_module(f"experiments.{name}") for name in chosen}
     jobs = list(dict.fromkeys(job for module in modules.values() for job in module.jobs(lab)))
@@ -111,6 +112,7 @@ def _report(name: str, module, lab, results: Path) -> None:
 
 def write_runs(lab, jobs, path: Path) -> None:
     """Writes what each trained network was and took: recipe, seed, epochs, seconds."""
+    from camtrap_tf.manifest import Manifest
     from experiments.lab import NotAvailable, cost
 
     lines = []
@@ -125,10 +127,11 @@ def write_runs(lab, jobs, path: Path) -> None:
                 {
                     "run": folder.name,
                     "scale": lab.scale.name,
+                    "data": job.data,
                     "seed": config.train.seed,
                     "crop": config.model.crop,
                     "batch_size": config.train.batch_size,
-                    "train_pictures": lab.manifest.frames("train", job.task),
+                    "train_pictures": Manifest.read(lab.shards(job)).frames("train", job.task),
                     **{key: round(value, 1) for key, value in facts.items()},
                 }
             )

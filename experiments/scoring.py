@@ -7,7 +7,7 @@ import numpy as np
 from camtrap_tf import metrics
 from camtrap_tf.labels import EMPTY
 from camtrap_tf.predictions import Predictions
-from experiments import paper
+from experiments import draws, paper
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
 
@@ -71,7 +71,8 @@ def compare(
 ) -> list[Row]:
     """`figures` of several networks on a split and, if asked, of their ensemble.
 
-    A network that this version cannot train has one row with the reason.
+    A network that there is not has one row with the reason. The paper's figures of networks
+    that the scale leaves out follow.
     """
 
     def score(subject: str, get: Callable[[], Predictions]) -> list[Row]:
@@ -84,7 +85,12 @@ def compare(
         rows += score(job.architecture, lambda job=job: lab.predictions(job, split))
     if with_ensemble:
         rows += score(paper.ENSEMBLE, lambda: lab.ensemble(jobs, split))
-    return rows
+    named = {(row.subject, row.figure) for row in rows}
+    return rows + [
+        Row(subject, figure, published=value, note="published only")
+        for (subject, figure), value in published.items()
+        if (subject, figure) not in named
+    ]
 
 
 def guarded(subject: str, figure: str, split: str, rows: Callable[[], list[Row]]) -> list[Row]:
@@ -109,13 +115,11 @@ def coverage(
     Returns:
         Per threshold: itself, accuracy of what is kept, its interval, share kept.
     """
-    from experiments.draws import shares
-
     scored = ~np.isnan(right)
     points = []
     for threshold in thresholds:
         kept = scored & (np.nan_to_num(confidence, nan=-1.0) >= threshold)
-        (accuracy, *interval), *_ = shares([(np.where(kept, right, np.nan), events)])
+        accuracy, *interval = draws.share(np.where(kept, right, np.nan), events)
         points.append((threshold, accuracy, tuple(interval), kept.sum() / max(scored.sum(), 1)))
     return points
 

@@ -17,7 +17,7 @@ SPLIT = "test"
 
 def jobs(lab: Lab) -> list[Job]:
     """One network of task I per architecture."""
-    return [Job(Task.EMPTY, name) for name in lab.architectures()]
+    return [Job(Task.EMPTY, name) for name in lab.scale.architectures]
 
 
 def report(lab: Lab) -> list[Row]:

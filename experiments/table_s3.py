@@ -22,7 +22,7 @@ SPLIT = "test"
 
 def jobs(lab: Lab) -> list[Job]:
     """One one-stage network per architecture."""
-    names = lab.architectures(paper.ONE_STAGE_ARCHITECTURES)
+    names = lab.some(paper.ONE_STAGE_ARCHITECTURES)
     return [Job(Task.ONE_STAGE, name, data="fewer_empties") for name in names]
 
 
@@ -43,7 +43,7 @@ def _rows(subject: str, predictions: Predictions) -> list[Row]:
     rows = []
     events = scoring.event_codes(predictions)
     for figure, right in accuracies(predictions).items():
-        mean, low, high = draws.shares([(right, events)])[0]
+        mean, low, high = draws.share(right, events)
         scored = int((~np.isnan(right)).sum())
         known = paper.TABLE_S3.get((subject, figure))
         rows.append(Row(subject, figure, SPLIT, mean, low, high, scored, known))

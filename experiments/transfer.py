@@ -17,7 +17,7 @@ from experiments.rows import Row
 
 def jobs(lab: Lab) -> list[Job]:
     """One network per architecture, begun with that of task I."""
-    names = lab.architectures(paper.TRANSFER_ARCHITECTURES)
+    names = lab.some(paper.TRANSFER_ARCHITECTURES)
     return [Job(Task.ANIMAL, name, start=Job(Task.EMPTY, name)) for name in names]
 
 
