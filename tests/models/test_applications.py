@@ -134,7 +134,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
         build("MobileNetV3Small", tmp_path / "notop.h5")
     with pytest.raises(InputError, match="ImageNet weights take 3 channels; received 9"):
         build("MobileNetV3Small", tmp_path / "notop.h5", channels=9)
-    with pytest.raises(InputError, match="for backbones of keras.applications"):
+    with pytest.raises(InputError, match=r"for backbones of keras\.applications"):
         build("resnet18", tmp_path / "notop.h5")
-    with pytest.raises(InputError, match="goes with model.normalisation=imagenet"):
+    with pytest.raises(InputError, match=r"goes with model\.normalisation=imagenet"):
         ModelConfig("MobileNetV3Small", weights="notop.h5")

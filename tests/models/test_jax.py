@@ -77,6 +77,5 @@ def test_jax_gives_the_answers_of_tensorflow(config, jax_python, tmp_path):
     assert done.returncode == 0, done.stderr
     found, expected = np.load(tmp_path / "out.npz"), model.predict(image, verbose=0)
     for head, logits in expected.items():
-        print(config.architecture, head, np.abs(found[head] - logits).max(), np.abs(logits).max())
         np.testing.assert_allclose(found[head], logits, rtol=1e-4, atol=1e-4)
         assert np.ptp(logits, axis=0).min() > 1e-3  # the answers depend on the picture

@@ -35,7 +35,6 @@ def test_one_epoch(architecture, shards, tmp_path):
 
     config = dataclasses.replace(RECIPE, model=ModelConfig(architecture, crop=64))
     best = train(config, shards, tmp_path / "run").result["best"]
-    print(f"{architecture}: loss {best['loss']:.3f}, species {best['val_accuracy_species']:.1%}")
     assert 0 < best["loss"] < 20
 
 
