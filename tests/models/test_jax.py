@@ -42,9 +42,7 @@ def jax_python() -> Path:
     "config",
     [
         ModelConfig("resnet18", crop=64),
-        ModelConfig("vgg11", Variant.RELEASED_CODE, crop=64),
         ModelConfig("vgg11", crop=64),
-        ModelConfig("googlenet", crop=64),
         ModelConfig("googlenet", Variant.RELEASED_CODE, crop=64),
         ModelConfig("EfficientNetV2B0", crop=64),
     ],
