@@ -21,6 +21,7 @@ VERBS = {
     "shard": "event table + pictures -> TFRecord shards with a manifest",
     "audit": "shards -> proof that nothing is on both sides of a split",
     "train": "shards -> a run directory with the trained network",
+    "import-checkpoint": "a checkpoint of the paper's released code -> a run directory",
     "bundle": "trained runs -> one bundle that predicts",
     "evaluate": "a bundle on labelled shards -> predictions and metrics",
     "predict": "a bundle on a folder of new pictures -> answers",
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, arguments: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command = importlib.import_module(f"camtrap_tf.commands.{verb}")
+    command = importlib.import_module(f"camtrap_tf.commands.{verb.replace('-', '_')}")
     values = flags.FlagValues()
     command.define(values)
     flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
@@ -87,7 +88,8 @@ def _closest(verb: str) -> str:
 
 
 def _overview() -> str:
-    rows = [f"  {verb:<9} {summary}" for verb, summary in VERBS.items()]
+    width = max(map(len, VERBS))
+    rows = [f"  {verb:<{width}} {summary}" for verb, summary in VERBS.items()]
     text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
     return "\n".join(text)
 

@@ -24,10 +24,15 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_shards(tmp_path_factory) -> Path:
-    """Shards of coloured noise: 'red' and 'blue' animals, empties grey; learnable at once.
+    """Shards of coloured noise, stored as 40x40 pixels; see `write_tiny_shards`."""
+    return write_tiny_shards(tmp_path_factory.mktemp("tiny") / "shards", 40)
+
+
+def write_tiny_shards(folder: Path, size: int) -> Path:
+    """Writes shards of coloured noise: 'red' and 'blue' animals, empties grey; learnable at once.
 
     24 events of two frames in 'train' (two shards), 8 in 'val'. Every third event is empty.
-    Stored pictures are 40x40.
+    Stored pictures are size x size.
     """
     from camtrap_tf import pictures, records
     from camtrap_tf.config import PictureSpec
@@ -35,16 +40,15 @@ def tiny_shards(tmp_path_factory) -> Path:
     from camtrap_tf.labels import Vocabulary
     from camtrap_tf.manifest import Manifest, Shard
 
-    folder = tmp_path_factory.mktemp("tiny") / "shards"
     folder.mkdir()
     vocabulary = Vocabulary(("blue", "red"), ("1", "2"), ("moving",))
     rng = np.random.default_rng(0)
 
     def event(number: int, split: str) -> records.EventRecord:
         kind = number % 3  # 0 empty, 1 red, 2 blue
-        base = np.full((40, 40, 3), 90, np.uint8)
+        base = np.full((size, size, 3), 90, np.uint8)
         if kind:
-            base[10:30, 10:30, 0 if kind == 1 else 2] = 230
+            base[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4, 0 if kind == 1 else 2] = 230
         frames = [
             pictures.encode_jpeg(base + rng.integers(0, 20, base.shape, np.uint8), 95)
             for _ in range(2)
@@ -70,7 +74,7 @@ def tiny_shards(tmp_path_factory) -> Path:
     Manifest(
         folder=folder,
         vocabulary=vocabulary,
-        picture=PictureSpec(size=40),
+        picture=PictureSpec(size=size),
         mean=(100.0, 100.0, 100.0),
         std=(30.0, 30.0, 30.0),
         shards=tuple(shards),

@@ -15,6 +15,7 @@ LAYERS = {
     "camtrap_tf.schedules": 2, "camtrap_tf.distribution": 2, "camtrap_tf.network": 2,
     "camtrap_tf.sampling": 2, "camtrap_tf.trainer": 3, "camtrap_tf.train": 3,
     "camtrap_tf.bundle": 3, "camtrap_tf.predict": 3,
+    "camtrap_tf.checkpoint_import": 3,
     "data_prep": 4, "export": 4, "experiments": 4,
     "camtrap_tf.cli": 5, "camtrap_tf.commands": 5,
 }  # fmt: skip
