@@ -181,7 +181,7 @@ def _votes(
     for column in ("event", "classification"):
         if table[column].null_count:
             row = int(np.argmax(table[column].is_null().to_numpy())) + FIRST_ROW
-            raise InputError(f"every row of {name} has a {column}", "", f"Complete row {row}.")
+            raise InputError(f"every row of {name} has its {column}", "", f"Complete row {row}.")
     event, events = _codes(table["event"])
     classification, _ = _codes(table["classification"])
     species, names, strange = _species(table["species"], name, unknown)
@@ -350,6 +350,10 @@ class _Panoptes:
 
     def add(self, block: pa.RecordBatch, workflow: str | None) -> None:
         """Adds the classifications of a block of rows."""
+        for column in ("event_id", "annotations", "subject"):
+            absent = block[column].is_null()
+            self.dropped.add("row without subject or annotations", absent.filter(absent))
+            block = block.filter(pc.invert(absent))
         block = _rows_of(block, "metadata", _SEEN, "seen before by the same user", self.dropped)
         block = _rows_of(block, "metadata", _NOT_LIVE, "project not live", self.dropped)
         if workflow is not None:
@@ -386,8 +390,8 @@ class _Panoptes:
     def _answers(self, annotations: str, event: str) -> list[Answer] | None:
         """What a classification says, one entry per choice; None if it has no survey task."""
         answers: list[Answer] = []
-        for task in _json(annotations, "annotations", event):
-            value = task.get("value")
+        for task in _json(annotations, list, "annotations", event):
+            value = task.get("value") if isinstance(task, dict) else None
             choices = value if isinstance(value, list) else [value]
             for choice in choices:
                 if isinstance(choice, dict) and "choice" in choice:
@@ -470,7 +474,7 @@ def _rows_of(
 
 def _subject(text: str, event: str) -> dict[str, Any]:
     """What `subject_data` tells of an event: facts by the names that projects use."""
-    content = next(iter(_json(text, "subject_data", event).values()), {})
+    content = next(iter(_json(text, dict, "subject_data", event).values()), {})
     facts = {key.lstrip("#!/").casefold(): value for key, value in content.items()}
     retired = facts.get("retired")
     reason = retired.get("retirement_reason") if isinstance(retired, dict) else None
@@ -482,10 +486,15 @@ def _subject(text: str, event: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _json(text: str, column: str, event: str) -> Any:
+def _json(text: str, kind: type, column: str, event: str) -> Any:
+    """The value of a field of JSON, a list or an object."""
     try:
-        return json.loads(text)
-    except ValueError as error:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, kind):
+        what = "a list" if kind is list else "an object"
         raise InputError(
-            f"`{column}` is JSON", text[:80], f"Mend the rows of subject {event}: {error}."
-        ) from error
+            f"`{column}` is {what} in JSON", text[:80], f"Mend the rows of subject {event}."
+        )
+    return value

@@ -75,6 +75,15 @@ def test_unknown_species_are_an_error_or_counted(folder):
     assert examples["S_v2_1_annotations.csv: unknown question__species"] == ["'gnu' in row 3"]
 
 
+def test_a_species_listed_twice_counts_once(folder):
+    table = read(
+        "lila", folder([*ANNOTATIONS, ANNOTATIONS[2].replace(",human,1,1.0,", ",human,9,9,")])
+    )
+    assert table.labels["species"].tolist() == ["gazelleGrants", "human", "hyenaBrown", "empty"]
+    assert table.labels["count"].iloc[1] == "1"
+    assert table.dropped.counts["annotations: species listed twice for an event"] == 1
+
+
 def test_an_unknown_count_goes_missing(folder):
     annotations = [line.replace(",4,3,1,", ",4,many,1,") for line in ANNOTATIONS]
     with pytest.raises(InputError, match="received 'many'"):
