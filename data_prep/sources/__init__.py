@@ -65,5 +65,6 @@ def read(source: str, metadata: PathLike, **options) -> EventTable:
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - set(accepted):
         taking = [other for other, (*_, names) in SOURCES.items() if name in names]
-        raise InputError(f"{name} belongs to {', '.join(taking)}", source, f"Leave {name} out.")
+        where = f"belongs to {', '.join(taking)}" if taking else "is an option of no source"
+        raise InputError(f"{name} {where}", source, f"Leave {name} out.")
     return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata, **given)

@@ -5,7 +5,7 @@ import pytest
 
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped
-from data_prep.sources import SOURCES, fields, lila, read
+from data_prep.sources import fields, lila, read
 
 IMAGES = (
     ",capture_id,image_rank_in_capture,image_path_rel",
@@ -98,12 +98,6 @@ def test_a_folder_without_the_pair_is_told(tmp_path):
         read("lila", tmp_path)
     with pytest.raises(InputError, match="on_unknown is 'error' or 'drop'"):
         fields.drops("ignore", Dropped())
-
-
-def test_an_option_of_another_source_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"on_unknown belongs to .*; received 'coco'"):
-        read("coco", tmp_path, on_unknown="drop")
-    assert all(len(row) == 4 for row in SOURCES.values())
 
 
 def test_the_61_categories(shared_data):
