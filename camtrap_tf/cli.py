@@ -18,6 +18,7 @@ from camtrap_tf.errors import InputError
 
 VERBS = {
     "prepare": "metadata of a camera-trap project -> event table",
+    "lint": "event table (+ pictures) -> what deserves a look before it is used",
     "shard": "event table + pictures -> TFRecord shards with a manifest",
     "audit": "shards -> proof that nothing is on both sides of a split",
     "train": "shards -> a run directory with the trained network",
