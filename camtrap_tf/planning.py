@@ -51,7 +51,8 @@ def curve(confidence: np.ndarray, right: np.ndarray, thresholds: np.ndarray = GR
         thresholds: [k] float.
     """
     known = ~np.isnan(right)
-    confidence, right = np.nan_to_num(confidence[known], nan=-np.inf), right[known]
+    confidence = np.where(np.isnan(confidence), -np.inf, confidence)[known]
+    right = right[known]
     order = np.argsort(confidence, kind="stable")
     below = np.searchsorted(confidence[order], thresholds)
     accepted = len(order) - below
@@ -144,28 +145,30 @@ class Answers:
     events: np.ndarray
 
 
-def answers(predictions: Predictions, kind: str, question: str = "species") -> Answers:
-    """The answers of one kind: EMPTY or 'animal'.
+def answers(predictions: Predictions, question: str = "species") -> dict[str, Answers]:
+    """The answers of labelled predictions, by kind.
 
     Args:
         predictions: labelled.
-        kind: EMPTY: rows answered 'empty'; 'animal': all others that have an answer.
         question: what is asked of an animal: 'species' or 'count'.
+
+    Returns:
+        EMPTY: rows answered 'empty' (not of a model that cannot say so); 'animal': all others
+        that have an answer.
     """
-    empty = predictions.judged_empty()
-    if kind == EMPTY:
-        mine, confidence = empty, 1 - predictions.animal_probability()
-        right = np.where(empty, metrics.right_answers(predictions), np.nan)
-    else:
-        mine = ~empty & predictions.answered(question)
-        confidence = predictions.confidence(question)
-        right = np.where(mine, _right_of_animals(predictions, question), np.nan)
-    return Answers(np.where(mine, confidence, np.nan), right, predictions.event_codes())
+    empty, events = predictions.judged_empty(), predictions.event_codes()
+    right = metrics.right_answers(predictions)
+    animal = ~empty & predictions.answered(question)
+    sure = np.where(animal, predictions.confidence(question), np.nan)
+    right_animal = right if question == "species" else _right_counts(predictions)
+    found = {"animal": Answers(sure, np.where(animal, right_animal, np.nan), events)}
+    if EMPTY not in predictions.classes and not predictions.one_stage:
+        return found
+    sure = np.where(empty, 1 - predictions.animal_probability(), np.nan)
+    return {EMPTY: Answers(sure, np.where(empty, right, np.nan), events)} | found
 
 
-def _right_of_animals(predictions: Predictions, question: str) -> np.ndarray:
-    if question == "species":
-        return metrics.right_answers(predictions)
+def _right_counts(predictions: Predictions) -> np.ndarray:
     labels = predictions.labels["count"]
     right = np.where(labels == MISSING, np.nan, predictions.top("count") == labels)
     if EMPTY in predictions.labels:
@@ -277,16 +280,14 @@ def plan(
         InputError: a number out of range, or predictions without labels or the question.
     """
     _check(validation, test, target, rows, seconds, question)
-    kinds = [kind for kind in (EMPTY, "animal") if kind == "animal" or _can_be_empty(test)]
+    seen, unseen = answers(validation, question), answers(test, question)
     parts, accepted = [], np.zeros(len(test), bool)
     right = np.full(len(test), np.nan)
-    risk = RISK / len(kinds)
-    for kind in kinds:
-        part, mine = _part(kind, validation, test, target, question, promise, risk)
-        parts.append(part)
-        accepted |= mine.confidence >= part.threshold
+    for kind, mine in unseen.items():
+        parts.append(_part(kind, seen[kind], mine, target, promise, RISK / len(unseen)))
+        accepted |= mine.confidence >= parts[-1].threshold
         right = np.where(np.isnan(right), mine.right, right)
-    events = test.event_codes()
+    events = unseen["animal"].events
     automated = accepted.astype(float)
     share, interval = float(automated.mean()), intervals.ratio(automated, events)
     good = np.where(accepted, right, np.nan)
@@ -334,20 +335,9 @@ def _check(
             raise InputError(rule, value, way_out)
 
 
-def _can_be_empty(predictions: Predictions) -> bool:
-    return EMPTY in predictions.classes or predictions.one_stage
-
-
 def _part(
-    kind: str,
-    validation: Predictions,
-    test: Predictions,
-    target: float,
-    question: str,
-    promise: bool,
-    risk: float,
-) -> tuple[Part, Answers]:
-    seen, unseen = (answers(split, kind, question) for split in (validation, test))
+    kind: str, seen: Answers, unseen: Answers, target: float, promise: bool, risk: float
+) -> Part:
     if promise:
         threshold = promised_threshold(seen.confidence, seen.right, seen.events, target, risk)
     else:
@@ -356,7 +346,7 @@ def _part(
     coverage, coverage_interval, accuracy, accuracy_interval = _at(unseen, threshold)
     proof = len(np.unique(seen.events[seen.confidence >= threshold]))  # independent answers
     needed = smallest_proof(target, risk)
-    part = Part(
+    return Part(
         kind,
         threshold,
         float(np.mean(~np.isnan(unseen.confidence))),
@@ -370,7 +360,6 @@ def _part(
         needed,
         tuple(_warnings(target, threshold, proof, needed, chosen[3], accuracy, risk, promise)),
     )
-    return part, unseen
 
 
 def _at(split: Answers, threshold: float) -> tuple:

@@ -160,7 +160,7 @@ def test_count_is_right_where_there_are_animals_only():
     predictions.labels["empty"] = predictions.labels["empty"].copy()
     first = int(np.flatnonzero(~predictions.judged_empty())[0])
     predictions.labels["empty"][first] = 1
-    found = planning.answers(predictions, "animal", "count")
+    found = planning.answers(predictions, "count")["animal"]
     assert found.right[first] == 0
     others = ~predictions.judged_empty()
     others[first] = False
