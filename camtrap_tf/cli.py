@@ -27,6 +27,7 @@ VERBS = {
     "evaluate": "a bundle on labelled shards -> predictions and metrics",
     "predict": "a bundle on a folder of new pictures -> answers",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
+    "plan": "predictions of two splits -> what to automate, what to send to people",
     "report": "predictions -> one HTML page to read",
     "demo": "the whole chain on a small synthetic data set",
 }
