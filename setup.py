@@ -44,6 +44,7 @@ setup(
         "google-crc32c>=1.9",  # checksums of TFRecord files
         "pillow>=12.3",
         "absl-py>=2.5",
+        "requests>=2.32",
         "matplotlib>=3.11",
         "jinja2>=3.1",
         "tqdm>=4.67",

@@ -17,6 +17,7 @@ from camtrap_tf import __version__
 from camtrap_tf.errors import InputError
 
 VERBS = {
+    "download": "pictures and metadata of Snapshot Serengeti -> a folder",
     "prepare": "metadata of a camera-trap project -> event table",
     "shard": "event table + pictures -> TFRecord shards with a manifest",
     "audit": "shards -> proof that nothing is on both sides of a split",

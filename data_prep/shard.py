@@ -4,6 +4,7 @@ A folder of shards holds, in the order they are written:
     plan.json            what the folder is made from; another plan is refused
     SPLIT-i-of-n.tfrecord  and beside each a .json report: checksum, sums, unreadable pictures
     quarantine.csv       pictures that could not be read: path, event_id, reason
+    features.json, dataset_info.json   for `tfds.builder_from_directory`
     manifest.json        last; see `camtrap_tf.manifest`
 A run that was interrupted goes on where it stopped when it is started again.
 """
@@ -43,6 +44,7 @@ from camtrap_tf.labels import BINARY, EMPTY, Vocabulary
 from camtrap_tf.manifest import Manifest, Shard
 from camtrap_tf.progress import Meter
 from camtrap_tf.records import EventRecord
+from data_prep import tfds_metadata
 from data_prep.plan import Plan, ShardTask, image_labels, usable
 
 log = logging.getLogger("camtrap")
@@ -119,6 +121,7 @@ def write_shards(
         where = folder / QUARANTINE_FILE
         log.warning("%s pictures could not be read: see %s", f"{len(quarantine):,}", where)
     result = _manifest(folder, plan, picture, reports)
+    tfds_metadata.write(result)
     result.write()
     log.info("wrote %s\n%s", folder, _table(result))
     return result
@@ -151,10 +154,10 @@ def write_shard(
 def _write(
     task: ShardTask, images: Path, file: Path, picture: PictureSpec, made_from: str
 ) -> Report:
-    tally = _Tally(task)
+    tally = Tally(task)
     with atomic(file) as temporary:
-        events = _events(task, images, picture, tally)
-        serialised = (records.encode(event, task.vocabulary) for event in events)
+        found = events(task, images, picture, tally)
+        serialised = (records.encode(event, task.vocabulary) for event in found)
         checksum = records.write_file(temporary, serialised)
     report = tally.report(checksum, made_from)
     content = dataclasses.asdict(report)
@@ -162,8 +165,8 @@ def _write(
     return report
 
 
-def _events(
-    task: ShardTask, images: Path, picture: PictureSpec, tally: "_Tally"
+def events(
+    task: ShardTask, images: Path, picture: PictureSpec, tally: "Tally"
 ) -> Iterator[EventRecord]:
     """Yields each event of the task that has a readable picture."""
     ends = np.cumsum(task.sizes)
@@ -216,7 +219,7 @@ def _no_room(folder: Path, value: str) -> InputError:
     )
 
 
-class _Tally:
+class Tally:
     """Counts what goes into a shard."""
 
     def __init__(self, task: ShardTask):
@@ -228,17 +231,21 @@ class _Tally:
         self.lost_events: list[str] = []
 
     def read(self, event: int, place: int, histogram: np.ndarray) -> None:
+        """Counts a picture: the position of its event, its own, and its pixels."""
         self.events.append(event)
         self.places.append(place)
         self.histogram += histogram
 
     def unreadable(self, event: int, place: int, reason: str) -> None:
+        """Lists a picture for the quarantine."""
         self.quarantine.append([self.task.paths[place], self.task.texts["event_id"][event], reason])
 
     def lost(self, event: int) -> None:
+        """Counts an event without a readable picture."""
         self.lost_events.append(self.task.texts["event_id"][event])
 
     def report(self, checksum: str, made_from: str) -> Report:
+        """All counts, when the shard is written."""
         task, places = self.task, np.array(self.places, np.int64)
         frame_labels = {head: label[places] for head, label in task.frame_labels.items()}
         labels = image_labels(task.labels, frame_labels, np.array(self.events, np.int64))
