@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.config import Fit, PictureSpec
 
 if importlib.util.find_spec("simplejpeg"):
@@ -187,7 +187,7 @@ class _Opened(NamedTuple):
 
 def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, Image.Image]:
     """The file's bytes, its header and its square."""
-    content = source if isinstance(source, bytes) else _content(Path(source))
+    content = source if isinstance(source, bytes) else _content(as_path(source))
     try:
         opened = _open(content)
         width, height = opened.size
@@ -209,6 +209,8 @@ def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, 
 
 def _content(path: Path) -> bytes:
     try:
+        if is_remote(path):
+            return path.read_bytes()
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise PictureError("not a file")

@@ -19,7 +19,7 @@ import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.artifacts import PathLike, as_path
 from camtrap_tf.labels import MISSING, Vocabulary
 
 if typing.TYPE_CHECKING:
@@ -146,7 +146,7 @@ def read_file(path: PathLike) -> Iterator[bytes]:
     Raises:
         ValueError: the file is cut short or a checksum does not fit.
     """
-    with open(path, "rb") as file:
+    with as_path(path).open("rb") as file:
         while length := file.read(_LENGTH.size):
             if file.read(4) != _checksum(length):
                 raise ValueError(f"{path}: not a TFRecord file, or damaged")
