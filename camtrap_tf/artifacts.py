@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+import typing
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def as_path(path: PathLike) -> Path:
             str(path),
             "pip install 'camtrap_tf[remote]' gcsfs",
         ) from None
-    return upath.UPath(path)
+    return typing.cast(Path, upath.UPath(path))
 
 
 @contextlib.contextmanager

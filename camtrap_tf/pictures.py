@@ -173,7 +173,8 @@ def padded_shape(rows: int, columns: int, size: int) -> tuple[int, int]:
     (192, 256)
     """
     longer = max(rows, columns)
-    return tuple(max(1, (side * size + longer // 2) // longer) for side in (rows, columns))
+    height, width = (max(1, (side * size + longer // 2) // longer) for side in (rows, columns))
+    return height, width
 
 
 class _Opened(NamedTuple):
@@ -226,19 +227,23 @@ def _content(path: Path) -> bytes:
 def _open(content: bytes) -> _Opened:
     image = Image.open(io.BytesIO(content))
     exif = _exif(image)
-    turn = _UPRIGHT.get(exif.get(_ORIENTATION)) if exif else None
+    turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1)) if exif else None
     quarter = turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
-    return _Opened(image, exif, turn, image.size[::-1] if quarter else image.size)
+    return _Opened(image, exif, turn, (image.height, image.width) if quarter else image.size)
 
 
 def _decode_jpeg(image: Image.Image, content: bytes, scale: int) -> Image.Image:
     """The picture at 1/scale; Pillow has the last word on what is damaged."""
     width, height = image.size
     if simplejpeg and image.mode == "RGB":
-        least = {"min_height": -(-height // scale), "min_width": -(-width // scale)}
         with contextlib.suppress(ValueError):
             pixels = simplejpeg.decode_jpeg(
-                content, fastdct=False, fastupsample=False, min_factor=1, **least
+                content,
+                fastdct=False,
+                fastupsample=False,
+                min_height=-(-height // scale),
+                min_width=-(-width // scale),
+                min_factor=1,
             )
             return Image.fromarray(pixels)
     image.draft(image.mode, (width // scale, height // scale))
@@ -324,7 +329,7 @@ def _exif_time(exif: Image.Exif | None) -> datetime.datetime | None:
     if exif is None:
         return None
     try:
-        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
+        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME, "")
         return datetime.datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S")
     except _DAMAGE:
         return None

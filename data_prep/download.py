@@ -23,6 +23,7 @@ import random
 import shutil
 import threading
 import time
+import urllib.parse
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -266,18 +267,16 @@ def _metadata(folder: Path, season: int, client: Client, base: str) -> Path:
 def _chosen(metadata: Path, events: int, seed: int) -> list[str]:
     """Paths of all pictures, or of those of `events` capture events."""
     images = json.loads(metadata.read_bytes())["images"]
-    table = pd.DataFrame(
-        {"path": [image["file_name"] for image in images],
-         "event": [str(image["seq_id"]) for image in images]}
-    ).drop_duplicates()  # fmt: skip
-    unsafe = [p for p in table["path"] if ".." in PurePosixPath(p).parts or p.startswith("/")]
+    event_of = {image["file_name"]: str(image["seq_id"]) for image in images}
+    unsafe = [p for p in event_of if ".." in PurePosixPath(p).parts or p.startswith("/")]
     if unsafe:
         raise InputError("paths of pictures stay in the folder", unsafe[0], "Check the metadata.")
-    if events:
-        ids = pd.Series(table["event"].unique(), dtype="string")
-        order = draws.uniform(ids, seed, "download").argsort(kind="stable")
-        table = table[table["event"].isin(set(ids.iloc[order[:events]]))]
-    return table["path"].drop_duplicates().tolist()
+    if not events:
+        return list(event_of)
+    ids = pd.Series(list(dict.fromkeys(event_of.values())), dtype="string")
+    order = draws.uniform(ids, seed, "download").argsort(kind="stable")
+    chosen = set(ids.iloc[order[:events]])
+    return [path for path, event in event_of.items() if event in chosen]
 
 
 def _fetch_all(
@@ -287,7 +286,7 @@ def _fetch_all(
 
     def fetch(path: str) -> tuple[str, str, bool] | None:
         try:
-            client.fetch(f"{base}/{requests.utils.quote(path)}", folder / path)
+            client.fetch(f"{base}/{urllib.parse.quote(path)}", folder / path)
         except Unavailable as error:
             return path, str(error), error.final
         return None

@@ -340,7 +340,7 @@ class _Room:
         self.left -= pictures_done
         self.done += pictures_done
         self.bytes += file.stat().st_size
-        need, free = self.left * self.bytes / self.done, shutil.disk_usage(self.folder).free
+        need, free = self.left * self.bytes / max(self.done, 1), shutil.disk_usage(self.folder).free
         if need > free and not self.told:
             self.told = True
             log.warning(

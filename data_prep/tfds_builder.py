@@ -52,6 +52,7 @@ class SnapshotSerengeti(tfds.core.GeneratorBasedBuilder):
         SerengetiConfig(name="paper", split="paper"),
         SerengetiConfig(name="site", split="site"),
     ]
+    builder_config: SerengetiConfig
     vocabulary = Vocabulary()  # the 48 species
 
     def _info(self) -> tfds.core.DatasetInfo:
