@@ -11,6 +11,8 @@ EXTRAS = {
     "fast": ["simplejpeg>=1.9"],
     # Running a TFLite model where TensorFlow is not installed, and checking exports.
     "edge": ["ai-edge-litert>=2.3"],
+    # Pictures and shards on gs://, s3://, hdfs:// paths; add gcsfs, s3fs or what the store needs.
+    "remote": ["universal-pathlib>=0.3.10"],
     "dev": [
         "ai-edge-litert>=2.3",
         "pyright>=1.1.400",
@@ -19,6 +21,7 @@ EXTRAS = {
         "ruff>=0.15",
         "scikit-learn>=1.6",
         "simplejpeg>=1.9",
+        "universal-pathlib>=0.3.10",
     ],
 }
 
@@ -46,6 +49,7 @@ setup(
         "google-crc32c>=1.9",  # checksums of TFRecord files
         "pillow>=12.3",
         "absl-py>=2.5",
+        "requests>=2.32",
         "matplotlib>=3.11",
         "jinja2>=3.1",
         "tqdm>=4.67",

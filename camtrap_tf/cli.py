@@ -17,6 +17,7 @@ from camtrap_tf import __version__
 from camtrap_tf.errors import InputError
 
 VERBS = {
+    "download": "pictures and metadata of Snapshot Serengeti -> a folder",
     "prepare": "metadata of a camera-trap project -> event table",
     "lint": "event table (+ pictures) -> what deserves a look before it is used",
     "shard": "event table + pictures -> TFRecord shards with a manifest",

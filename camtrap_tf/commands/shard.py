@@ -6,6 +6,7 @@ Started again with the same flags it goes on where it stopped; with others it re
 """
 
 import logging
+import shlex
 
 from absl import flags
 
@@ -68,6 +69,11 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("jpeg_quality", 95, "of the stored pictures, 1 to 100", **where)
     flags.DEFINE_integer("events_per_shard", 500, "events in a shard, at most", **where)
     flags.DEFINE_integer("processes", 0, "that write shards; 0 = one per processor", **where)
+    flags.DEFINE_enum(
+        "engine", "local", ["local", "beam"],
+        "who writes: processes of this machine, or Apache Beam (data_prep/beam.py)", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
@@ -121,6 +127,18 @@ def _tell_classes(counts) -> None:
     log.info("events by class and split\n%s", splits.balance_table(counts))
     for split, classes in splits.missing_classes(counts).items():
         log.warning("no event in %s: %s", split, ", ".join(classes))
+
+
+def _engine(values: flags.FlagValues):
+    if values.engine == "local":
+        return None
+    try:
+        from data_prep import beam
+    except ImportError as error:
+        raise InputError(
+            "--engine=beam needs Apache Beam", str(error), "pip install 'camtrap_tf[beam]'"
+        ) from None
+    return beam.engine(shlex.split(values.beam_options))
 
 
 def _shares(text: str) -> tuple[float, ...]:
