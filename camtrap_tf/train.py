@@ -114,6 +114,11 @@ def train(config: Config, shards: PathLike, folder: PathLike) -> Run:
     progress, save = trainer.progress, lambda: trainer.save(folder)
     if trainer.restore(folder):
         log.info("going on in epoch %d of %d", progress.epoch, config.train.epochs)
+    elif config.train.init:
+        from camtrap_tf import transfer  # which reads runs and bundles, and so imports this
+
+        transfer.initialise(trainer.network, config.train.init)
+        trainer.adopt()
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
         trainer.publish()

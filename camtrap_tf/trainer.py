@@ -90,9 +90,8 @@ class Trainer:
             self.optimizer = _optimizer(train)
             self.optimizer.build(self.model.trainable_variables)
             self.weight_decay = tf.Variable(0.0, trainable=False)
-        _copy(self.network.model.variables, self.model.variables)
+        self.adopt()
         self.of_heads = [_layer(v) in self.heads for v in self.model.trainable_variables]
-        self.of_output = [_layer(v) == self.main for v in self.model.trainable_variables]
         self.kernels = [v for v in self.model.trainable_variables if v.path.endswith("/kernel")]
         self.weights = _class_weights(config, manifest)
         emphasised = train.rare is RareClasses.EMPHASIS
@@ -137,6 +136,10 @@ class Trainer:
                 if every and progress.step % every == 0 and progress.step < self.steps:
                     save()
         return self._row(float(rates[-1]), decay)
+
+    def adopt(self) -> None:
+        """Gives the model under training the weights of `network`."""
+        _copy(self.network.model.variables, self.model.variables)
 
     def publish(self) -> None:
         """Gives `network` the trained weights (their average is there already)."""
