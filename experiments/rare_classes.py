@@ -1,9 +1,9 @@
-"""What weighted loss, oversampling and emphasis sampling do for rare species (Fig. S.9).
+r"""What weighted loss, oversampling and emphasis sampling do for rare species (Fig. S.9).
 
     python -c 'from data_prep import synthetic as s
     s.write(s.World(events=1100, empty_share=0.0, size=(160, 120)), "/tmp/rare/world")'
     camtrap prepare --source=dryad --metadata=/tmp/rare/world --out=/tmp/rare/events.parquet
-    camtrap shard --events=/tmp/rare/events.parquet --images=/tmp/rare/world/images \\
+    camtrap shard --events=/tmp/rare/events.parquet --images=/tmp/rare/world/images \
         --out=/tmp/rare/shards --shares=0.6,0.1,0.3 --size=72 --bar_share=0.0638
     python -m experiments.rare_classes --shards=/tmp/rare/shards --out=/tmp/rare/runs
 
