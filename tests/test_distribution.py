@@ -62,27 +62,39 @@ def losses_and_answers(config, shards, out, tf_config=None) -> None:
     np.savez(out, losses=seen[:STEPS], answers=answers.probabilities["species"])
 
 
-def free_ports(count: int) -> list[int]:
+def whole_run(config, shards, folder, tf_config) -> None:
+    """In a process of its own: trains as one of several workers."""
+    os.environ["TF_CONFIG"] = json.dumps(tf_config)
+    from camtrap_tf.train import train
+
+    assert len(train(config, shards, folder).result["best"]) > 5
+
+
+def cluster(index: int, addresses: list[str]) -> dict:
+    return {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+
+
+def free_addresses(count: int) -> list[str]:
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
-    return ports
+    return [f"127.0.0.1:{port}" for port in ports]
 
 
 @pytest.mark.slow
 def test_losses_and_evaluation_are_those_of_one_device(tiny_shards, forked, tmp_path):
     workers = override(CONFIG, {"train.strategy": "multi_worker"})
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    addresses = free_addresses(2)
     calls = [
         (CONFIG, tiny_shards, tmp_path / "one.npz"),
         (override(CONFIG, TWO), tiny_shards, tmp_path / "mirrored.npz"),
     ]
     for index in range(2):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        calls.append((workers, tiny_shards, tmp_path / f"worker{index}.npz", task))
+        file = tmp_path / f"worker{index}.npz"
+        calls.append((workers, tiny_shards, file, cluster(index, addresses)))
     assert [process.exitcode for process in forked(losses_and_answers, calls)] == [0] * 4
     one = np.load(tmp_path / "one.npz")
     assert len(one["losses"]) == STEPS
@@ -90,6 +102,16 @@ def test_losses_and_evaluation_are_those_of_one_device(tiny_shards, forked, tmp_
         other = np.load(tmp_path / f"{name}.npz")
         np.testing.assert_allclose(other["losses"], one["losses"], atol=1e-5, rtol=0)
         np.testing.assert_array_equal(other["answers"], one["answers"])
+
+
+@pytest.mark.slow
+def test_two_workers_write_one_run(noise_shards, forked, tmp_path):
+    changes = {"train.strategy": "multi_worker", "train.rare": "emphasis", "train.epochs": "2"}
+    config, addresses = override(CONFIG, changes), free_addresses(2)
+    calls = [(config, noise_shards, tmp_path / "run", cluster(i, addresses)) for i in range(2)]
+    assert [process.exitcode for process in forked(whole_run, calls)] == [0, 0]
+    with open(tmp_path / "run" / "log.csv") as file:
+        assert len(file.readlines()) == 3
 
 
 @pytest.mark.slow

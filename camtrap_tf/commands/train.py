@@ -25,6 +25,9 @@ def define(values: flags.FlagValues) -> None:
         "fresh (--set=train.freeze_epochs=2 lets them settle first)",
         flag_values=values,
     )
+    flags.DEFINE_boolean(
+        "profile", False, "trace some steps for TensorBoard's profiler", flag_values=values
+    )
     flags.DEFINE_multi_string(
         "set",
         [],
@@ -43,7 +46,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.train import train
 
-    train(config, values.shards, values.run)
+    train(config, values.shards, values.run, values.profile)
 
 
 def _changes(texts: list[str]) -> dict[str, str]:
