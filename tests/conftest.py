@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import hashlib
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -84,3 +85,69 @@ def write_tiny_shards(folder: Path, size: int) -> Path:
         dropped=Dropped(),
     ).write()
     return folder
+
+
+@pytest.fixture(scope="session")
+def noise_shards(tmp_path_factory) -> Path:
+    """Shards of noise with eight species: nothing to learn, so that failures abound.
+
+    16 events of two frames in 'train' (two shards), 4 in 'val'. Stored pictures are 24x24.
+    """
+    from camtrap_tf import pictures, records
+    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.event_table import Dropped
+    from camtrap_tf.labels import Task, Vocabulary
+    from camtrap_tf.manifest import Manifest, Shard
+
+    folder = tmp_path_factory.mktemp("noise")
+    vocabulary = Vocabulary(tuple(f"s{i}" for i in range(8)), (), ())
+    rng, shards, counts = np.random.default_rng(0), [], [0] * 8
+    for number, (split, events) in enumerate((("train", 10), ("train", 6), ("val", 4))):
+        file = folder / f"{number}.tfrecord"
+        written = []
+        for event in range(events):
+            frames = [
+                pictures.encode_jpeg(rng.integers(0, 255, (24, 24, 3), np.uint8), 90)
+                for _ in range(2)
+            ]
+            labels = {"empty": 0, "species": int(rng.integers(8))}
+            counts[labels["species"]] += 2 * (split == "train")
+            name = f"{number}-{event}"
+            record = records.EventRecord(name, [f"{name}-{i}" for i in range(2)], frames, labels)
+            written.append(records.encode(record, vocabulary))
+        records.write_file(file, written)
+        usable = {task.value: 2 * events for task in Task}
+        shards.append(Shard(file.name, split, events, 2 * events, usable, "-"))
+    Manifest(
+        folder=folder,
+        vocabulary=vocabulary,
+        picture=PictureSpec(size=24),
+        mean=(128.0,) * 3,
+        std=(70.0,) * 3,
+        shards=tuple(shards),
+        class_counts={"train": {"species": counts, "empty": [32, 0]}},
+        split_rule="by hand",
+        seed=0,
+        dropped=Dropped(),
+    ).write()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """Runs a function once for each tuple of arguments, each in a process of its own, at once.
+
+    The processes are forked from one that has imported TensorFlow but not used it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["camtrap_tf.train"])
+
+    def run(function, calls):
+        processes = [context.Process(target=function, args=arguments) for arguments in calls]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        return processes
+
+    return run

@@ -1,0 +1,1 @@
+"""Experiments: one file per table or figure; each docstring holds its command and result."""
