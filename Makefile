@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow lint clean
+.PHONY: install demo test test-slow lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -18,6 +19,15 @@ $(VENV)/.installed: setup.py constraints.txt
 demo: install
 	$(BIN)/camtrap demo --out=demo
 
+# Every table and figure of the paper on a small drawn data set, in minutes.
+experiments-smoke: install
+	$(BIN)/camtrap synthesize --out=$(SMOKE)/world --events=240 --empty_share=0.5 --gold_share=0.2
+	$(BIN)/camtrap prepare --source=dryad --metadata=$(SMOKE)/world --out=$(SMOKE)/events.parquet
+	$(BIN)/camtrap shard --events=$(SMOKE)/events.parquet --images=$(SMOKE)/world/images \
+	  --out=$(SMOKE)/shards --split=paper --shares=0.6,0.2,0.2 --balance_empty --size=64
+	$(BIN)/python -m experiments.run all --data=$(SMOKE)/shards --truth=$(SMOKE)/world/truth.csv \
+	  --out=$(SMOKE)/runs --scale=smoke
+
 test: install
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist=worksteal
 
@@ -30,4 +40,4 @@ lint: install
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) demo *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo experiments-smoke *.egg-info .pytest_cache .ruff_cache

@@ -30,6 +30,7 @@ VERBS = {
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
     "plan": "predictions of two splits -> what to automate, what to send to people",
     "report": "predictions -> one HTML page to read",
+    "synthesize": "a drawn data set with known truth, for demos and experiments",
     "demo": "the whole chain on a small synthetic data set",
 }
 

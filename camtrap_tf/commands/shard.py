@@ -118,7 +118,15 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         events_per_shard=values.events_per_shard,
         vocabulary=vocabulary,
     )
-    shard.write_shards(planned, values.images, values.out, picture, values.processes, values.verify)
+    shard.write_shards(
+        planned,
+        values.images,
+        values.out,
+        picture,
+        values.processes,
+        values.verify,
+        _engine(values),
+    )
 
 
 def _tell_classes(counts) -> None:

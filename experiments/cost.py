@@ -1,0 +1,61 @@
+"""What a set of networks costs, before it is trained."""
+
+import functools
+import math
+from collections.abc import Sequence
+
+from camtrap_tf.config import ModelConfig
+from experiments.lab import Job, Lab, NotAvailable
+from experiments.rows import Row
+
+# Forward pass, and twice as much backward; a multiplication and an addition each.
+OPERATIONS_PER_MAC = 3 * 2
+
+
+def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
+    """Hours of one device that the networks take which are not trained yet.
+
+    hours = pictures x epochs x 6 x multiply-adds of one picture / sustained operations a second
+
+    Args:
+        lab: data and recipe.
+        jobs: the networks.
+        teraflops: assumed sustained speed of the device in training, 1e12 operations a second.
+    """
+    rows, total = [], 0.0
+    for job in jobs:
+        try:
+            config, folder = lab.config(job), lab.folder(job)
+        except NotAvailable as reason:
+            rows.append(Row(job.architecture, "hours", note=str(reason)))
+            continue
+        if (folder / "result.json").is_file():
+            rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
+            continue
+        pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs
+        macs = multiply_adds(config.model, 3 * config.train.frames)
+        hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
+        total += hours
+        rows.append(
+            Row(
+                folder.name, "hours", measured=hours, scored=pictures, note=f"{macs / 1e9:.2f} GMAC"
+            )
+        )
+    note = f"assumes {teraflops:g} TFLOP/s sustained and data that keeps up"
+    return [*rows, Row("together", "hours", measured=total, note=note)]
+
+
+@functools.cache
+def multiply_adds(model: ModelConfig, channels: int = 3) -> int:
+    """Multiply-adds of a network's trunk on one picture: its convolutions and dense layers."""
+    import keras
+
+    from camtrap_tf import models
+
+    network = models.build(model, {"species": ("one", "other")}, channels)
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            places = math.prod(layer.output.shape[1:-1])
+            total += places * math.prod(layer.kernel.shape)
+    return total

@@ -1,0 +1,25 @@
+"""Nine channels: the three pictures of an event as one input.
+
+    python -m experiments.run nine_channel --data=SHARDS --out=RUNS --scale=paper
+
+Paper: ResNet-50 on events of exactly three pictures, 90.8% top-1, 97.4% top-5, count 58.5% and
+81.1% within one bin: below the same network on single pictures.
+Cost: one network, 55 passes over about 230,000 events.
+"""
+
+from camtrap_tf.labels import Task
+from experiments import paper, scoring
+from experiments.lab import Job, Lab
+from experiments.rows import Row
+
+
+def jobs(lab: Lab) -> list[Job]:
+    """One network on stacked pictures."""
+    name = lab.architecture(paper.NINE_CHANNEL_ARCHITECTURE)
+    return [Job(Task.ANIMAL, name, (("train.frames", "3"),))]
+
+
+def report(lab: Lab) -> list[Row]:
+    """Four figures per event of three pictures."""
+    names = (*scoring.SPECIES, *scoring.COUNT)
+    return scoring.compare(lab, jobs(lab), lab.expert, names, paper.NINE_CHANNEL)

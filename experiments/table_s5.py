@@ -1,0 +1,19 @@
+"""Table S.5: is there an animal in the capture event? The networks of Table 2 on whole events.
+
+    python -m experiments.run table_s5 --data=SHARDS --out=RUNS --scale=paper
+
+Paper: 96.3% (AlexNet) to 97.1% (ResNet-50); an event's answer is the mean over its pictures.
+Cost: none beyond Table 2.
+"""
+
+from experiments import paper, scoring, table2
+from experiments.lab import Lab
+from experiments.rows import Row
+
+jobs = table2.jobs
+
+
+def report(lab: Lab) -> list[Row]:
+    """Accuracy per event."""
+    names = [paper.EMPTY_TOP1]
+    return scoring.compare(lab, jobs(lab), table2.SPLIT, names, paper.TABLE_S5, by_event=True)

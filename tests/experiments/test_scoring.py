@@ -1,0 +1,104 @@
+"""From predictions to rows, worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from camtrap_tf.predictions import Predictions
+from experiments import averaging, label_noise, labour, paper, scoring, table_s3
+from experiments.rows import Row
+
+
+def answered(head, names, answers, labels, event_ids):
+    """Predictions of one head that answer each row with probability 0.9."""
+    p = np.full((len(answers), len(names)), 0.1 / (len(names) - 1), np.float32)
+    p[np.arange(len(answers)), answers] = 0.9
+    ids = pd.DataFrame({"path": [f"{i}.jpg" for i in range(len(answers))], "event_id": event_ids})
+    values = {head: np.array(labels)}
+    return Predictions(ids, {head: names}, {head: p}, values, values, {"split": "test"})
+
+
+EMPTY = ("empty", ("no", "yes"))
+
+
+def test_figures_have_intervals_and_published_values():
+    predictions = answered(*EMPTY, [0, 0, 1, 1], [0, 1, 1, 1], ["a", "b", "c", "d"])
+    (row,) = scoring.figures(predictions, "vgg16", [paper.EMPTY_TOP1], paper.TABLE_2)
+    assert (row.measured, row.scored, row.published, row.split) == (0.75, 4, 0.968, "test")
+    assert row.low < 0.75 < row.high
+
+
+def test_a_figure_without_labels_says_so():
+    predictions = answered(*EMPTY, [0], [0], ["a"])
+    (row,) = scoring.figures(predictions, "x", [paper.COUNT_TOP1], {})
+    assert row == Row("x", paper.COUNT_TOP1, "test", note="no such labels here")
+
+
+def test_coverage_by_hand():
+    right = np.array([1.0, 1.0, 0.0, 1.0, np.nan])
+    confidence = np.array([0.9, 0.8, 0.7, np.nan, 0.9])
+    points = scoring.coverage(right, confidence, np.arange(5), [0.5, 0.75, 0.95])
+    assert [point[0] for point in points] == [0.5, 0.75, 0.95]
+    assert [point[1] for point in points[:2]] == pytest.approx([2 / 3, 1])
+    assert np.isnan(points[2][1])
+    assert [point[3] for point in points] == pytest.approx([0.75, 0.5, 0])
+
+
+@pytest.mark.parametrize(("target", "threshold"), [(1.0, 0.8), (0.75, 0.5), (0.6, 0.5)])
+def test_threshold_keeps_as_much_as_the_target_allows(target, threshold):
+    right = np.array([1.0, 1.0, 0.0, 1.0, np.nan])
+    confidence = np.array([0.9, 0.8, 0.7, 0.5, 0.4])
+    assert labour.threshold_for(right, confidence, target) == threshold
+
+
+def test_no_threshold_for_a_target_out_of_reach():
+    assert labour.threshold_for(np.array([0.0, 1.0]), np.array([0.9, 0.8]), 0.9) == np.inf
+
+
+def test_equal_confidences_are_kept_together():
+    right, confidence = np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.8, 0.8])
+    assert labour.threshold_for(right, confidence, 0.9) == 0.9
+
+
+def test_averaging_over_an_event():
+    """Event a: three pictures, one wrong; the mean is right. Event b: one picture, wrong."""
+    predictions = answered(*EMPTY, [1, 1, 0, 0], [1, 1, 1, 1], ["a", "a", "a", "b"])
+    pictures, events, gain = averaging.gain(predictions, "empty")
+    assert (pictures.measured, events.measured, gain.measured) == (0.5, 0.5, 0.0)
+    predictions = answered(*EMPTY, [1, 1, 0], [1, 1, 1], ["a", "a", "a"])
+    assert averaging.gain(predictions, "empty")[2].measured == pytest.approx(1 / 3)
+
+
+def test_errors_of_the_label_of_an_empty_picture():
+    """0: all agree. 1: only the label is wrong. 2: the answer is wrong. 3: answer follows label."""
+    predictions = answered(*EMPTY, [0, 1, 1, 0], [0, 0, 0, 0], ["a", "a", "b", "b"])
+    truths = pd.DataFrame({"animals": [2, 0, 1, 0]}, index=[f"{i}.jpg" for i in range(4)])
+    told, true, label, _ = label_noise.answers_empty(predictions, truths)
+    assert told.tolist() == [1, 0, 0, 1]
+    assert true.tolist() == [1, 1, 0, 0]
+    assert label.tolist() == [1, 0, 1, 0]
+    rows = {row.figure: row.measured for row in label_noise._rows("empty", told, true, label, _)}
+    assert rows["accuracy against the label"] == 0.5
+    assert rows["label is not what is to be seen"] == 0.5
+    assert rows["errors where the label is wrong, of all errors"] == 0.5
+    assert rows["errors in which the answer is true, of all errors"] == 0.5
+
+
+def test_errors_of_the_label_of_a_species():
+    names = ("lion", "topi", "zebra")
+    predictions = answered("species", names, [0, 1, 2, 2], [0, 0, 0, -1], ["a", "a", "b", "b"])
+    seen = ["lion|zebra", "topi", None, "zebra"]
+    truths = pd.DataFrame({"species": seen}, index=[f"{i}.jpg" for i in range(4)])
+    told, true, label, _ = label_noise.answers_species(predictions, truths)
+    np.testing.assert_array_equal(told, [1, 0, 0, np.nan])
+    np.testing.assert_array_equal(true, [1, 1, 0, np.nan])
+    np.testing.assert_array_equal(label, [1, 0, 0, np.nan])
+
+
+def test_accuracies_of_one_stage():
+    names = ("lion", "zebra", "empty")
+    predictions = answered("species", names, [0, 1, 2, 2, 0], [0, 0, 0, 2, 2], list("abcde"))
+    found = table_s3.accuracies(predictions)
+    assert np.nanmean(found[paper.ONE_STAGE_TOTAL]) == pytest.approx(2 / 5)
+    assert np.nanmean(found[paper.ONE_STAGE_EMPTY]) == pytest.approx(3 / 5)
+    assert np.nanmean(found[paper.ONE_STAGE_SPECIES]) == pytest.approx(1 / 3)

@@ -1,0 +1,47 @@
+"""Subsets as shards of their own."""
+
+import dataclasses
+
+import numpy as np
+
+from camtrap_tf import pipeline
+from camtrap_tf.labels import Task
+from camtrap_tf.manifest import Manifest
+from experiments import subsets
+
+
+def counted(shards):
+    """The tiny shards with counts: 24 events, of these 8 empty, 8 red (index 1), 8 blue."""
+    counts = {"train": {"empty": [32, 16], "species": [16, 16]}}
+    return dataclasses.replace(Manifest.read(shards), class_counts=counts)
+
+
+def test_the_whole_needs_no_writing(tiny_shards, tmp_path):
+    manifest = counted(tiny_shards)
+    assert subsets.write(manifest, "all", tmp_path) == manifest.folder
+    assert not list(tmp_path.iterdir())
+
+
+def test_commonest_species_keep_their_names(tiny_shards, tmp_path):
+    manifest = counted(tiny_shards)
+    manifest.class_counts["train"]["species"] = [10, 22]
+    subset = Manifest.read(subsets.write(manifest, "commonest", tmp_path))
+    assert subset.vocabulary.species == ("red",)
+    assert subset.frames("train") == subset.frames("train", Task.SPECIES) == 16
+    _, labels, _ = pipeline.index(subset, "train")
+    assert set(labels["species"].tolist()) == {0}
+    assert subset.class_counts["train"]["species"] == [16]
+    assert subset.class_counts["train"]["moving"] == [8, 8]
+
+
+def test_fewer_empties_keep_all_animals(tiny_shards, tmp_path):
+    manifest = counted(tiny_shards)
+    manifest.class_counts["train"] = {"empty": [32, 16], "species": [8, 8]}  # half of 16 empties
+    subset = Manifest.read(subsets.write(manifest, "fewer_empties", tmp_path))
+    ids, labels, _ = pipeline.index(subset, "train")
+    empty = np.asarray(labels["empty"])
+    assert (empty == 0).sum() == 32
+    assert 0 < (empty == 1).sum() < 16
+    assert subset.frames("train", Task.ONE_STAGE) == len(ids)
+    again = subsets.write(manifest, "fewer_empties", tmp_path)
+    assert Manifest.read(again) == subset
