@@ -7,15 +7,20 @@ from setuptools import find_packages, setup
 EXTRAS = {
     # Sharding and prediction on a cluster; google-crc32c is what Beam's TFRecord writer needs.
     "beam": ["apache-beam>=2.77", "google-crc32c>=1.9"],
-    # Running a TFLite model where TensorFlow is not installed, and checking exports.
+    # Running a TFLite model and checking exports. On a camera's computer, which needs no
+    # TensorFlow: pip install --no-deps camtrap_tf; pip install numpy pillow ai-edge-litert
     "edge": ["ai-edge-litert>=2.3"],
+    # camtrap remote-predict over gRPC, warm-up requests in a SavedModel.
+    "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
     "dev": [
         "ai-edge-litert>=2.3",
+        "grpcio>=1.80",
         "pyright>=1.1.400",
         "pytest>=9",
         "pytest-xdist>=3.8",
         "ruff>=0.15",
         "scikit-learn>=1.6",
+        "tensorflow-serving-api>=2.21,<2.22",
     ],
 }
 
@@ -45,5 +50,7 @@ setup(
         "tqdm>=4.67",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["camtrap=camtrap_tf.cli:main"]},
+    entry_points={
+        "console_scripts": ["camtrap=camtrap_tf.cli:main", "camtrap-edge=export.edge.cli:main"]
+    },
 )

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, arguments: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command = importlib.import_module(f"camtrap_tf.commands.{verb}")
+    command = importlib.import_module(f"camtrap_tf.commands.{verb.replace('-', '_')}")
     values = flags.FlagValues()
     command.define(values)
     flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)

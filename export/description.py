@@ -3,8 +3,6 @@
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import to_json
 
-KIND, VERSION = "export description", 1
-
 
 def describe(bundle: Bundle, automatic_at: float) -> dict:
     """Labels, preprocessing and thresholds as JSON values; calibration is inside the graphs.
@@ -14,8 +12,6 @@ def describe(bundle: Bundle, automatic_at: float) -> dict:
         automatic_at: probability from which an answer is taken without a human, in [0, 1].
     """
     return {
-        "artifact": KIND,
-        "version": VERSION,
         "picture": to_json(bundle.picture),
         "vocabulary": bundle.vocabulary.to_json(),
         "animal_threshold": bundle.animal_threshold,

@@ -82,7 +82,8 @@ class Serving(tf.Module):
         self.animal_threshold = bundle.animal_threshold
         self.automatic_at = automatic_at
         labels = assets / "labels.json"
-        labels.write_text(json.dumps(describe(bundle, automatic_at), indent=1) + "\n")
+        content = describe(bundle, automatic_at) | {"classes": heads}
+        labels.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         self.labels = tf.saved_model.Asset(str(labels))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
@@ -234,9 +235,7 @@ def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.T
 
 def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """[n, height, width, 3] uint8 -> stored squares [n, size, size, 3] uint8."""
-    squares = tf.map_fn(
-        lambda one: images.squash(one, spec), decoded, fn_output_signature=tf.uint8
-    )
+    squares = tf.map_fn(lambda one: images.squash(one, spec), decoded, fn_output_signature=tf.uint8)
     return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
 
 
