@@ -9,12 +9,17 @@ EXTRAS = {
     "beam": ["apache-beam>=2.77"],
     # Decodes JPEGs to the same pixels a little faster.
     "fast": ["simplejpeg>=1.9"],
-    # Running a TFLite model where TensorFlow is not installed, and checking exports.
+    # Running a TFLite model and checking exports. On a camera's computer, which needs no
+    # TensorFlow: pip install --no-deps camtrap_tf; pip install numpy pillow ai-edge-litert
     "edge": ["ai-edge-litert>=2.3"],
     # Pictures and shards on gs://, s3://, hdfs:// paths; add gcsfs, s3fs or what the store needs.
     "remote": ["universal-pathlib>=0.3.10"],
+    # camtrap remote-predict over gRPC, warm-up requests in a SavedModel.
+    "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
     "dev": [
+        "apache-beam>=2.77",
         "ai-edge-litert>=2.3",
+        "grpcio>=1.80",
         "pyright>=1.1.400",
         "pytest>=9",
         "pytest-xdist>=3.8",
@@ -22,6 +27,7 @@ EXTRAS = {
         "scikit-learn>=1.6",
         "simplejpeg>=1.9",
         "universal-pathlib>=0.3.10",
+        "tensorflow-serving-api>=2.21,<2.22",
     ],
 }
 
@@ -55,5 +61,7 @@ setup(
         "tqdm>=4.67",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["camtrap=camtrap_tf.cli:main"]},
+    entry_points={
+        "console_scripts": ["camtrap=camtrap_tf.cli:main", "camtrap-edge=export.edge.cli:main"]
+    },
 )
