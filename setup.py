@@ -9,16 +9,25 @@ EXTRAS = {
     "beam": ["apache-beam>=2.77"],
     # Decodes JPEGs to the same pixels a little faster.
     "fast": ["simplejpeg>=1.9"],
-    # Running a TFLite model where TensorFlow is not installed, and checking exports.
+    # Running a TFLite model and checking exports. On a camera's computer, which needs no
+    # TensorFlow: pip install --no-deps camtrap_tf; pip install numpy pillow ai-edge-litert
     "edge": ["ai-edge-litert>=2.3"],
+    # Pictures and shards on gs://, s3://, hdfs:// paths; add gcsfs, s3fs or what the store needs.
+    "remote": ["universal-pathlib>=0.3.10"],
+    # camtrap remote-predict over gRPC, warm-up requests in a SavedModel.
+    "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
     "dev": [
+        "apache-beam>=2.77",
         "ai-edge-litert>=2.3",
+        "grpcio>=1.80",
         "pyright>=1.1.400",
         "pytest>=9",
         "pytest-xdist>=3.8",
         "ruff>=0.15",
         "scikit-learn>=1.6",
         "simplejpeg>=1.9",
+        "universal-pathlib>=0.3.10",
+        "tensorflow-serving-api>=2.21,<2.22",
     ],
 }
 
@@ -46,10 +55,13 @@ setup(
         "google-crc32c>=1.9",  # checksums of TFRecord files
         "pillow>=12.3",
         "absl-py>=2.5",
+        "requests>=2.32",
         "matplotlib>=3.11",
         "jinja2>=3.1",
         "tqdm>=4.67",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["camtrap=camtrap_tf.cli:main"]},
+    entry_points={
+        "console_scripts": ["camtrap=camtrap_tf.cli:main", "camtrap-edge=export.edge.cli:main"]
+    },
 )

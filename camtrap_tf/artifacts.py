@@ -1,9 +1,16 @@
-"""Files that one step leaves for the next: written atomically, versioned, checked on reading."""
+"""Files that one step leaves for the next: written atomically, versioned, checked on reading.
+
+Paths may be remote (`gs://`, `s3://`, `hdfs://`, whatever fsspec knows). fsspec and not
+`tf.io.gfile`: gfile of TensorFlow 2.21 has no s3 and no hdfs, and would put TensorFlow into
+every process that writes shards.
+"""
 
 import contextlib
 import hashlib
 import json
 import os
+import tempfile
+import typing
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +19,32 @@ from typing import Any
 from camtrap_tf.errors import InputError
 
 PathLike = str | os.PathLike
+# Stores where an upload is seen whole or not at all; elsewhere it is renamed when whole.
+_WHOLE_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
+
+
+def is_remote(path: PathLike) -> bool:
+    """Whether a path begins with a scheme, as `s3://bucket/folder` does."""
+    return "://" in str(path)
+
+
+def as_path(path: PathLike) -> Path:
+    """A local path, or a remote one that behaves like it.
+
+    Raises:
+        InputError: the path is remote and the package for that is not installed.
+    """
+    if not is_remote(path):
+        return Path(path)
+    try:
+        import upath
+    except ImportError:
+        raise InputError(
+            "remote paths need universal-pathlib and the store's own package (gcsfs, s3fs, ...)",
+            str(path),
+            "pip install 'camtrap_tf[remote]' gcsfs",
+        ) from None
+    return typing.cast(Path, upath.UPath(path))
 
 
 @contextlib.contextmanager
@@ -21,7 +54,12 @@ def atomic(path: PathLike) -> Iterator[Path]:
     The final name therefore holds a whole file or none, whatever moment the process dies.
     The temporary file is removed when the block raises.
     """
-    final = Path(path)
+    final = as_path(path)
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / final.name
+            _upload(Path(folder) / final.name, final)
+        return
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{final.name}")
     try:
@@ -31,6 +69,16 @@ def atomic(path: PathLike) -> Iterator[Path]:
         os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _upload(file: Path, final: Any) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if final.protocol in _WHOLE_UPLOADS:
+        final.fs.put_file(str(file), final.path)
+        return
+    temporary = final.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{final.name}")
+    final.fs.put_file(str(file), temporary.path)
+    final.fs.mv(temporary.path, final.path)
 
 
 def write_text(path: PathLike, text: str) -> None:
@@ -51,7 +99,7 @@ def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
     Raises:
         InputError: no such file, not JSON, another kind of artefact, or another version.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise InputError(
             f"a {kind} is a file", str(path), f"Check the path, or make the {kind} first."
@@ -85,13 +133,13 @@ def check_stamp(content: dict[str, Any], kind: str, version: int, path: PathLike
 
 def sha256(path: PathLike) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
+    with as_path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def existing_folder(path: PathLike, what: str) -> Path:
     """Returns `path` as a Path; raises InputError when it is not a folder."""
-    path = Path(path)
+    path = as_path(path)
     if not path.is_dir():
         raise InputError(f"{what} is an existing folder", str(path), "Check the path.")
     return path
@@ -99,7 +147,7 @@ def existing_folder(path: PathLike, what: str) -> Path:
 
 def existing_file(path: PathLike, what: str) -> Path:
     """Returns `path` as a Path; raises InputError when it is not a file."""
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise InputError(f"{what} is an existing file", str(path), "Check the path.")
     return path

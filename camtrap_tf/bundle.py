@@ -15,13 +15,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from camtrap_tf import __version__, calibration
+from camtrap_tf import __version__, aggregation, calibration
 from camtrap_tf.artifacts import PathLike, atomic, existing_folder, read_json, sha256, write_json
 from camtrap_tf.config import InputSpec, PictureSpec, from_json, to_json
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task, Vocabulary
 from camtrap_tf.network import Network
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.predictions import Predictions, ensemble
 from camtrap_tf.train import Run
 
 FILE, KIND, VERSION = "bundle.json", "bundle", 1
@@ -65,6 +65,8 @@ class Bundle:
         picture: from a picture of any size to the stored square.
         members: its networks.
         animal_threshold: stage 2 is asked where the probability of an animal reaches this.
+        event_rules: by head, how the frames of an event make one answer (`predictions.RULES`),
+            chosen on the validation split.
         version: hash over the networks and their calibration: what to cite as the model's version.
     """
 
@@ -73,6 +75,7 @@ class Bundle:
     picture: PictureSpec
     members: tuple[Member, ...]
     animal_threshold: float
+    event_rules: dict[str, str]
     version: str
 
     @classmethod
@@ -109,6 +112,7 @@ class Bundle:
             from_json(content["picture"], PictureSpec),
             members,
             content["animal_threshold"],
+            content.get("event_rules", {}),
             content["model_version"],
         )
 
@@ -154,12 +158,13 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
         raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Give 0.5, say.")
     folder.mkdir(parents=True, exist_ok=True)
     members = []
-    for index, run in enumerate(read):
+    validations = [_validation(run) for run in read]
+    for index, (run, validated) in enumerate(zip(read, validations, strict=True)):
         file = f"{run.config.train.task.value}-{index}.keras"
         with atomic(folder / file) as temporary:
             shutil.copyfile(run.folder / "best.keras", temporary)
-        members.append(_member(run, folder / file))
-        log.info("%s: temperatures %s", run.folder.name, members[-1].temperatures)
+        temperatures = calibration.temperatures(validated) if validated is not None else {}
+        members.append(_member(run, folder / file, temperatures))
     parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
     digest = hashlib.sha256("".join(parts).encode()).hexdigest()
     content = {
@@ -167,6 +172,7 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
         "picture": read[0].picture,
         "members": [to_json(member) for member in members],
         "animal_threshold": animal_threshold,
+        "event_rules": _event_rules(validations, members, animal_threshold),
         "model_version": digest[:16],
         "versions": {
             "camtrap_tf": __version__,
@@ -179,16 +185,34 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
     return Bundle.read(folder)
 
 
-def _temperatures(run: Run) -> dict[str, float]:
-    """Fitted on the run's answers on its validation split, on no other."""
+def _validation(run: Run) -> Predictions | None:
+    """The run's answers on its validation split; None where it was selected on another."""
     file = run.folder / "predictions-val.parquet"
-    if not file.is_file():
-        log.warning("%s has no answers on a validation split: not calibrated", run.folder.name)
+    if file.is_file():
+        return Predictions.read(file)
+    log.warning("%s has no answers on a validation split: not calibrated", run.folder.name)
+    return None
+
+
+def _event_rules(
+    validations: list[Predictions | None], members: list[Member], animal_threshold: float
+) -> dict[str, str]:
+    """Best rules on the validation split; none where the runs were validated on several."""
+    calibrated = [
+        calibration.calibrate(validated, member.temperatures)
+        for validated, member in zip(validations, members, strict=True)
+        if validated is not None
+    ]
+    if not calibrated or any(
+        not c.ids["path"].equals(calibrated[0].ids["path"]) for c in calibrated
+    ):
         return {}
-    return calibration.temperatures(Predictions.read(file))
+    together = ensemble(calibrated)
+    together.info["animal_threshold"] = animal_threshold
+    return aggregation.chosen(aggregation.compare(together))
 
 
-def _member(run: Run, path: Path) -> Member:
+def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
     return Member(
         file=path.name,
         name=run.folder.name,
@@ -198,7 +222,7 @@ def _member(run: Run, path: Path) -> Member:
         sha256=sha256(path),
         data=run.data,
         result=run.result["best"],
-        temperatures=_temperatures(run),
+        temperatures=temperatures,
     )
 
 

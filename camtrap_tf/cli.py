@@ -17,14 +17,18 @@ from camtrap_tf import __version__
 from camtrap_tf.errors import InputError
 
 VERBS = {
+    "download": "pictures and metadata of Snapshot Serengeti -> a folder",
     "prepare": "metadata of a camera-trap project -> event table",
+    "lint": "event table (+ pictures) -> what deserves a look before it is used",
     "shard": "event table + pictures -> TFRecord shards with a manifest",
     "audit": "shards -> proof that nothing is on both sides of a split",
     "train": "shards -> a run directory with the trained network",
+    "import-checkpoint": "a checkpoint of the paper's released code -> a run directory",
     "bundle": "trained runs -> one bundle that predicts",
     "evaluate": "a bundle on labelled shards -> predictions and metrics",
     "predict": "a bundle on a folder of new pictures -> answers",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
+    "plan": "predictions of two splits -> what to automate, what to send to people",
     "report": "predictions -> one HTML page to read",
     "synthesize": "a drawn data set with known truth, for demos and experiments",
     "demo": "the whole chain on a small synthetic data set",
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, arguments: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command = importlib.import_module(f"camtrap_tf.commands.{verb}")
+    command = importlib.import_module(f"camtrap_tf.commands.{verb.replace('-', '_')}")
     values = flags.FlagValues()
     command.define(values)
     flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
@@ -88,7 +92,8 @@ def _closest(verb: str) -> str:
 
 
 def _overview() -> str:
-    rows = [f"  {verb:<10} {summary}" for verb, summary in VERBS.items()]
+    width = max(map(len, VERBS))
+    rows = [f"  {verb:<{width}} {summary}" for verb, summary in VERBS.items()]
     text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
     return "\n".join(text)
 

@@ -274,8 +274,6 @@ class TrainConfig:
         select_on: split that chooses the best epoch; the paper used the expert test set.
         init: what to start from: a run, a bundle, or a file of weights; '' = random weights.
         freeze_epochs: first epochs in which only the heads learn.
-        frames: pictures of an event that are stacked as channels; 1 = single pictures, 3 = the
-            paper's nine-channel network on events of exactly three pictures.
         jit: compile forward and backward pass with XLA.
     """
 
@@ -303,11 +301,10 @@ class TrainConfig:
     select_on: str = "val"
     init: str = ""
     freeze_epochs: int = 0
-    frames: int = 1
     jit: bool = False
 
     def __post_init__(self):
-        for field in ("epochs", "batch_size", "steps_per_call", "frames"):
+        for field in ("epochs", "batch_size", "steps_per_call"):
             _require(getattr(self, field) >= 1, f"{field} is at least 1", getattr(self, field), "")
         for field in ("checkpoint_every", "rate_for_batch", "warmup_epochs", "freeze_epochs"):
             _require(getattr(self, field) >= 0, f"{field} is at least 0", getattr(self, field), "")

@@ -110,7 +110,7 @@ def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor
     Returns:
         [crop, crop, 3] float32 on the scale 0-255, possibly beyond.
     """
-    draws = tf.random.stateless_uniform([5], seed)
+    draws = tf.random.stateless_uniform([5 + 2 * config.operations], seed)
     if config.random_crop:
         room = tf.cast(tf.shape(pixels)[:2] - crop + 1, tf.float32)
         corner = tf.cast(draws[:2] * room, tf.int32)
@@ -122,8 +122,107 @@ def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor
     values = tf.cast(pixels, tf.float32)
     values += (2.0 * draws[3] - 1.0) * config.brightness
     low, high = config.contrast
+    values = _scaled_about_means(values, low + draws[4] * (high - low))
+    for place in range(5, 5 + 2 * config.operations, 2):
+        strength = config.magnitude * (2.0 * draws[place + 1] - 1.0)
+        values = _operate(values, draws[place], strength)
+    return values
+
+
+def _operate(values: tf.Tensor, choice: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
+    """One of `OPERATIONS`, chosen by `choice` in [0, 1), with a strength in [-1, 1]."""
+    branches = [
+        lambda operation=operation: operation(values, strength) for operation in OPERATIONS.values()
+    ]
+    index = tf.cast(choice * len(branches), tf.int32)
+    return tf.ensure_shape(tf.switch_case(index, branches), values.shape)
+
+
+def _rotate(values, strength):
+    angle = strength * 0.6  # radians: 34 degrees
+    return _warp(values, tf.cos(angle), -tf.sin(angle), tf.sin(angle), tf.cos(angle))
+
+
+def _zoom(values, strength):
+    factor = 1.0 + 0.4 * strength
+    return _warp(values, factor, 0.0, 0.0, factor)
+
+
+def _shear_x(values, strength):
+    return _warp(values, 1.0, 0.4 * strength, 0.0, 1.0)
+
+
+def _shear_y(values, strength):
+    return _warp(values, 1.0, 0.0, 0.4 * strength, 1.0)
+
+
+def _saturate(values, strength):
+    grey = tf.reduce_mean(values, axis=-1, keepdims=True)
+    return grey + (values - grey) * (1.0 + strength)
+
+
+def _gamma(values, strength):
+    return 255.0 * (tf.clip_by_value(values, 0.0, 255.0) / 255.0) ** tf.exp(strength)
+
+
+def _tint(values, strength):
+    return values + strength * tf.constant([40.0, 0.0, -40.0])
+
+
+def _contrast(values, strength):
+    return _scaled_about_means(values, tf.exp(strength))
+
+
+def _solarise(values, strength):
+    threshold = 256.0 * (1.0 - tf.abs(strength))
+    return tf.where(values < threshold, values, 255.0 - values)
+
+
+def _cover(values, strength):
+    """Greys a square, up to half as wide as the picture, at a place that depends on strength."""
+    size = values.shape[0]
+    side = tf.abs(strength) * 0.5 * size
+    place = tf.math.floormod(strength * tf.constant([7919.0, 104729.0]), 1.0) * (size - side)
+    steps = tf.range(size, dtype=tf.float32)
+    rows = (steps >= place[0]) & (steps < place[0] + side)
+    columns = (steps >= place[1]) & (steps < place[1] + side)
+    return tf.where((rows[:, None] & columns[None])[..., None], 127.0, values)
+
+
+# What RandAugment draws from; each with a strength in [-1, 1], where 0 changes nothing.
+OPERATIONS = {
+    "rotate": _rotate,
+    "zoom": _zoom,
+    "shear_x": _shear_x,
+    "shear_y": _shear_y,
+    "saturate": _saturate,
+    "gamma": _gamma,
+    "tint": _tint,
+    "contrast": _contrast,
+    "solarise": _solarise,
+    "cover": _cover,
+}
+
+
+def _warp(values: tf.Tensor, a, b, c, d) -> tf.Tensor:
+    """Reads row y, column x of the result at [[a, b], [c, d]] (x, y), about the centre."""
+    centre = (values.shape[0] - 1) / 2
+    right = centre - a * centre - b * centre
+    down = centre - c * centre - d * centre
+    transform = [a, b, right, c, d, down, 0.0, 0.0]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=values[None],
+        transforms=tf.stack([tf.cast(value, tf.float32) for value in transform])[None],
+        output_shape=values.shape[:2],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )[0]
+
+
+def _scaled_about_means(values: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     means = tf.reduce_mean(values, axis=(0, 1))
-    return (values - means) * (low + draws[4] * (high - low)) + means
+    return (values - means) * factor + means
 
 
 def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:

@@ -24,7 +24,7 @@ def ratio(
 
     Args:
         values: [rows] float or bool, NaN where a row is not scored.
-        events: [rows] int, the row's event.
+        events: [rows] int, number of the row's event.
         level: share of intervals that hold the true figure.
         seed: of the draws.
 
@@ -32,13 +32,11 @@ def ratio(
         Low, high; NaN where nothing is scored, or one event that does not agree.
     """
     scored = ~np.isnan(values)
-    values, events = (
-        np.asarray(values[scored], float),
-        np.unique(events[scored], return_inverse=True)[1],
-    )
+    values, events = np.asarray(values[scored], float), events[scored]
     if not len(values):
         return float("nan"), float("nan")
     sums, counts = np.bincount(events, values), np.bincount(events)
+    sums, counts = sums[counts > 0], counts[counts > 0]
     if (values == values[0]).all() and values[0] in (0, 1):
         trials = len(counts)
         return clopper_pearson(trials * int(values[0]), trials, level)
@@ -60,14 +58,14 @@ def confusions(
     Args:
         matrix_cells: [rows] int, the cell that each scored row falls into.
         cells: number of cells.
-        events: [rows] int, the row's event.
+        events: [rows] int, number of the row's event.
         seed: of the draws.
 
     Returns:
         [DRAWS, cells] float: how often each cell occurs.
     """
     rng = np.random.default_rng(seed)
-    events = np.unique(events, return_inverse=True)[1]
+    events = (np.cumsum(np.bincount(events) > 0) - 1)[events]  # numbered without gaps
     keys = rng.integers(0, 2**63, cells, dtype=np.uint64)
     signatures = np.zeros(events.max(initial=-1) + 1, np.uint64)  # equal for equal events
     np.add.at(signatures, events, keys[matrix_cells])

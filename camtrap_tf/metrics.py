@@ -203,15 +203,15 @@ def average_precision(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
         labels: [n] integers, -1 missing.
     """
     known = labels != MISSING
-    areas = np.full(probabilities.shape[1], np.nan)
-    for index in range(len(areas)):
-        scores, own = probabilities[known, index], labels[known] == index
-        everybody, positives = np.sort(scores[~np.isnan(scores)]), np.sort(scores[own])
-        answered = positives[~np.isnan(positives)]
+    columns, labels = np.ascontiguousarray(probabilities[known].T), labels[known]
+    areas = np.full(len(columns), np.nan)
+    for index, scores in enumerate(columns):
+        own = scores[labels == index]
+        everybody, answered = np.sort(scores[~np.isnan(scores)]), np.sort(own[~np.isnan(own)])
         above = len(everybody) - np.searchsorted(everybody, answered)
         right = len(answered) - np.searchsorted(answered, answered)
-        if len(positives):
-            areas[index] = np.sum(right / above) / len(positives)
+        if len(own):
+            areas[index] = np.sum(right / above) / len(own)
     return areas
 
 
@@ -245,13 +245,12 @@ def right_answers(predictions: Predictions) -> np.ndarray:
     No answer is not the truth. Where only 'an animal' is known, or answered, every animal is
     right.
     """
-    truths, answers = predictions.truths(), predictions.answers()
-    coarse = ((truths == ANIMAL) | (answers == ANIMAL)).fillna(False).to_numpy(bool)
-    same = (truths == answers).fillna(False).to_numpy(bool)
-    same_kind = ((truths == EMPTY) == (answers == EMPTY)).fillna(False).to_numpy(bool)
-    right = np.where(coarse, same_kind, same).astype(float)
-    right[truths.isna().to_numpy(bool)] = np.nan
-    return right
+    truths, answers = predictions.truth_codes(), predictions.answer_codes()
+    animal, empty = (predictions.words.index(word) for word in (ANIMAL, EMPTY))
+    coarse = (truths == animal) | (answers == animal)
+    same_kind = (truths == empty) == (answers == empty)
+    right = np.where(coarse, same_kind, truths == answers) & (answers != MISSING)
+    return np.where(truths == MISSING, np.nan, right)
 
 
 def evaluate(predictions: Predictions) -> dict:
@@ -394,14 +393,14 @@ def _attributes(predictions: Predictions, heads: list[str], events: np.ndarray) 
 
 def _answer(predictions: Predictions, events: np.ndarray) -> dict:
     """Accuracy of 'empty' or the species, on pictures whose truth is one of them."""
-    truths, answers = predictions.truths(), predictions.answers()
-    scored = (truths.fillna(ANIMAL) != ANIMAL).to_numpy(bool)
-    counts = truths[scored].value_counts()
+    truths, words = predictions.truth_codes(), predictions.words
+    scored = (truths != MISSING) & (truths != words.index(ANIMAL))
+    most, share = majority(truths[scored])
     entry = {
         "scored": int(scored.sum()),
-        "unanswered": int(answers[scored].isna().sum()),
-        "majority": Ratio(counts.iloc[0], int(scored.sum())).value,
-        "majority_class": counts.index[0],
+        "unanswered": int((predictions.answer_codes()[scored] == MISSING).sum()),
+        "majority": share.value,
+        "majority_class": words[most],
     }
     right = np.where(scored, right_answers(predictions), np.nan)
     return _plain(entry | _mean("top1", right, events))
@@ -420,19 +419,21 @@ def by_place(predictions: Predictions, column: str = "site") -> list[dict]:
         the accuracy on the other places together. Places without labels are left out.
     """
     right, events = right_answers(predictions), predictions.event_codes()
-    empty = (predictions.truths() == EMPTY).fillna(False).to_numpy(bool)
+    empty = predictions.truth_codes() == predictions.words.index(EMPTY)
     codes, names = pd.factorize(predictions.ids[column])
-    places = []
-    for code, name in enumerate(names):
-        here = (codes == code) & ~np.isnan(right)
-        if here.any():
-            rest = Ratio.of(right[~here]).value
-            entry = _mean("right", right[here], events[here])
+    scored = np.flatnonzero(~np.isnan(right) & (codes >= 0))
+    scored = scored[np.argsort(codes[scored], kind="stable")]
+    whole, places = Ratio.of(right[scored]), []
+    for rows in np.split(scored, np.flatnonzero(np.diff(codes[scored])) + 1):
+        if len(rows):
+            here = Ratio.of(right[rows])
+            rest = Ratio(whole.sum - here.sum, whole.count - here.count).value
+            entry = _mean("right", right[rows], np.unique(events[rows], return_inverse=True)[1])
             entry |= {
-                "name": str(name),
-                "rows": int(here.sum()),
-                "events": len(np.unique(events[here])),
-                "empty": empty[here].mean(),
+                "name": str(names[codes[rows[0]]]),
+                "rows": len(rows),
+                "events": len(np.unique(events[rows])),
+                "empty": empty[rows].mean(),
                 "worse": bool(entry["right_interval"][1] < rest),
             }
             places.append(_plain(entry))

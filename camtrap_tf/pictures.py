@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.config import Fit, PictureSpec
 
 if importlib.util.find_spec("simplejpeg"):
@@ -173,7 +173,8 @@ def padded_shape(rows: int, columns: int, size: int) -> tuple[int, int]:
     (192, 256)
     """
     longer = max(rows, columns)
-    return tuple(max(1, (side * size + longer // 2) // longer) for side in (rows, columns))
+    height, width = (max(1, (side * size + longer // 2) // longer) for side in (rows, columns))
+    return height, width
 
 
 class _Opened(NamedTuple):
@@ -187,7 +188,7 @@ class _Opened(NamedTuple):
 
 def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, Image.Image]:
     """The file's bytes, its header and its square."""
-    content = source if isinstance(source, bytes) else _content(Path(source))
+    content = source if isinstance(source, bytes) else _content(as_path(source))
     try:
         opened = _open(content)
         width, height = opened.size
@@ -209,6 +210,8 @@ def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, 
 
 def _content(path: Path) -> bytes:
     try:
+        if is_remote(path):
+            return path.read_bytes()
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise PictureError("not a file")
@@ -224,19 +227,23 @@ def _content(path: Path) -> bytes:
 def _open(content: bytes) -> _Opened:
     image = Image.open(io.BytesIO(content))
     exif = _exif(image)
-    turn = _UPRIGHT.get(exif.get(_ORIENTATION)) if exif else None
+    turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1)) if exif else None
     quarter = turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
-    return _Opened(image, exif, turn, image.size[::-1] if quarter else image.size)
+    return _Opened(image, exif, turn, (image.height, image.width) if quarter else image.size)
 
 
 def _decode_jpeg(image: Image.Image, content: bytes, scale: int) -> Image.Image:
     """The picture at 1/scale; Pillow has the last word on what is damaged."""
     width, height = image.size
     if simplejpeg and image.mode == "RGB":
-        least = {"min_height": -(-height // scale), "min_width": -(-width // scale)}
         with contextlib.suppress(ValueError):
             pixels = simplejpeg.decode_jpeg(
-                content, fastdct=False, fastupsample=False, min_factor=1, **least
+                content,
+                fastdct=False,
+                fastupsample=False,
+                min_height=-(-height // scale),
+                min_width=-(-width // scale),
+                min_factor=1,
             )
             return Image.fromarray(pixels)
     image.draft(image.mode, (width // scale, height // scale))
@@ -322,7 +329,7 @@ def _exif_time(exif: Image.Exif | None) -> datetime.datetime | None:
     if exif is None:
         return None
     try:
-        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
+        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME, "")
         return datetime.datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S")
     except _DAMAGE:
         return None

@@ -124,7 +124,18 @@ def _info(bundle: Bundle) -> dict:
         "model": ", ".join(member.name for member in bundle.members),
         "model_version": bundle.version,
         "animal_threshold": bundle.animal_threshold,
+        "event_rules": bundle.event_rules,
+        "temperatures": _temperatures(bundle),
     }
+
+
+def _temperatures(bundle: Bundle) -> dict[str, float]:
+    """By head, what its logits were divided by; of heads that one network answers."""
+    found: dict[str, list[float]] = {}
+    for member in bundle.members:
+        for head in bundle.vocabulary.heads(member.task):
+            found.setdefault(head, []).append(member.temperatures.get(head, 1.0))
+    return {head: values[0] for head, values in found.items() if len(values) == 1}
 
 
 def _mean_answers(networks: list, pixels: np.ndarray) -> dict[str, np.ndarray]:

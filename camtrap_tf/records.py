@@ -19,7 +19,7 @@ import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.artifacts import PathLike, as_path
 from camtrap_tf.labels import MISSING, Vocabulary
 
 if typing.TYPE_CHECKING:
@@ -52,8 +52,8 @@ class EventRecord:
     datetime: str = ""
 
 
-_TEXT = ("event_id", "site", "season", "datetime")
-_FRAME_HEADS = ("empty", "species")
+TEXTS = ("event_id", "site", "season", "datetime")
+FRAME_HEADS = ("empty", "species")
 
 
 def label_heads(vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -63,14 +63,14 @@ def label_heads(vocabulary: Vocabulary) -> tuple[str, ...]:
 
 def encode(record: EventRecord, vocabulary: Vocabulary) -> bytes:
     """The record as a serialised `tf.train.Example`."""
-    values = {name: [getattr(record, name).encode()] for name in _TEXT}
+    values = {name: [getattr(record, name).encode()] for name in TEXTS}
     values["paths"] = [path.encode() for path in record.paths]
     values["frames"] = record.frames
     features = {name: _bytes(items) for name, items in values.items()}
     for head in label_heads(vocabulary):
         features[f"label/{head}"] = _ints([record.labels.get(head, MISSING)])
     missing = [MISSING] * len(record.frames)
-    for head in _FRAME_HEADS:
+    for head in FRAME_HEADS:
         features[f"frame_label/{head}"] = _ints(record.frame_labels.get(head, missing))
     return _Example(features={"feature": features}).SerializeToString(deterministic=True)
 
@@ -85,7 +85,7 @@ def decode(serialised: bytes) -> EventRecord:
         features = _Example.FromString(serialised).features.feature
     except DecodeError as error:
         raise ValueError(f"not a record: {error}") from None
-    texts = {name: features[name].bytes_list.value[0].decode() for name in _TEXT}
+    texts = {name: features[name].bytes_list.value[0].decode() for name in TEXTS}
     numbers = {name: list(feature.int64_list.value) for name, feature in features.items()}
     return EventRecord(
         **texts,
@@ -98,7 +98,7 @@ def decode(serialised: bytes) -> EventRecord:
         },
         frame_labels={
             head: numbers[f"frame_label/{head}"]
-            for head in _FRAME_HEADS
+            for head in FRAME_HEADS
             if set(numbers[f"frame_label/{head}"]) - {MISSING}
         },
     )
@@ -118,9 +118,9 @@ def parse(serialised: "tf.Tensor", vocabulary: Vocabulary) -> "dict[str, tf.Tens
     texts = tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True)
     number = tf.io.FixedLenFeature([], tf.int64)
     numbers = tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True)
-    features = dict.fromkeys(_TEXT, text) | dict.fromkeys(("paths", "frames"), texts)
+    features = dict.fromkeys(TEXTS, text) | dict.fromkeys(("paths", "frames"), texts)
     features |= {f"label/{head}": number for head in label_heads(vocabulary)}
-    features |= {f"frame_label/{head}": numbers for head in _FRAME_HEADS}
+    features |= {f"frame_label/{head}": numbers for head in FRAME_HEADS}
     return tf.io.parse_single_example(serialised, features)
 
 
@@ -146,7 +146,7 @@ def read_file(path: PathLike) -> Iterator[bytes]:
     Raises:
         ValueError: the file is cut short or a checksum does not fit.
     """
-    with open(path, "rb") as file:
+    with as_path(path).open("rb") as file:
         while length := file.read(_LENGTH.size):
             if file.read(4) != _checksum(length):
                 raise ValueError(f"{path}: not a TFRecord file, or damaged")

@@ -22,11 +22,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import __version__
+from camtrap_tf import __version__, sampling, watch
 from camtrap_tf.artifacts import PathLike, atomic, read_json, write_json, write_text
 from camtrap_tf.config import Config, InputSpec, difference, from_json, to_json
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING, Task, Vocabulary
+from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.network import Network, predict_split
@@ -89,13 +89,14 @@ def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabula
     return Network(model, spec, task, vocabulary.heads(task), folder.name)
 
 
-def train(config: Config, shards: PathLike, folder: PathLike) -> Run:
+def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = False) -> Run:
     """Trains one network; goes on where a run in `folder` stopped.
 
     Args:
         config: the recipe.
         shards: folder of shards with its manifest.
         folder: the run directory.
+        profile: whether to trace one call for TensorBoard's profiler.
 
     Returns:
         The finished run.
@@ -111,21 +112,30 @@ def train(config: Config, shards: PathLike, folder: PathLike) -> Run:
         log.info("run %s is finished; nothing to do", folder)
         return Run.read(folder)
     trainer = Trainer(config, manifest)
+    if profile and trainer.chief:
+        trainer.profile = folder / "tensorboard"
     progress, save = trainer.progress, lambda: trainer.save(folder)
     if trainer.restore(folder):
         log.info("going on in epoch %d of %d", progress.epoch, config.train.epochs)
+    elif config.train.init:
+        from camtrap_tf import transfer  # which reads runs and bundles, and so imports this
+
+        transfer.initialise(trainer.network, config.train.init)
+        trainer.adopt()
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
         trainer.publish()
-        if trainer.chief:
-            row |= _scores(_validate(trainer, manifest), config.train.task)
         progress.rows.append(row)
         if trainer.chief:
+            answers = predict_split([trainer.network], manifest, config.train.select_on)
+            row |= _scores(answers, config.train.task)
             _keep(trainer, folder, row)
+            watch.write(folder / "tensorboard", row, answers, trainer.main, manifest)
         progress.begin(progress.epoch + 1)
         save()
     if trainer.chief:
         _finish(folder, config, manifest, progress.rows)
+    trainer.meet()
     return Run.read(folder)
 
 
@@ -179,16 +189,13 @@ def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
                 "Give another --run, or the configuration it was made with.",
             )
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    # Hidden files may be another worker's, that claims the same run at this moment.
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise InputError(
             "a run directory is new, empty, or a run", str(folder), "Give another --run."
         )
     versions = {"camtrap_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
     write_json(path, KIND, VERSION, {**content, "versions": versions})
-
-
-def _validate(trainer: Trainer, manifest: Manifest) -> Predictions:
-    return predict_split([trainer.network], manifest, trainer.train.select_on)
 
 
 def _scores(predictions: Predictions, task: Task) -> dict[str, float]:
@@ -205,7 +212,7 @@ def _scores(predictions: Predictions, task: Task) -> dict[str, float]:
         row[f"val_accuracy_{head}"] = (
             float((answers.argmax(1) == truth).mean()) if len(known) else 0
         )
-    main = EMPTY if task is Task.EMPTY else "species"
+    main = sampling.main_head(task)
     row["score"] = row[f"val_accuracy_{main}"] - 1e-6 * row[f"val_loss_{main}"]
     return row
 
@@ -231,11 +238,6 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(folder / "log.csv", text.getvalue())
-    summary = tf.summary.create_file_writer(str(folder / "tensorboard"))
-    with summary.as_default(step=int(rows[-1]["epoch"])):
-        for name, value in rows[-1].items():
-            tf.summary.scalar(name, value)
-    summary.close()
 
 
 def _finish(folder: Path, config: Config, manifest: Manifest, rows: list[dict]) -> None:

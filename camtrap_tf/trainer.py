@@ -5,6 +5,7 @@ cannot resume exactly: `strategy.run` inside one compiled function of many steps
 optimisers and layers are Keras' own.
 """
 
+import contextlib
 import json
 import math
 import time
@@ -90,9 +91,8 @@ class Trainer:
             self.optimizer = _optimizer(train)
             self.optimizer.build(self.model.trainable_variables)
             self.weight_decay = tf.Variable(0.0, trainable=False)
-        _copy(self.network.model.variables, self.model.variables)
+        self.adopt()
         self.of_heads = [_layer(v) in self.heads for v in self.model.trainable_variables]
-        self.of_output = [_layer(v) == self.main for v in self.model.trainable_variables]
         self.kernels = [v for v in self.model.trainable_variables if v.path.endswith("/kernel")]
         self.weights = _class_weights(config, manifest)
         emphasised = train.rare is RareClasses.EMPHASIS
@@ -100,6 +100,8 @@ class Trainer:
         self.progress = Progress(
             sampling.Emphasis(train.batch_size, train.seed) if emphasised else None
         )
+        self.profile: Path | None = None  # where to write a trace
+        self.calls = 0
         self.state = self._state()
         self._differentiate = self._forward_backward
         if train.jit:
@@ -129,7 +131,8 @@ class Trainer:
             meter.advance(progress.step * train.batch_size)
             while progress.step < self.steps:
                 start, count = time.monotonic(), self._steps_of_call()
-                sums = self._call(batches, rates[progress.step :][:count], frozen)
+                with self._profiled():
+                    sums = self._call(batches, rates[progress.step :][:count], frozen)
                 progress.add(sums, count)
                 progress.seconds += time.monotonic() - start
                 meter.advance(count * train.batch_size, f"loss {self._finite_loss(sums):.3f}")
@@ -137,6 +140,10 @@ class Trainer:
                 if every and progress.step % every == 0 and progress.step < self.steps:
                     save()
         return self._row(float(rates[-1]), decay)
+
+    def adopt(self) -> None:
+        """Gives the model under training the weights of `network`."""
+        _copy(self.network.model.variables, self.model.variables)
 
     def publish(self) -> None:
         """Gives `network` the trained weights (their average is there already)."""
@@ -146,6 +153,10 @@ class Trainer:
             _copy(source.non_trainable_variables, target.non_trainable_variables)
         else:
             _copy(source.variables, target.variables)
+
+    def meet(self) -> None:
+        """Waits until every worker is here."""
+        self.strategy.reduce(_SUM, self.strategy.run(lambda: tf.constant(1)), None)
 
     def save(self, folder: Path) -> None:
         """Writes a checkpoint, atomically; the one before goes.
@@ -177,6 +188,16 @@ class Trainer:
         """One optimiser step; its sums by head, and keys and failures of all its pictures."""
         sums, keys, failures = self._on_replicas(batch, rate, frozen)
         return sums, self.strategy.gather(keys, 0), self.strategy.gather(failures, 0)
+
+    @contextlib.contextmanager
+    def _profiled(self):
+        """Traces the second call of this process, if asked for; the first one compiles."""
+        self.calls += 1
+        if self.profile is None or self.calls != 2:
+            yield
+            return
+        with tf.profiler.experimental.Profile(str(self.profile)):
+            yield
 
     def _call(self, batches: Iterator, rates: np.ndarray, frozen: bool) -> dict:
         if self.again is None:

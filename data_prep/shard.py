@@ -4,6 +4,7 @@ A folder of shards holds, in the order they are written:
     plan.json            what the folder is made from; another plan is refused
     SPLIT-i-of-n.tfrecord  and beside each a .json report: checksum, sums, unreadable pictures
     quarantine.csv       pictures that could not be read: path, event_id, reason
+    features.json, dataset_info.json   for `tfds.builder_from_directory`
     manifest.json        last; see `camtrap_tf.manifest`
 A run that was interrupted goes on where it stopped when it is started again.
 """
@@ -13,6 +14,7 @@ import concurrent.futures.process
 import csv
 import dataclasses
 import errno
+import functools
 import io
 import logging
 import multiprocessing
@@ -20,7 +22,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,10 @@ import numpy as np
 from camtrap_tf import manifest, pictures, records
 from camtrap_tf.artifacts import (
     PathLike,
+    as_path,
     atomic,
     existing_folder,
+    is_remote,
     read_json,
     sha256,
     write_json,
@@ -43,6 +47,7 @@ from camtrap_tf.labels import BINARY, EMPTY, Vocabulary
 from camtrap_tf.manifest import Manifest, Shard
 from camtrap_tf.progress import Meter
 from camtrap_tf.records import EventRecord
+from data_prep import tfds_metadata
 from data_prep.plan import Plan, ShardTask, image_labels, usable
 
 log = logging.getLogger("camtrap")
@@ -81,6 +86,7 @@ def write_shards(
     picture: PictureSpec | None = None,
     processes: int = 0,
     verify: bool = False,
+    engine: "Engine | None" = None,
 ) -> Manifest:
     """Writes the shards of a plan that are not there yet, then the manifest.
 
@@ -93,6 +99,7 @@ def write_shards(
             With more than one, a script that calls this starts under
             `if __name__ == "__main__":`, since each process imports it.
         verify: check the checksums of a finished folder too, and write damaged shards again.
+        engine: writes the shards instead of processes of this machine, see `beam.engine`.
 
     Returns:
         The manifest, which is the same for any number of processes.
@@ -102,7 +109,7 @@ def write_shards(
             is full; what has been written stays and the next run goes on from there.
     """
     picture = picture or PictureSpec()
-    folder, configuration = Path(folder), _configuration(plan, picture)
+    folder, configuration = as_path(folder), _configuration(plan, picture)
     _refuse_other(folder, configuration)
     if _whole(folder, plan) and not verify:
         log.info("%s is complete and made from the same events: nothing to do", folder)
@@ -112,13 +119,15 @@ def write_shards(
     write_json(folder / PLAN_FILE, "shard plan", 1, {"configuration": configuration})
     for leftover in folder.glob(".tmp-*"):  # of processes that were killed
         leftover.unlink(missing_ok=True)
-    reports = _run(plan, images, folder, picture, processes or _processors())
+    engine = engine or functools.partial(_run, processes=processes or _processors())
+    reports = engine(plan, images, folder, picture)
     quarantine = [row for report in reports for row in report.quarantine]
     _write_quarantine(folder / QUARANTINE_FILE, quarantine)
     if quarantine:
         where = folder / QUARANTINE_FILE
         log.warning("%s pictures could not be read: see %s", f"{len(quarantine):,}", where)
     result = _manifest(folder, plan, picture, reports)
+    tfds_metadata.write(result)
     result.write()
     log.info("wrote %s\n%s", folder, _table(result))
     return result
@@ -134,14 +143,14 @@ def write_shard(
     Raises:
         InputError: the disk has no room for the shard.
     """
-    file = Path(folder) / task.file
+    file = as_path(folder) / task.file
     made_from = f"{task.content} {to_json(picture)}"
     report = _standing(file, made_from)
     if report:
         return report
-    _require_room(file.parent, _expected_bytes(task, Path(images), picture))
+    _require_room(file.parent, _expected_bytes(task, as_path(images), picture))
     try:
-        return _write(task, Path(images), file, picture, made_from)
+        return _write(task, as_path(images), file, picture, made_from)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
@@ -151,10 +160,10 @@ def write_shard(
 def _write(
     task: ShardTask, images: Path, file: Path, picture: PictureSpec, made_from: str
 ) -> Report:
-    tally = _Tally(task)
+    tally = Tally(task)
     with atomic(file) as temporary:
-        events = _events(task, images, picture, tally)
-        serialised = (records.encode(event, task.vocabulary) for event in events)
+        found = events(task, images, picture, tally)
+        serialised = (records.encode(event, task.vocabulary) for event in found)
         checksum = records.write_file(temporary, serialised)
     report = tally.report(checksum, made_from)
     content = dataclasses.asdict(report)
@@ -162,8 +171,8 @@ def _write(
     return report
 
 
-def _events(
-    task: ShardTask, images: Path, picture: PictureSpec, tally: "_Tally"
+def events(
+    task: ShardTask, images: Path, picture: PictureSpec, tally: "Tally"
 ) -> Iterator[EventRecord]:
     """Yields each event of the task that has a readable picture."""
     ends = np.cumsum(task.sizes)
@@ -202,6 +211,8 @@ def _expected_bytes(task: ShardTask, images: Path, picture: PictureSpec) -> floa
 
 
 def _require_room(folder: Path, need: float) -> None:
+    if is_remote(folder):
+        return
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < need:
@@ -216,7 +227,7 @@ def _no_room(folder: Path, value: str) -> InputError:
     )
 
 
-class _Tally:
+class Tally:
     """Counts what goes into a shard."""
 
     def __init__(self, task: ShardTask):
@@ -228,17 +239,21 @@ class _Tally:
         self.lost_events: list[str] = []
 
     def read(self, event: int, place: int, histogram: np.ndarray) -> None:
+        """Counts a picture: the position of its event, its own, and its pixels."""
         self.events.append(event)
         self.places.append(place)
         self.histogram += histogram
 
     def unreadable(self, event: int, place: int, reason: str) -> None:
+        """Lists a picture for the quarantine."""
         self.quarantine.append([self.task.paths[place], self.task.texts["event_id"][event], reason])
 
     def lost(self, event: int) -> None:
+        """Counts an event without a readable picture."""
         self.lost_events.append(self.task.texts["event_id"][event])
 
     def report(self, checksum: str, made_from: str) -> Report:
+        """All counts, when the shard is written."""
         task, places = self.task, np.array(self.places, np.int64)
         frame_labels = {head: label[places] for head, label in task.frame_labels.items()}
         labels = image_labels(task.labels, frame_labels, np.array(self.events, np.int64))
@@ -273,19 +288,25 @@ def _class_counts(labels: dict[str, np.ndarray], vocabulary: Vocabulary) -> dict
     }
 
 
-def _standing(file: Path, made_from: str) -> Report | None:
-    """The report of a shard that is whole and made from the same, else None."""
-    path = file.with_suffix(".json")
-    if not (file.is_file() and path.is_file()):
-        return None
-    content = read_json(path, "shard report", 1)
-    if content["made_from"] != made_from or content["shard"]["sha256"] != sha256(file):
-        return None
+def read_report(file: PathLike) -> Report:
+    """The report beside a shard; `file` is the shard."""
+    content = read_json(as_path(file).with_suffix(".json"), "shard report", 1)
     shard = Shard(**content.pop("shard"))
     return Report(shard=shard, **{k: v for k, v in content.items() if k not in _STAMP})
 
 
+def _standing(file: Path, made_from: str) -> Report | None:
+    """The report of a shard that is whole and made from the same, else None."""
+    if not (file.is_file() and file.with_suffix(".json").is_file()):
+        return None
+    report = read_report(file)
+    whole = report.made_from == made_from and report.shard.sha256 == sha256(file)
+    return report if whole else None
+
+
 _STAMP = ("artifact", "version")
+# Writes the shards of a plan: (plan, images, folder, picture) -> reports in the plan's order.
+Engine = Callable[[Plan, Path, Path, PictureSpec], list[Report]]
 
 
 def _run(plan: Plan, images: Path, folder: Path, picture: PictureSpec, processes: int) -> list:
@@ -314,10 +335,12 @@ class _Room:
 
     def look(self, pictures_done: int, file: Path) -> None:
         """Counts a shard as written and compares what is to come with what is free."""
+        if is_remote(self.folder):
+            return
         self.left -= pictures_done
         self.done += pictures_done
         self.bytes += file.stat().st_size
-        need, free = self.left * self.bytes / self.done, shutil.disk_usage(self.folder).free
+        need, free = self.left * self.bytes / max(self.done, 1), shutil.disk_usage(self.folder).free
         if need > free and not self.told:
             self.told = True
             log.warning(

@@ -1,5 +1,9 @@
-"""From a bundle to what others run: SavedModel for servers, TFLite for cameras."""
+"""From a bundle to what others run: SavedModel for servers, TFLite for cameras.
 
-# Largest difference of a probability from Keras' that passes. Given the same pixels an export
-# differs by about 1e-6; a graph that resizes differs from Pillow by up to one of 255 levels.
-TOLERANCE = 1e-2
+Light to import: `export.edge` runs on a camera's computer, without TensorFlow.
+"""
+
+AUTOMATIC, HUMAN = "automatic", "ask a human"  # what becomes of an answer
+# Probability from which an answer is taken without a human, where nothing else is chosen.
+AUTOMATIC_AT = 0.9
+TOP = 5  # species listed in an answer

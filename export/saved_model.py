@@ -1,31 +1,54 @@
-"""A bundle as one SavedModel: encoded pictures in, named answers out."""
+"""A bundle as one SavedModel: pictures in, named answers out, both stages in one graph."""
 
+import json
 import logging
+import tempfile
 from pathlib import Path
 
 import tensorflow as tf
 
-from camtrap_tf import images
+from camtrap_tf import images, pictures
 from camtrap_tf.artifacts import PathLike
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import PictureSpec
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY
+from camtrap_tf.labels import BINARY, EMPTY
 from camtrap_tf.network import Network
+from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP
+from export.description import describe
 
 log = logging.getLogger("camtrap")
 
 
-def write_saved_model(bundle: Bundle, folder: PathLike) -> Path:
+def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AUTOMATIC_AT) -> Path:
     """Writes a SavedModel that plain TensorFlow loads without this package.
 
-    `serving_default` takes `image_bytes` [n] string (JPEG, PNG, BMP or GIF, any size) and gives
-        valid               [n] bool: the picture could be decoded; if not, its row is zeros
-        animal_probability  [n] float32
-        top_species         [n] string (in a one-stage model possibly 'empty')
-        top_probability     [n] float32
-        HEAD_probabilities  [n, classes] float32, for every head
-    Class names of every head are the outputs of the signature `classes`.
+    Endpoints (signatures):
+        serving_default: `image_bytes` [n] string; JPEG, PNG, BMP, GIF or WebP of any size.
+        pixels: `images` [n, height, width, 3] uint8, decoded pictures of one size.
+        event: `image_bytes` [events, frames] string and `frames` [events] int32: how many of a
+            row's pictures belong to the event; the rest is padding. One answer per event, the
+            mean over its readable frames (for stage 2: over those with an animal).
+        classes: no input; class names of every head.
+
+    Answers, one row per picture or event:
+        valid               bool: the picture (a frame of the event) could be decoded
+        animal_probability  float32
+        decision            string: 'automatic' or 'ask a human'
+        top_species         [n, <= 5] string, most probable first (one-stage: also 'empty')
+        top_probabilities   [n, <= 5] float32
+        species_probabilities, count_probabilities  [n, classes] float32
+        count_bin           string
+        ATTRIBUTE           float32, probability of 'yes', for every attribute
+    A row that is not valid is zeros and '' and a human is asked. So are the outputs of stage 2
+    where stage 1 sees no animal: those networks are run on the other rows only. There are count
+    and attributes only where the bundle has them.
+
+    Args:
+        bundle: what to export.
+        folder: new or empty.
+        automatic_at: an answer is taken without a human when its probability reaches this, in
+            [0, 1]: of 'empty' where no animal is seen, else of the most probable species.
 
     Raises:
         InputError: `folder` is not new or empty.
@@ -33,43 +56,142 @@ def write_saved_model(bundle: Bundle, folder: PathLike) -> Path:
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError("an export is written to a new folder", str(folder), "Give another one.")
-    module = Serving(bundle)
-    signatures = {"serving_default": module.serve, "classes": module.classes}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    with tempfile.TemporaryDirectory() as assets:
+        module = Serving(bundle, automatic_at, Path(assets))
+        signatures = {
+            "serving_default": module.serve,
+            "pixels": module.pixels,
+            "event": module.event,
+            "classes": module.classes,
+        }
+        tf.saved_model.save(module, str(folder), signatures=signatures)
     log.info("wrote SavedModel %s", folder)
     return folder
 
 
 class Serving(tf.Module):
-    """The graph of a bundle: decoding, both stages, answers by name."""
+    """The graph of a bundle."""
 
-    def __init__(self, bundle: Bundle):
+    def __init__(self, bundle: Bundle, automatic_at: float, assets: Path):
         super().__init__()
         self.picture = bundle.picture
-        self.networks = bundle.networks()
-        self.models = [network.model for network in self.networks]  # tracked: their variables
-        heads = {head: names for net in self.networks for head, names in net.heads.items()}
+        self.first, self.second = bundle.networks(stage=1), bundle.networks(stage=2)
+        self.models = [net.model for net in self.first + self.second]  # tracked: their variables
+        heads = {head: c for net in self.first + self.second for head, c in net.heads.items()}
         self.names = {head: tf.constant(names) for head, names in heads.items()}
+        self.animal_threshold = bundle.animal_threshold
+        self.automatic_at = automatic_at
+        labels = assets / "labels.json"
+        content = describe(bundle, automatic_at) | {"classes": heads}
+        labels.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        self.labels = tf.saved_model.Asset(str(labels))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         """Answers encoded pictures."""
-        pixels, valid = decode_batch(image_bytes, self.picture)
-        probabilities = mean_probabilities(self.networks, pixels)
-        answers = {f"{head}_probabilities": values for head, values in probabilities.items()}
-        species = probabilities["species"]
-        answers["top_species"] = tf.gather(self.names["species"], tf.argmax(species, axis=1))
-        answers["top_probability"] = tf.reduce_max(species, axis=1)
-        if EMPTY in probabilities:
-            answers["animal_probability"] = probabilities[EMPTY][:, 0]
-        else:
-            answers["animal_probability"] = 1.0 - species[:, -1]
-        return {"valid": valid} | {k: _blank(v, valid) for k, v in answers.items()}
+        squares, valid = decode_batch(image_bytes, self.picture)
+        return self._answers(*self._probabilities(squares, valid), valid)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
+    def pixels(self, images):
+        """Answers decoded pictures."""
+        squares = squash_batch(images, self.picture)
+        valid = tf.ones(tf.shape(squares)[:1], tf.bool)
+        return self._answers(*self._probabilities(squares, valid), valid)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.string, name="image_bytes"),
+            tf.TensorSpec([None], tf.int32, name="frames"),
+        ]
+    )
+    def event(self, image_bytes, frames):
+        """Answers events."""
+        shape = tf.shape(image_bytes)
+        events = tf.repeat(tf.range(shape[0]), shape[1])
+        within = tf.reshape(tf.sequence_mask(frames, shape[1]), [-1])
+        # Padding is not decoded into answers, whatever a client fills it with.
+        encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
+        squares, valid = decode_batch(encoded, self.picture)
+        probabilities, asked = self._probabilities(squares, valid)
+        rows = {head: valid if head == EMPTY or not self.first else asked for head in probabilities}
+        means = {
+            head: _mean_by(events, shape[0], values, rows[head])
+            for head, values in probabilities.items()
+        }
+        any_valid = tf.math.unsorted_segment_max(tf.cast(valid, tf.int32), events, shape[0]) > 0
+        if not self.first:
+            return self._answers(means, any_valid, any_valid)
+        seen = tf.logical_and(any_valid, means[EMPTY][:, 0] >= self.animal_threshold)
+        kept = {h: v if h == EMPTY else _blank(v, seen) for h, v in means.items()}
+        return self._answers(kept, seen, any_valid)
 
     @tf.function(input_signature=[])
     def classes(self):
         """Class names of every head."""
         return dict(self.names)
+
+    def _probabilities(self, squares, valid) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """By head [n, classes], zeros where it was not asked; and which rows stage 2 was asked."""
+        if not self.first:
+            return self._ask(self.second, squares, valid), valid
+        probabilities = self._ask(self.first, squares, valid)
+        seen = tf.logical_and(valid, probabilities[EMPTY][:, 0] >= self.animal_threshold)
+        return probabilities | self._ask(self.second, squares, seen), seen
+
+    def _ask(self, networks: list[Network], squares, rows) -> dict[str, tf.Tensor]:
+        """Probabilities by head of the rows chosen, zeros elsewhere.
+
+        Networks see the chosen rows alone, so that no answer depends on what else is in the
+        batch, and are not run at all on none: batch norm fails on an empty batch.
+        """
+        heads = {head: names for net in networks for head, names in net.heads.items()}
+        count, index = tf.shape(squares)[0], tf.where(rows)
+
+        def run():
+            found = mean_probabilities(networks, tf.gather_nd(squares, index))
+            return {
+                head: tf.scatter_nd(index, found[head], tf.cast([count, len(names)], tf.int64))
+                for head, names in heads.items()
+            }
+
+        def skip():
+            return {head: tf.zeros([count, len(names)]) for head, names in heads.items()}
+
+        answers = tf.cond(tf.reduce_any(rows), run, skip)
+        return {h: tf.ensure_shape(answers[h], (None, len(names))) for h, names in heads.items()}
+
+    def _answers(self, probabilities, asked, valid) -> dict[str, tf.Tensor]:
+        """The named answers from the probabilities by head."""
+        species = probabilities["species"]
+        best, index = tf.math.top_k(species, k=min(TOP, species.shape[1]))
+        names = tf.gather(self.names["species"], index)
+        if self.first:
+            animal = probabilities[EMPTY][:, 0]
+            confidence = tf.where(asked, best[:, 0], 1.0 - animal)
+        else:
+            animal, confidence = self._animal_of_one_stage(species), best[:, 0]
+        sure = tf.logical_and(valid, confidence >= self.automatic_at)
+        answers = {
+            "valid": valid,
+            "animal_probability": _blank(animal, valid),
+            "decision": tf.where(sure, AUTOMATIC, HUMAN),
+            "top_species": _blank(names, asked),
+            "top_probabilities": best,
+        }
+        for head, values in probabilities.items():
+            if head in ("species", "count"):
+                answers[f"{head}_probabilities"] = values
+            elif head != EMPTY:
+                answers[head] = values[:, BINARY.index("yes")]
+        if "count" in probabilities:
+            bins = tf.gather(self.names["count"], tf.argmax(probabilities["count"], axis=1))
+            answers["count_bin"] = _blank(bins, asked)
+        return answers
+
+    def _animal_of_one_stage(self, species):
+        has_empty = self.second[0].heads["species"][-1] == EMPTY
+        return 1.0 - species[:, -1] if has_empty else tf.ones_like(species[:, 0])
 
 
 def mean_probabilities(networks: list[Network], pixels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -97,7 +219,7 @@ def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.T
     count = tf.shape(encoded, out_type=tf.int64)[0]
     rows = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
     rows = rows.map(
-        lambda i, one: (i, images.decode(one, spec)), num_parallel_calls=tf.data.AUTOTUNE
+        lambda i, one: (i, _decode_plausible(one, spec)), num_parallel_calls=tf.data.AUTOTUNE
     )
     blank = tf.zeros((spec.size, spec.size, 3), tf.uint8)
     sentinel = tf.data.Dataset.from_tensors((count, blank))
@@ -111,7 +233,35 @@ def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.T
     return tf.ensure_shape(tf.cast(whole, tf.uint8), (None, spec.size, spec.size, 3)), valid
 
 
-def _blank(values: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Zeros (or '') in the rows that are not valid."""
-    mask = valid if values.shape.rank == 1 else valid[:, None]
+def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """[n, height, width, 3] uint8 -> stored squares [n, size, size, 3] uint8."""
+    squares = tf.map_fn(lambda one: images.squash(one, spec), decoded, fn_output_signature=tf.uint8)
+    return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
+
+
+def _decode_plausible(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """`images.decode`, refusing a JPEG whose header claims an implausible size.
+
+    Decoders of the other formats refuse more than 2^29 values themselves.
+    """
+    pixels = tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)),
+        lambda: tf.constant(0, tf.int64),
+    )
+    plausible = tf.debugging.Assert(pixels <= pictures.MAX_PIXELS, ["implausible size"])
+    with tf.control_dependencies([plausible]):
+        return images.decode(tf.identity(encoded), spec)
+
+
+def _mean_by(groups: tf.Tensor, count: tf.Tensor, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """[count, classes]: mean over each group's chosen rows, zeros where it has none."""
+    weights = tf.cast(rows, tf.float32)[:, None]
+    sums = tf.math.unsorted_segment_sum(values * weights, groups, count)
+    return tf.math.divide_no_nan(sums, tf.math.unsorted_segment_sum(weights, groups, count))
+
+
+def _blank(values: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+    """Zeros (or '') in the rows that are not kept."""
+    mask = kept if values.shape.rank == 1 else kept[:, None]
     return tf.where(mask, values, tf.zeros_like(values))

@@ -1,62 +1,199 @@
 """A bundle's networks as TFLite files, for cameras and other small computers."""
 
+import enum
 import logging
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
-from camtrap_tf.artifacts import PathLike, atomic, write_json
+from camtrap_tf import pipeline
+from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import to_json
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import EMPTY, MISSING, Task
+from camtrap_tf.manifest import Manifest
 from camtrap_tf.network import Network
 from camtrap_tf.quiet import native_silence
+from export import AUTOMATIC_AT
+from export.description import describe
+from export.edge import carried
 
-KIND, VERSION = "TFLite labels", 1
 log = logging.getLogger("camtrap")
+REPRESENTATIVE = 200  # pictures that a fully quantised network's ranges are measured on
 
 
-def write_tflite(bundle: Bundle, folder: PathLike) -> list[Path]:
-    """Writes every network of a bundle as float32 TFLite, and `labels.json` beside them.
+class Form(enum.Enum):
+    """How a network's numbers are stored."""
 
-    A file's signature `serving_default` takes `image` [1, size, size, 3] uint8, the stored
-    square, and gives `HEAD` [1, classes] float32 probabilities. Ask for outputs by name: their
-    order is not defined. `labels.json` holds the class names of every head, how a picture
-    becomes the stored square, and which file is which stage.
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"  # weights; computes in float32 where the device has no float16
+    DYNAMIC = "dynamic"  # int8 weights per channel, activations quantised as they come
+    INT8 = "int8"  # weights (per channel) and activations int8, in ranges measured beforehand
+
+
+Representative = Callable[[Task], np.ndarray]
+
+
+def write_tflite(
+    bundle: Bundle,
+    folder: PathLike,
+    form: Form = Form.FLOAT32,
+    representative: Representative | None = None,
+    automatic_at: float = AUTOMATIC_AT,
+) -> list[Path]:
+    """Writes every network of a bundle as a TFLite file.
+
+    A file's signature `serving_default` takes `image` [1, size, size, 3] uint8, the raw pixels
+    of the stored square, and gives `HEAD` [1, classes] float32, calibrated probabilities. Ask
+    for outputs by name: their order is not defined. Class names, preprocessing and thresholds
+    are appended to the file (`edge.carried`).
+
+    Args:
+        bundle: what to export.
+        folder: gets the files, named as the bundle's networks are.
+        form: of the numbers.
+        representative: gives stored squares [n, size, size, 3] uint8 for a task; for `INT8`.
+        automatic_at: carried for `edge`: probability from which no human is asked, in [0, 1].
 
     Returns:
-        Paths of the `.tflite` files, in the order of the bundle's members.
+        Paths of the files, in the order of the bundle's members.
+
+    Raises:
+        InputError: `INT8` without representative pictures.
     """
-    folder, paths, entries = Path(folder), [], []
+    folder, paths = Path(folder), []
     for member, network in zip(bundle.members, bundle.networks(), strict=True):
+        squares = representative(network.task) if representative else None
+        content = describe(bundle, automatic_at) | {
+            "task": member.task.value,
+            "name": member.name,
+            "architecture": member.architecture,
+            "form": form.value,
+            "classes": {head: list(names) for head, names in network.heads.items()},
+        }
         path = folder / f"{Path(member.file).stem}.tflite"
         with atomic(path) as temporary:
-            temporary.write_bytes(convert(network, bundle.picture.size))
+            temporary.write_bytes(convert(network, bundle.picture.size, form, squares))
+            carried.append(temporary, content)
         paths.append(path)
-        classes = {head: list(names) for head, names in network.heads.items()}
-        entries.append({"file": path.name, "task": member.task.value, "classes": classes})
-    content = {
-        "picture": to_json(bundle.picture),
-        "models": entries,
-        "animal_threshold": bundle.animal_threshold,
-        "model_version": bundle.version,
-    }
-    write_json(folder / "labels.json", KIND, VERSION, content)
     log.info("wrote TFLite %s", ", ".join(str(path) for path in paths))
     return paths
 
 
-def convert(network: Network, size: int) -> bytes:
-    """One network as a float32 TFLite model: crop, normalisation and softmax inside."""
+def convert(
+    network: Network, size: int, form: Form = Form.FLOAT32, squares: np.ndarray | None = None
+) -> bytes:
+    """One network as a TFLite model: crop, normalisation and softmax inside.
+
+    Args:
+        network: what to convert.
+        size: height and width of the stored square, pixels.
+        form: of the numbers.
+        squares: [n, size, size, 3] uint8, representative pictures; for `Form.INT8` alone.
+
+    Raises:
+        InputError: `Form.INT8` without pictures.
+    """
+    if form is Form.INT8 and (squares is None or not len(squares)):
+        raise InputError(
+            "full int8 needs representative pictures", squares, "Give shards to draw them from."
+        )
     module = tf.Module()
     # The bare variables: the converter freezes those, but not the ones a Keras model tracks,
     # which would stay uninitialised in the interpreter and answer NaN.
     module.weights = [variable.value for variable in network.model.variables]
+    # Full int8 replaces a float input by uint8 of scale 1: pixels as they are. A cast inside
+    # the graph would stay a float operation.
+    kind = tf.float32 if form is Form.INT8 else tf.uint8
     module.answer = tf.function(
         lambda image: network.graph(image),
-        input_signature=[tf.TensorSpec((1, size, size, 3), tf.uint8, name="image")],
+        input_signature=[tf.TensorSpec((1, size, size, 3), kind, name="image")],
     )
     with tempfile.TemporaryDirectory() as folder, native_silence():
         signatures = {"serving_default": module.answer}
         tf.saved_model.save(module, folder, signatures=signatures)
-        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        _SETTINGS[form](converter, squares)
+        return converter.convert()
+
+
+def draw_representative(shards: PathLike, count: int = REPRESENTATIVE) -> Representative:
+    """Representative pictures of the training split, the same number of every class.
+
+    A class with fewer pictures gives all it has; the others fill up. Shards are shuffled when
+    they are planned, so the first pictures of a class are as good as any.
+
+    Args:
+        shards: folder of shards.
+        count: pictures for a task.
+
+    Returns:
+        Function from a task to at most `count` stored squares.
+    """
+    manifest = Manifest.read(shards)
+    _, labels, _ = pipeline.index(manifest, "train")
+
+    def draw(task: Task) -> np.ndarray:
+        rows = balanced_rows(labels[EMPTY if task is Task.EMPTY else "species"], count)
+        if task is Task.ONE_STAGE:
+            empties = np.flatnonzero(labels[EMPTY] == 1)[: max(1, count // 10)]
+            rows = np.union1d(rows, empties)
+        return np.stack(list(_stored(manifest, rows)))
+
+    return draw
+
+
+def balanced_rows(labels: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` positions of labelled rows, classes in turn, in ascending order.
+
+    >>> balanced_rows(np.array([0, 0, 0, 0, 1, -1, 2]), 4)
+    array([0, 1, 4, 6])
+    """
+    order = []
+    for value in np.unique(labels[labels != MISSING]):
+        rows = np.flatnonzero(labels == value)
+        order += list(enumerate(rows))
+    return np.sort([row for _, row in sorted(order)[:count]]).astype(np.int64)
+
+
+def _stored(manifest: Manifest, rows: np.ndarray) -> Iterator[np.ndarray]:
+    wanted, seen = set(rows.tolist()), 0
+    for batch in pipeline.stored_pictures(manifest, "train", 64):
+        for square in batch.numpy():
+            if seen in wanted:
+                yield square
+            seen += 1
+        if seen > max(wanted):
+            return
+
+
+def _float16(converter, squares) -> None:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic(converter, squares) -> None:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def _int8(converter, squares: np.ndarray) -> None:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    # From 0 to 255, so that the input's scale is 1 and its zero point 0.
+    full = squares[0].astype(np.float32)
+    full.flat[0], full.flat[1] = 0.0, 255.0
+    converter.representative_dataset = lambda: (
+        [one[None].astype(np.float32)] for one in (full, *squares[1:])
+    )
+
+
+_SETTINGS = {
+    Form.FLOAT32: lambda converter, squares: None,
+    Form.FLOAT16: _float16,
+    Form.DYNAMIC: _dynamic,
+    Form.INT8: _int8,
+}

@@ -1,7 +1,8 @@
 """The parity gate: an export answers as Keras does, or is refused."""
 
+import csv
 import dataclasses
-import itertools
+import io
 import logging
 import math
 from pathlib import Path
@@ -9,15 +10,43 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import pictures
-from camtrap_tf.artifacts import PathLike, existing_folder
+from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.errors import InputError
-from export import TOLERANCE
+from camtrap_tf.labels import EMPTY, MISSING
+from export import AUTOMATIC_AT, threshold
+from export.checks import Checks, read_checks
+from export.model_card import model_card
 from export.saved_model import write_saved_model
-from export.tflite import write_tflite
+from export.tflite import Form, draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
+SAVED_MODEL = "SavedModel"
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How far an export may be from Keras.
+
+    Args:
+        difference: largest absolute difference of a probability.
+        agreement: smallest share of pictures with the same top class.
+    """
+
+    difference: float
+    agreement: float
+
+
+# Given the same pixels a float export differs by about 1e-6; a graph that resizes differs from
+# Pillow by up to one of 255 levels. Quantised networks are held to their answers instead.
+FLOAT, QUANTISED = Limits(0.01, 0.99), Limits(0.2, 0.97)
+LIMITS = {
+    SAVED_MODEL: FLOAT,
+    "float32": FLOAT,
+    "float16": FLOAT,
+    "dynamic": QUANTISED,
+    "int8": QUANTISED,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,128 +54,237 @@ class Parity:
     """How far an export is from Keras on one head.
 
     Args:
-        export: 'SavedModel' or 'TFLite'.
+        export: 'SavedModel' or a TFLite form.
         head: name of the head.
-        pictures: number compared.
+        label: the pictures compared are those of this class; '' = all.
+        pictures: number compared; for SavedModel those that stage 2 was asked about.
         difference: largest absolute difference of a probability.
         agreement: share of pictures with the same top class.
+        accuracy: of Keras on them, NaN without labels.
+        change: of the accuracy, export minus Keras.
+        low, high: 95% interval of the change (Bonett and Price 2012, for paired shares).
     """
 
     export: str
     head: str
+    label: str
     pictures: int
     difference: float
     agreement: float
+    accuracy: float = math.nan
+    change: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+    def fault(self) -> str:
+        """Why the export is refused, '' if it is not."""
+        limits = LIMITS[self.export]
+        if not self.difference <= limits.difference:  # NaN is refused too
+            return f"a probability differs by {self.difference:.2g}, more than {limits.difference}"
+        if self.agreement < limits.agreement:
+            return f"{self.agreement:.1%} have the same top class, not {limits.agreement:.0%}"
+        return f"accuracy falls by {-self.change:.1%}, beyond chance" if self.high < 0 else ""
 
 
-def export_and_verify(
-    bundle: PathLike,
-    out: PathLike,
-    check_on: PathLike,
-    count: int = 50,
-    tolerance: float = TOLERANCE,
-) -> list[Parity]:
-    """Writes `out/saved_model/1` and `out/tflite` and compares both with Keras.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to export and how to check it.
 
     Args:
-        bundle: folder of the bundle.
-        out: new folder.
-        check_on: folder of real pictures.
-        count: number of pictures to compare on, spread evenly over the folder.
-        tolerance: largest difference of a probability that passes.
+        check_on: folder of real pictures, or of shards, whose labels are then used too.
+        check_pictures: number of pictures to compare on.
+        forms: TFLite forms.
+        shards: where the representative pictures of `Form.INT8` are drawn from.
+        automatic_at: probability from which an answer is taken without a human, in [0, 1].
+        recall: choose the animal threshold so that this share of the validation split's animals
+            passes stage 1 (`threshold.at_recall`); needs `shards`. None keeps the bundle's.
+        version: number of the SavedModel's folder.
+        force: write the export even where it differs; the model card says so.
+    """
+
+    check_on: PathLike
+    check_pictures: int = 200
+    forms: tuple[Form, ...] = (Form.FLOAT32, Form.FLOAT16, Form.DYNAMIC)
+    shards: PathLike | None = None
+    automatic_at: float = AUTOMATIC_AT
+    recall: float | None = None
+    version: int = 1
+    force: bool = False
+
+
+def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[Parity]:
+    """Writes `out/saved_model/VERSION`, `out/tflite/FORM`, `out/parity.csv`, `out/model_card.md`.
+
+    Everything is written to `OUT.unchecked` and renamed when it has passed, so that nothing
+    picks up an export that was refused.
 
     Raises:
-        InputError: no readable picture, or an export differs by more than `tolerance`; the
-            message tells where. The files stay for inspection.
+        InputError: `out` exists, no readable picture, `Form.INT8` without shards, or an export
+            differs from Keras by more than `LIMITS`; the message tells where.
     """
-    loaded, out = Bundle.read(bundle), Path(out)
-    saved = write_saved_model(loaded, out / "saved_model" / "1")
-    lites = write_tflite(loaded, out / "tflite")
-    encoded, pixels = readable_pictures(check_on, loaded, count)
-    expected = _keras(loaded, pixels)
-    rows = compare("SavedModel", expected, _saved_model(saved, encoded))
-    rows += compare("TFLite", expected, _tflite(lites, pixels))
+    out = Path(out)
+    unchecked = out.with_name(f"{out.name}.unchecked")
+    for folder in (out, unchecked):
+        if folder.exists():
+            raise InputError("an export is written to a new folder", str(folder), "Remove it.")
+    if request.recall is not None:
+        bundle = threshold.with_recall(bundle, request.shards, request.recall)
+    checks = read_checks(request.check_on, bundle, request.check_pictures)
+    rows = _write_and_compare(bundle, unchecked, request, checks)
     log.info("%s", table(rows))
-    gate(rows, tolerance)
-    return rows
-
-
-def gate(rows: list[Parity], tolerance: float) -> None:
-    """Raises InputError when a row differs by more than `tolerance`, or is not a number."""
-    worst = max(rows, key=lambda row: (math.isnan(row.difference), row.difference))
-    if not worst.difference <= tolerance:
+    write_text(unchecked / "parity.csv", as_csv(rows))
+    faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
+    write_text(unchecked / "model_card.md", model_card(bundle, request, table(rows), faults))
+    if faults and not request.force:
         raise InputError(
-            f"an export's probabilities differ from Keras' by at most {tolerance:g}",
-            f"{worst.difference:.2g} in head '{worst.head}' of {worst.export}",
-            "Do not use this export; --tolerance sets another limit.",
+            "an export answers as Keras does", "; ".join(faults), _way_out(rows, unchecked)
         )
-
-
-def readable_pictures(
-    folder: PathLike, bundle: Bundle, count: int
-) -> tuple[list[bytes], np.ndarray]:
-    """Files' bytes and stored squares [n, size, size, 3] of readable pictures of a folder."""
-    root = existing_folder(folder, "a folder of pictures")
-    paths = list(pictures.find(root))
-    step = max(1, len(paths) // count)
-    encoded, pixels = [], []
-    for path in itertools.chain(paths[::step], paths):
-        if len(encoded) == count:
-            break
-        content = (root / path).read_bytes()
-        try:
-            square = pictures.read(content, bundle.picture).pixels
-        except pictures.PictureError:
-            continue
-        encoded.append(content)
-        pixels.append(square)
-    if not encoded:
-        raise InputError("--check_on holds readable pictures", str(root), "Check the folder.")
-    return encoded, np.stack(pixels)
-
-
-def compare(name: str, expected: dict, found: dict) -> list[Parity]:
-    """A row per head: `found` against `expected`, both [n, classes] by head."""
-    rows = []
-    for head, values in expected.items():
-        same = values.argmax(axis=1) == found[head].argmax(axis=1)
-        difference = float(np.abs(values - found[head]).max())
-        rows.append(Parity(name, head, len(values), difference, float(same.mean())))
+    unchecked.rename(out)
+    log.info("wrote %s", out)
     return rows
+
+
+def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Checks) -> list[Parity]:
+    expected = _mean([network.probabilities(checks.squares) for network in bundle.networks()])
+    folder = out / "saved_model" / str(request.version)
+    write_saved_model(bundle, folder, request.automatic_at)
+    rows = compare(SAVED_MODEL, expected, _saved_model(folder, checks), checks.labels, bundle)
+    draw = draw_representative(request.shards) if request.shards else None
+    for form in request.forms:
+        drawn = draw if form is Form.INT8 else None
+        paths = write_tflite(bundle, out / "tflite" / form.value, form, drawn, request.automatic_at)
+        rows += compare(form.value, expected, _tflite(paths, checks), checks.labels, bundle)
+    return rows
+
+
+def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle) -> list[Parity]:
+    """Rows per head, over all pictures and by class: `found` against `expected`.
+
+    Args:
+        name: of the export.
+        expected, found: by head [n, classes]; rows of zeros in `found` were not asked for.
+        labels: by head [n], -1 missing; heads may be absent.
+        bundle: gives class names.
+    """
+    heads = {h: c for m in bundle.members for h, c in bundle.vocabulary.heads(m.task).items()}
+    rows = []
+    for head, names in heads.items():
+        asked = found[head].sum(axis=1) != 0  # NaN stays in
+        truth = labels.get(head, np.full(len(asked), MISSING))
+        groups = {"": asked} | {label: asked & (truth == i) for i, label in enumerate(names)}
+        rows += [
+            _row(name, head, label, expected[head][chosen], found[head][chosen], truth[chosen])
+            for label, chosen in groups.items()
+            if chosen.any()
+        ]
+    return rows
+
+
+def _row(name: str, head: str, label: str, expected, found, truth) -> Parity:
+    top, other = expected.argmax(axis=1), found.argmax(axis=1)
+    known = truth != MISSING
+    row = Parity(
+        name,
+        head,
+        label,
+        len(expected),
+        float(np.abs(expected - found).max()),
+        float((top == other).mean()),
+    )
+    if not known.any():
+        return row
+    before, after = (top == truth)[known], (other == truth)[known]
+    low, high = paired_interval(
+        int((before & ~after).sum()), int((after & ~before).sum()), len(before)
+    )
+    change = float(after.mean() - before.mean())
+    return dataclasses.replace(
+        row, accuracy=float(before.mean()), change=change, low=low, high=high
+    )
+
+
+def paired_interval(lost: int, gained: int, pictures: int) -> tuple[float, float]:
+    """95% interval of a change of a share on the same pictures (Bonett and Price 2012).
+
+    Args:
+        lost: pictures right before and wrong after.
+        gained: the reverse.
+        pictures: all of them.
+
+    >>> [round(end, 3) for end in paired_interval(3, 1, 98)]
+    [-0.068, 0.028]
+    """
+    worse, better = (lost + 1) / (pictures + 2), (gained + 1) / (pictures + 2)
+    change = better - worse
+    half = 1.96 * math.sqrt((worse + better - change**2) / (pictures + 2))
+    return max(-1.0, change - half), min(1.0, change + half)
 
 
 def table(rows: list[Parity]) -> str:
-    """The rows as plain text."""
-    lines = [f"{'export':<12}{'head':<14}{'pictures':>9}{'largest difference':>20}{'same top':>10}"]
-    lines += [
-        f"{r.export:<12}{r.head:<14}{r.pictures:>9}{r.difference:>20.2e}{r.agreement:>10.1%}"
-        for r in rows
+    """The rows over all classes as plain text."""
+    lines = [
+        f"{'export':<12}{'head':<14}{'pictures':>9}{'largest difference':>20}{'same top':>10}"
+        f"{'accuracy':>10}{'change':>8}  95% interval"
     ]
+    for r in _whole(rows):
+        line = f"{r.export:<12}{r.head:<14}{r.pictures:>9}{r.difference:>20.2e}{r.agreement:>10.1%}"
+        if not math.isnan(r.accuracy):
+            line += f"{r.accuracy:>10.1%}{r.change:>+8.1%}  {r.low:+.1%} to {r.high:+.1%}"
+        lines.append(line)
     return "\n".join(lines)
 
 
-def _keras(bundle: Bundle, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    return _mean([network.probabilities(pixels) for network in bundle.networks()])
+def as_csv(rows: list[Parity]) -> str:
+    """All rows, those by class too."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Parity)])
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(row) for row in rows)
+    return text.getvalue()
 
 
-def _saved_model(folder: Path, encoded: list[bytes]) -> dict[str, np.ndarray]:
-    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    answers = serve(image_bytes=tf.constant(encoded))
-    suffix = "_probabilities"
-    return {
-        name.removesuffix(suffix): values.numpy()
-        for name, values in answers.items()
-        if name.endswith(suffix)
-    }
+def _whole(rows: list[Parity]) -> list[Parity]:
+    return [row for row in rows if not row.label]
 
 
-def _tflite(paths: list[Path], pixels: np.ndarray) -> dict[str, np.ndarray]:
+def _way_out(rows: list[Parity], unchecked: Path) -> str:
+    bad = {row.export for row in _whole(rows) if row.fault()}
+    good = [row.export for row in _whole(rows) if row.export not in {*bad, SAVED_MODEL}]
+    offer = f"Export without them: {good[-1]} passes" if good else "Do not use it"
+    if "float16" in good or "float16" not in {row.export for row in rows}:
+        offer = "Take --form=float32 --form=float16, half the size of float32"
+    return f"{offer}; or --force. The files are in {unchecked}."
+
+
+def _saved_model(folder: Path, checks: Checks) -> dict[str, np.ndarray]:
+    loaded = tf.saved_model.load(str(folder))
+    serve = loaded.signatures["serving_default"]
+    parts = [
+        {name: values.numpy() for name, values in serve(image_bytes=tf.constant(some)).items()}
+        for start in range(0, len(checks.encoded), 32)
+        for some in [checks.encoded[start : start + 32]]
+    ]
+    answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = {}
+    for head in loaded.signatures["classes"]():
+        if head == EMPTY:
+            animal = answers["animal_probability"]
+            found[head] = np.stack([animal, 1 - animal], axis=1)
+        elif f"{head}_probabilities" in answers:
+            found[head] = answers[f"{head}_probabilities"]
+        else:
+            asked = answers["species_probabilities"].any(axis=1)
+            found[head] = np.stack([np.where(asked, 1 - answers[head], 0), answers[head]], axis=1)
+    return found
+
+
+def _tflite(paths: list[Path], checks: Checks) -> dict[str, np.ndarray]:
     from ai_edge_litert.interpreter import Interpreter
 
     members = []
     for path in paths:
         runner = Interpreter(model_path=str(path), num_threads=2).get_signature_runner()
-        answers = [runner(image=one[None]) for one in pixels]
+        answers = [runner(image=one[None]) for one in checks.squares]
         members.append({head: np.concatenate([a[head] for a in answers]) for head in answers[0]})
     return _mean(members)
 

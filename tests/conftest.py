@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import hashlib
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -24,10 +25,15 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_shards(tmp_path_factory) -> Path:
-    """Shards of coloured noise: 'red' and 'blue' animals, empties grey; learnable at once.
+    """Shards of coloured noise, stored as 40x40 pixels; see `write_tiny_shards`."""
+    return write_tiny_shards(tmp_path_factory.mktemp("tiny") / "shards", 40)
+
+
+def write_tiny_shards(folder: Path, size: int) -> Path:
+    """Writes shards of coloured noise: 'red' and 'blue' animals, empties grey; learnable at once.
 
     24 events of two frames in 'train' (two shards), 8 in 'val'. Every third event is empty.
-    Stored pictures are 40x40.
+    Stored pictures are size x size.
     """
     from camtrap_tf import pictures, records
     from camtrap_tf.config import PictureSpec
@@ -35,16 +41,15 @@ def tiny_shards(tmp_path_factory) -> Path:
     from camtrap_tf.labels import Vocabulary
     from camtrap_tf.manifest import Manifest, Shard
 
-    folder = tmp_path_factory.mktemp("tiny") / "shards"
     folder.mkdir()
     vocabulary = Vocabulary(("blue", "red"), ("1", "2"), ("moving",))
     rng = np.random.default_rng(0)
 
     def event(number: int, split: str) -> records.EventRecord:
         kind = number % 3  # 0 empty, 1 red, 2 blue
-        base = np.full((40, 40, 3), 90, np.uint8)
+        base = np.full((size, size, 3), 90, np.uint8)
         if kind:
-            base[10:30, 10:30, 0 if kind == 1 else 2] = 230
+            base[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4, 0 if kind == 1 else 2] = 230
         frames = [
             pictures.encode_jpeg(base + rng.integers(0, 20, base.shape, np.uint8), 95)
             for _ in range(2)
@@ -70,7 +75,7 @@ def tiny_shards(tmp_path_factory) -> Path:
     Manifest(
         folder=folder,
         vocabulary=vocabulary,
-        picture=PictureSpec(size=40),
+        picture=PictureSpec(size=size),
         mean=(100.0, 100.0, 100.0),
         std=(30.0, 30.0, 30.0),
         shards=tuple(shards),
@@ -80,3 +85,69 @@ def tiny_shards(tmp_path_factory) -> Path:
         dropped=Dropped(),
     ).write()
     return folder
+
+
+@pytest.fixture(scope="session")
+def noise_shards(tmp_path_factory) -> Path:
+    """Shards of noise with eight species: nothing to learn, so that failures abound.
+
+    16 events of two frames in 'train' (two shards), 4 in 'val'. Stored pictures are 24x24.
+    """
+    from camtrap_tf import pictures, records
+    from camtrap_tf.config import PictureSpec
+    from camtrap_tf.event_table import Dropped
+    from camtrap_tf.labels import Task, Vocabulary
+    from camtrap_tf.manifest import Manifest, Shard
+
+    folder = tmp_path_factory.mktemp("noise")
+    vocabulary = Vocabulary(tuple(f"s{i}" for i in range(8)), (), ())
+    rng, shards, counts = np.random.default_rng(0), [], [0] * 8
+    for number, (split, events) in enumerate((("train", 10), ("train", 6), ("val", 4))):
+        file = folder / f"{number}.tfrecord"
+        written = []
+        for event in range(events):
+            frames = [
+                pictures.encode_jpeg(rng.integers(0, 255, (24, 24, 3), np.uint8), 90)
+                for _ in range(2)
+            ]
+            labels = {"empty": 0, "species": int(rng.integers(8))}
+            counts[labels["species"]] += 2 * (split == "train")
+            name = f"{number}-{event}"
+            record = records.EventRecord(name, [f"{name}-{i}" for i in range(2)], frames, labels)
+            written.append(records.encode(record, vocabulary))
+        records.write_file(file, written)
+        usable = {task.value: 2 * events for task in Task}
+        shards.append(Shard(file.name, split, events, 2 * events, usable, "-"))
+    Manifest(
+        folder=folder,
+        vocabulary=vocabulary,
+        picture=PictureSpec(size=24),
+        mean=(128.0,) * 3,
+        std=(70.0,) * 3,
+        shards=tuple(shards),
+        class_counts={"train": {"species": counts, "empty": [32, 0]}},
+        split_rule="by hand",
+        seed=0,
+        dropped=Dropped(),
+    ).write()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """Runs a function once for each tuple of arguments, each in a process of its own, at once.
+
+    The processes are forked from one that has imported TensorFlow but not used it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["camtrap_tf.train"])
+
+    def run(function, calls):
+        processes = [context.Process(target=function, args=arguments) for arguments in calls]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        return processes
+
+    return run

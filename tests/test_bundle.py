@@ -46,4 +46,23 @@ def test_a_run_selected_on_another_split_is_not_calibrated(run, tmp_path, caplog
     bundle = make_bundle([run.folder], tmp_path / "bundle")
     moved.rename(file)
     assert bundle.members[0].temperatures == {}
+    assert bundle.event_rules == {}
     assert "not calibrated" in caplog.text
+
+
+def test_the_rule_for_events_is_chosen_on_validation_and_goes_with_the_answers(
+    run, tiny_shards, tmp_path
+):
+    from camtrap_tf.bundle import make_bundle
+    from camtrap_tf.predict import predict_shards
+
+    bundle = make_bundle([run.folder], tmp_path / "bundle")
+    assert list(bundle.event_rules) == ["species"]
+    predictions = predict_shards(bundle, tiny_shards, "val")
+    assert predictions.info["event_rules"] == bundle.event_rules
+    temperature = bundle.members[0].temperatures["species"]
+    assert predictions.info["temperatures"] == {"species": temperature}
+    # What was stored before calibration comes back when it is undone.
+    plain = Predictions.read(run.folder / "predictions-val.parquet").probabilities["species"]
+    undone = calibration.calibrate(predictions, {"species": 1 / temperature})
+    np.testing.assert_allclose(undone.probabilities["species"], plain, atol=1e-4)

@@ -1,5 +1,6 @@
 """Configuration: checked, overridden by name, kept as JSON."""
 
+import numpy as np
 import pytest
 
 from camtrap_tf import schedules
@@ -7,7 +8,9 @@ from camtrap_tf.config import (
     PRESETS,
     TABLE_S2,
     Config,
+    ScheduleKind,
     Step,
+    TrainConfig,
     difference,
     from_json,
     override,
@@ -79,3 +82,33 @@ def test_step_schedule():
         (18, 0.001),
     ]
     assert [s.first for s in step_schedule(1, 0.1, 0.0)] == [1, 2]
+
+
+def test_the_released_code_counts_boundaries_to_the_stage_before():
+    # Epochs 1-19, 20-30, 31-44, 45-53, 54-55; weight decay until 30.
+    train = PRESETS["released_code"].train
+    rates = {1: 0.01, 19: 0.01, 20: 0.005, 30: 0.005, 31: 0.001, 44: 0.001, 45: 0.0005}
+    rates |= {53: 0.0005, 54: 0.0001, 55: 0.0001}
+    for epoch, rate in rates.items():
+        assert schedules.learning_rates(train, epoch, 3).tolist() == [np.float32(rate)] * 3
+        assert schedules.weight_decay(train, epoch) == (0.0005 if epoch <= 30 else 0.0)
+    augment = PRESETS["released_code"].augment
+    assert (augment.brightness, augment.contrast) == (63.0, (0.2, 1.8))
+    assert PRESETS["released_code"].model.normalisation.value == "image"
+
+
+def test_cosine_with_warm_up_and_a_rate_for_another_batch():
+    train = TrainConfig(
+        epochs=4,
+        batch_size=64,
+        schedule_kind=ScheduleKind.COSINE,
+        learning_rate=0.2,
+        rate_for_batch=128,
+        warmup_epochs=1,
+    )
+    # Half the batch, half the rate: 0.1 at the top. Ten steps up, then thirty down.
+    whole = np.concatenate([schedules.learning_rates(train, epoch, 10) for epoch in (1, 2, 3, 4)])
+    np.testing.assert_allclose(whole[:10], 0.1 * np.arange(1, 11) / 10, rtol=1e-6)
+    np.testing.assert_allclose(whole[[10, 25]], [0.1, 0.05], rtol=1e-6)
+    np.testing.assert_allclose(whole[20], 0.05 * (1 + np.cos(np.pi / 3)), rtol=1e-6)
+    assert 0 < whole[-1] < 0.001

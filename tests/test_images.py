@@ -203,3 +203,33 @@ def test_exif_rotation_and_time():
     assert picture.taken.isoformat() == "2012-05-08T19:23:36"
     turned = pictures.read(encoded(np.rot90(smooth(40, 80), -1), "JPEG"), PictureSpec(size=16))
     assert np.abs(picture.pixels.astype(int) - turned.pixels).mean() < 3
+
+
+@pytest.mark.parametrize("name", list(images.OPERATIONS))
+def test_operations_of_randaugment(name):
+    pixels = tf.constant(smooth(32, 32), tf.float32)
+    operation = images.OPERATIONS[name]
+    np.testing.assert_allclose(operation(pixels, tf.constant(0.0)), pixels, atol=0.01)
+    for strength in (-1.0, 1.0):
+        changed = operation(pixels, tf.constant(strength)).numpy()
+        assert changed.shape == (32, 32, 3)
+        assert np.isfinite(changed).all()
+        assert np.abs(changed - pixels).mean() > 1
+
+
+def test_a_quarter_turn_is_a_rotation():
+    # _warp reads the result at (x, y) from [[0, 1], [-1, 0]] (x, y): from (y, -x).
+    pixels = tf.constant(smooth(9, 9), tf.float32)
+    turned = images._warp(pixels, 0.0, 1.0, -1.0, 0.0).numpy()
+    np.testing.assert_allclose(turned, np.rot90(pixels, -1), atol=0.01)
+
+
+def test_randaugment_is_a_function_of_its_seed_eagerly_and_in_a_pipeline():
+    pixels, config = tf.constant(smooth(48, 48)), AugmentConfig(operations=2, magnitude=1.0)
+
+    def change(index):
+        return images.augment(pixels, 32, config, tf.stack([7, index]))
+
+    eager = np.stack([change(tf.constant(i, tf.int64)) for i in range(8)])
+    piped = tf.data.Dataset.range(8).map(change, num_parallel_calls=4).batch(8)
+    np.testing.assert_allclose(next(iter(piped)).numpy(), eager, atol=0.05)

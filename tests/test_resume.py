@@ -1,7 +1,7 @@
 """Killed at twenty random steps, a run ends with the very weights of an undisturbed one."""
 
+import csv
 import hashlib
-import multiprocessing
 import os
 import signal
 
@@ -18,7 +18,6 @@ from camtrap_tf.config import (
 )
 from camtrap_tf.labels import Task
 
-SPECIES = 8  # more than five, so that both queues fill
 KILLS = 20
 CONFIG = Config(
     model=ModelConfig(architecture="dropping", crop=16),
@@ -38,40 +37,6 @@ CONFIG = Config(
 STEPS = 8  # 32 pictures in an epoch
 
 
-@pytest.fixture(scope="module")
-def noise_shards(tmp_path_factory):
-    """Shards of noise with eight species: nothing to learn, so that failures abound."""
-    from camtrap_tf import pictures, records
-    from camtrap_tf.config import PictureSpec
-    from camtrap_tf.event_table import Dropped
-    from camtrap_tf.labels import Vocabulary
-    from camtrap_tf.manifest import Manifest, Shard
-
-    folder = tmp_path_factory.mktemp("noise")
-    vocabulary = Vocabulary(tuple(f"s{i}" for i in range(SPECIES)), (), ())
-    rng, shards = np.random.default_rng(0), []
-    for number, (split, events) in enumerate((("train", 10), ("train", 6), ("val", 4))):
-        file = folder / f"{number}.tfrecord"
-        written = []
-        for event in range(events):
-            frames = [
-                pictures.encode_jpeg(rng.integers(0, 255, (24, 24, 3), np.uint8), 90)
-                for _ in range(2)
-            ]
-            labels = {"empty": 0, "species": int(rng.integers(SPECIES))}
-            name = f"{number}-{event}"
-            record = records.EventRecord(name, [f"{name}-{i}" for i in range(2)], frames, labels)
-            written.append(records.encode(record, vocabulary))
-        records.write_file(file, written)
-        usable = {task.value: 2 * events for task in Task}
-        shards.append(Shard(file.name, split, events, 2 * events, usable, "-"))
-    Manifest(
-        folder, vocabulary, PictureSpec(size=24), (128.0,) * 3, (70.0,) * 3, tuple(shards), {},
-        "by hand", 0, Dropped(),
-    ).write()  # fmt: skip
-    return folder
-
-
 def dropping(image, *_):
     """A small trunk with batch norm and dropout."""
     from keras import layers
@@ -84,7 +49,7 @@ def dropping(image, *_):
 
 
 def run(shards, folder, kill_at, while_saving) -> None:
-    """In a process of its own: trains, and is killed at a step it reaches for the first time."""
+    """Trains in a process of its own, and is killed at a step it reaches for the first time."""
     from camtrap_tf import models
     from camtrap_tf.train import train
     from camtrap_tf.trainer import Progress, Trainer
@@ -110,16 +75,6 @@ def run(shards, folder, kill_at, while_saving) -> None:
     train(CONFIG, shards, folder)
 
 
-def in_process(*arguments) -> int | None:
-    """Exit code of `run` in a process forked from one that has imported TensorFlow."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["camtrap_tf.train"])
-    process = context.Process(target=run, args=arguments)
-    process.start()
-    process.join()
-    return process.exitcode
-
-
 def digest(folder) -> str:
     """SHA-256 over all weights of the best network and of the last checkpoint's."""
     import keras
@@ -135,8 +90,12 @@ def digest(folder) -> str:
 
 
 @pytest.mark.slow
-def test_twenty_kills_leave_no_trace(noise_shards, tmp_path):
+def test_twenty_kills_leave_no_trace(noise_shards, forked, tmp_path):
     from camtrap_tf.train import Run
+
+    def in_process(*arguments) -> int:
+        (process,) = forked(run, [arguments])
+        return process.exitcode
 
     assert in_process(noise_shards, tmp_path / "whole", None, False) == 0
     rng = np.random.default_rng(5)
@@ -150,13 +109,11 @@ def test_twenty_kills_leave_no_trace(noise_shards, tmp_path):
     assert digest(whole.folder) == digest(killed.folder)
     figures = ("loss", "accuracy_species", "batches_again", "val_loss_species")
     log_whole, log_killed = rows(whole.folder), rows(killed.folder)
-    whole_figures = [[row[figure] for figure in figures] for row in log_whole]
-    assert whole_figures == [[row[figure] for figure in figures] for row in log_killed]
+    for row, other in zip(log_whole, log_killed, strict=True):
+        assert [row[figure] for figure in figures] == [other[figure] for figure in figures]
     assert sum(row["batches_again"] for row in log_whole) > 0
 
 
 def rows(folder) -> list[dict]:
-    import csv
-
     with open(folder / "log.csv", newline="") as file:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]

@@ -121,3 +121,42 @@ def test_every_task_trains(tiny_shards, tmp_path):
         run = train(dataclasses.replace(TINY, train=recipe), tiny_shards, tmp_path / task.value)
         heads = set(run.vocabulary.heads(task))
         assert {key[13:] for key in run.result["best"] if key.startswith("val_accuracy_")} == heads
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_the_modern_recipe_trains_in_every_precision_and_leaves_what_people_watch(
+    tiny_shards, tmp_path, precision
+):
+    from tensorflow.core.util import event_pb2
+    from tensorflow.python.lib.io import tf_record
+
+    from camtrap_tf.config import PRESETS
+    from camtrap_tf.train import train
+
+    changes = {
+        "model.architecture": "small",
+        "model.crop": "32",
+        "train.task": "species",
+        "train.epochs": "5",
+        "train.batch_size": "8",
+        "train.rate_for_batch": "0",
+        "train.learning_rate": "0.01",
+        "train.warmup_epochs": "0.5",
+        "train.steps_per_call": "2",
+        "train.precision": precision,
+    }
+    run = train(override(PRESETS["modern"], changes), tiny_shards, tmp_path / "run", profile=True)
+    assert run.result["best"]["val_accuracy_species"] >= 0.8  # of two species
+    # What is saved computes in float32, whatever the training did.
+    model = run.network().model
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    tags = set()
+    for path in (run.folder / "tensorboard").glob("events*"):
+        for record in tf_record.tf_record_iterator(str(path)):
+            event = event_pb2.Event.FromString(record)
+            tags |= {value.tag for value in event.summary.value}
+    assert {"learning_rate", "recall_species/red", "confusion_species", "val_species/image/0"} <= {
+        *tags,
+        *(f"{tag}/image/0" for tag in tags),
+    }
+    assert list((run.folder / "tensorboard").rglob("*.xplane.pb"))

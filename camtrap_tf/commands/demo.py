@@ -104,12 +104,13 @@ def _answers(folder: Path, report: Path) -> None:
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.predict import predict_shards
     from camtrap_tf.report import write_report
-    from export.verify import export_and_verify
+    from export.verify import Request, export_and_verify
 
     pictures = folder / "world" / "images"
     if not (folder / "export").is_dir():
         _say("bundle -> SavedModel and TFLite")
-        export_and_verify(folder / "bundle", folder / "export", pictures)
+        request = Request(pictures, check_pictures=50)
+        export_and_verify(Bundle.read(folder / "bundle"), folder / "export", request)
     _say("bundle on the test split")
     predictions = predict_shards(Bundle.read(folder / "bundle"), folder / "shards", "test")
     scores = metrics.evaluate(predictions)

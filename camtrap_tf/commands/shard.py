@@ -6,6 +6,7 @@ Started again with the same flags it goes on where it stopped; with others it re
 """
 
 import logging
+import shlex
 
 from absl import flags
 
@@ -22,13 +23,29 @@ def define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string("out", None, "folder of shards to write", required=True, **where)
     flags.DEFINE_enum(
-        "split", "event", ["event", "site", "day", "paper"],
-        "what stays together in one split; paper: expert-labelled events are the test set",
+        "split", "event", ["event", "site", "season", "day", "date", "paper", "site_file"],
+        "what stays together in one split; date: the latest events are the test set; paper: "
+        "expert-labelled events are the test set; site_file: sites as --split_file has them",
         **where,
     )  # fmt: skip
+    flags.DEFINE_list(
+        "cut_dates", [], "of --split=date: first day of val and of test, such as "
+        "2012-01-01,2012-07-01; else by --shares", **where,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "split_file", "", 'of --split=site_file: JSON, {"splits": {"train": [sites], ...}}', **where
+    )
     flags.DEFINE_string("shares", "0.8,0.1,0.1", "of train, val and test", **where)
     flags.DEFINE_integer("seed", 0, "of splits, order and choice of empty events", **where)
     flags.DEFINE_integer("min_events", 1, "events that a species must have", **where)
+    flags.DEFINE_integer("min_images", 1, "pictures that a species must have", **where)
+    flags.DEFINE_integer("top_species", None, "keep only so many of the commonest", **where)
+    flags.DEFINE_integer("frames", None, "keep only events of exactly so many pictures", **where)
+    flags.DEFINE_boolean(
+        "cap_empty", False,
+        "keep no more empty pictures than the largest species has, for one-stage networks",
+        **where,
+    )  # fmt: skip
     flags.DEFINE_boolean(
         "balance_empty", False, "keep no more empty pictures than others, at random", **where
     )
@@ -52,6 +69,11 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("jpeg_quality", 95, "of the stored pictures, 1 to 100", **where)
     flags.DEFINE_integer("events_per_shard", 500, "events in a shard, at most", **where)
     flags.DEFINE_integer("processes", 0, "that write shards; 0 = one per processor", **where)
+    flags.DEFINE_enum(
+        "engine", "local", ["local", "beam"],
+        "who writes: processes of this machine, or Apache Beam (data_prep/beam.py)", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
@@ -75,19 +97,56 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     table = EventTable.read(values.events)
     log.info("read %s: %s events", values.events, f"{len(table):,}")
     table = select.select(
-        table, least=values.min_events, balance=values.balance_empty, seed=values.seed
+        table,
+        least=values.min_events,
+        least_images=values.min_images,
+        top_species=values.top_species,
+        frames=values.frames,
+        balance=values.balance_empty,
+        cap=values.cap_empty,
+        seed=values.seed,
     )
     log.info("selected %s events\n%s", f"{len(table):,}", table.dropped)
-    split = splits.assign(table, values.split, shares, values.seed)
+    options = {"cut_dates": values.cut_dates, "split_file": values.split_file}
+    split = splits.assign(table, values.split, shares, values.seed, **options)
+    _tell_classes(splits.class_shares(table, split))
     planned = plan.make(
         table,
         split,
-        split_rule=splits.describe(values.split, shares),
+        split_rule=splits.describe(values.split, shares, **options),
         seed=values.seed,
         events_per_shard=values.events_per_shard,
         vocabulary=vocabulary,
     )
-    shard.write_shards(planned, values.images, values.out, picture, values.processes, values.verify)
+    shard.write_shards(
+        planned,
+        values.images,
+        values.out,
+        picture,
+        values.processes,
+        values.verify,
+        _engine(values),
+    )
+
+
+def _tell_classes(counts) -> None:
+    from data_prep import splits
+
+    log.info("events by class and split\n%s", splits.balance_table(counts))
+    for split, classes in splits.missing_classes(counts).items():
+        log.warning("no event in %s: %s", split, ", ".join(classes))
+
+
+def _engine(values: flags.FlagValues):
+    if values.engine == "local":
+        return None
+    try:
+        from data_prep import beam
+    except ImportError as error:
+        raise InputError(
+            "--engine=beam needs Apache Beam", str(error), "pip install 'camtrap_tf[beam]'"
+        ) from None
+    return beam.engine(shlex.split(values.beam_options))
 
 
 def _shares(text: str) -> tuple[float, ...]:

@@ -18,6 +18,16 @@ def define(values: flags.FlagValues) -> None:
         "task", None, [t.value for t in Task], "what to learn", flag_values=values, required=True
     )
     flags.DEFINE_enum("preset", "paper", list(PRESETS), "recipe", flag_values=values)
+    flags.DEFINE_string(
+        "init",
+        "",
+        "run, bundle, .keras or .weights.h5 file to start from; heads with other classes start "
+        "fresh (--set=train.freeze_epochs=2 lets them settle first)",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "profile", False, "trace some steps for TensorBoard's profiler", flag_values=values
+    )
     flags.DEFINE_multi_string(
         "set",
         [],
@@ -28,14 +38,15 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     """Reads the flags and trains."""
-    config = override(PRESETS[values.preset], {"train.task": values.task, **_changes(values.set)})
+    changes = {"train.task": values.task, "train.init": values.init, **_changes(values.set)}
+    config = override(PRESETS[values.preset], changes)
 
     from camtrap_tf.quiet import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf.train import train
 
-    train(config, values.shards, values.run)
+    train(config, values.shards, values.run, values.profile)
 
 
 def _changes(texts: list[str]) -> dict[str, str]:

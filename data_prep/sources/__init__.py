@@ -6,44 +6,18 @@ from camtrap_tf.artifacts import PathLike
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 
-# name: (module, function of a path, what the path is, options of the function)
-SOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
-    "camtrap_dp": (
-        "camtrap_dp", "read", "a Camtrap DP package: its folder or datapackage.json",
-        ("on_unknown",),
-    ),
-    "coco": ("coco", "read", "COCO Camera Traps JSON (LILA, Caltech, ENA24, ...): the file", ()),
-    "csv": (
-        "plain", "read_csv", "labels of pictures in a CSV file", ("on_unknown", "columns"),
-    ),
-    "dryad": (
-        "dryad",
-        "read_folder",
-        "Snapshot Serengeti on Dryad: the folder of its CSV files",
-        ("on_unknown",),
-    ),
-    "folders": ("plain", "read_folders", "the folder of folders named by species", ()),
-    "lila": (
-        "lila",
-        "read",
-        "Snapshot Serengeti on LILA: the folder of its CSV pair, or a JSON file",
-        ("on_unknown",),
-    ),
-    "dryad_raw": (
-        "zooniverse",
-        "read_dryad",
-        "Snapshot Serengeti on Dryad: the folder of raw_data_for_dryad.csv and all_images.csv",
-        ("on_unknown", "even_median", "blank_rule"),
-    ),
-    "megadetector": (
-        "megadetector", "read", "MegaDetector's results (JSON), as empty or animal",
-        ("threshold",),
-    ),
+# name: (module, function of a path, options of the function)
+SOURCES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "camtrap_dp": ("camtrap_dp", "read", ("on_unknown",)),
+    "coco": ("coco", "read", ()),
+    "csv": ("plain", "read_csv", ("on_unknown", "columns")),
+    "dryad": ("dryad", "read_folder", ("on_unknown",)),
+    "dryad_raw": ("zooniverse", "read_dryad", ("on_unknown", "even_median", "blank_rule")),
+    "folders": ("plain", "read_folders", ()),
+    "lila": ("lila", "read", ("on_unknown",)),
+    "megadetector": ("megadetector", "read", ("threshold",)),
     "zooniverse": (
-        "zooniverse",
-        "read",
-        "raw classifications: the CSV export of Panoptes, or of the former platform",
-        ("on_unknown", "even_median", "blank_rule", "workflow"),
+        "zooniverse", "read", ("on_unknown", "even_median", "blank_rule", "workflow"),
     ),
 }  # fmt: skip
 
@@ -61,9 +35,10 @@ def read(source: str, metadata: PathLike, **options) -> EventTable:
     """
     if source not in SOURCES:
         raise InputError(f"a source is one of {', '.join(SOURCES)}", source, "Pick one of them.")
-    module, function, _, accepted = SOURCES[source]
+    module, function, accepted = SOURCES[source]
     given = {name: value for name, value in options.items() if value is not None}
     for name in given.keys() - set(accepted):
         taking = [other for other, (*_, names) in SOURCES.items() if name in names]
-        raise InputError(f"{name} belongs to {', '.join(taking)}", source, f"Leave {name} out.")
+        where = f"belongs to {', '.join(taking)}" if taking else "is an option of no source"
+        raise InputError(f"{name} {where}", source, f"Leave {name} out.")
     return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata, **given)

@@ -126,7 +126,16 @@ def read_search_effort(path: PathLike) -> pd.DataFrame:
     rows = csv_files.read(path, {site: "site", "Start date": "start", "End date": "end"})
     csv_files.filled(rows, rows.columns, path)
     for column in ("start", "end"):
-        rows[column] = pd.to_datetime(rows[column], format="ISO8601").astype("datetime64[us]")
+        texts = rows[column]
+        rows[column] = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+        wrong = rows[column].isna().to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise InputError(
+                "a date of the search effort is like 2012-01-31",
+                texts.iloc[row],
+                f"Correct row {row + FIRST_ROW} of {path.name}.",
+            )
     return rows
 
 

@@ -67,7 +67,7 @@ def read_csv(images: PathLike, annotations: PathLike, on_unknown: str = "error")
     """
     dropped = Dropped()
     frames = _frames(images, dropped)
-    rows = _annotations(annotations, drops(on_unknown, dropped))
+    rows = _annotations(annotations, dropped, drops(on_unknown, dropped))
     stray = ~occurs(rows["event_id"], frames["event_id"])
     strays = rows["event_id"][stray].drop_duplicates()
     dropped.add("annotations: event without pictures", strays)
@@ -130,7 +130,7 @@ def _frames(path: PathLike, dropped: Dropped) -> pd.DataFrame:
     return rows[["event_id", "path"]].iloc[np.lexsort((rank, event))]
 
 
-def _annotations(path: PathLike, unknown: Dropped | None) -> pd.DataFrame:
+def _annotations(path: PathLike, dropped: Dropped, unknown: Dropped | None) -> pd.DataFrame:
     """One row per event and species; the species is missing where it is unknown."""
     rows = csv_files.read(path, _LABEL, _OPTIONAL)
     csv_files.filled(rows, _LABEL.values(), path)
@@ -141,14 +141,8 @@ def _annotations(path: PathLike, unknown: Dropped | None) -> pd.DataFrame:
         largest = np.inf if column == "evenness" else 1.0
         rows[column] = csv_files.numbers(rows[column], column, path, largest)
     repeated = rows.duplicated(["event_id", "species"]).to_numpy()
-    if (repeated & rows["species"].notna().to_numpy()).any():
-        row = int(repeated.argmax())
-        raise InputError(
-            "a species occurs once in an event",
-            f"{rows['event_id'].iloc[row]} {rows['species'].iloc[row]}",
-            f"Drop row {row + FIRST_ROW} of {name}.",
-        )
-    return rows
+    dropped.add("annotations: species listed twice for an event", rows["event_id"][repeated])
+    return rows[~repeated]
 
 
 def _canonical(

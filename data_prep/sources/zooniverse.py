@@ -5,11 +5,8 @@ answers as JSON), the one of its former platform (Snapshot Serengeti's seasons 1
 classification and species), and raw_data_for_dryad.csv, which is like the latter.
 """
 
-import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,16 +18,12 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, find, occurs
 from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY
 from data_prep.consensus import Votes, consensus
-from data_prep.sources import csv_files, dryad, lila
+from data_prep.sources import csv_files, dryad, lila, panoptes
 from data_prep.sources.csv_files import FIRST_ROW
-from data_prep.sources.fields import COUNT_REPAIRS, bin_of, drops, times
+from data_prep.sources.fields import drops, times
+from data_prep.sources.volunteers import ANONYMOUS, RETIRED_BLANK, YES, rank, spelled
 
 RAW = "raw_data_for_dryad.csv"
-
-_ANONYMOUS = "not-logged-in"
-_NOTHING = frozenset({"", EMPTY, "blank", "noanimalspresent", "nothinghere"})
-_RETIRED_BLANK = frozenset({"blank", "blank_consensus", "nothing_here"})
-_YES = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
 
 _LEGACY = {"id": "classification", "subject_zooniverse_id": "event", "species": "species"}
 _LEGACY_OPTIONAL = {
@@ -43,10 +36,6 @@ _LEGACY_EVENT = {
 }  # fmt: skip
 _DRYAD = {"CaptureEventID": "event", "ClassificationID": "classification", "Species": "species"}
 _DRYAD_OPTIONAL = {"Count": "count", **{name.capitalize(): name for name in ATTRIBUTES}}
-_PANOPTES = {
-    "user_name": "user", "metadata": "metadata", "annotations": "annotations",
-    "subject_data": "subject", "subject_ids": "event_id", "workflow_id": "workflow",
-}  # fmt: skip
 
 
 def read(
@@ -73,7 +62,7 @@ def read(
     dropped = Dropped()
     unknown = drops(on_unknown, dropped)
     if "subject_data" in csv_files.header(path):
-        votes, events, frames = _panoptes(path, dropped, unknown, workflow)
+        votes, events, frames = panoptes.votes(path, dropped, unknown, workflow)
     elif workflow is not None:
         raise InputError("workflow belongs to Panoptes exports", str(path), "Leave workflow out.")
     else:
@@ -150,7 +139,7 @@ def _legacy(
     events = pd.DataFrame({
         "event_id": facts["event_id"], "season": season, "site": facts["site"],
         "datetime": times(facts["time"].str.split(";").str[0], dropped),
-        "blank": facts["reason"].isin(_RETIRED_BLANK),
+        "blank": facts["reason"].isin(RETIRED_BLANK),
     })  # fmt: skip
     return votes, events, frames.dropna()
 
@@ -181,7 +170,7 @@ def _votes(
     for column in ("event", "classification"):
         if table[column].null_count:
             row = int(np.argmax(table[column].is_null().to_numpy())) + FIRST_ROW
-            raise InputError(f"every row of {name} has a {column}", "", f"Complete row {row}.")
+            raise InputError(f"every row of {name} has its {column}", "", f"Complete row {row}.")
     event, events = _codes(table["event"])
     classification, _ = _codes(table["classification"])
     species, names, strange = _species(table["species"], name, unknown)
@@ -225,14 +214,14 @@ def _species(
     """[rows] position among the returned names, -1 for blank; and [rows] bool, unknown."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
-    spelled = [_spelled(text) for text in texts]
-    wrong = np.array([name not in (*lila.SPECIES, EMPTY) for name in spelled] + [False])
+    found = [spelled(text) for text in texts]
+    wrong = np.array([name not in (*lila.SPECIES, EMPTY) for name in found] + [False])
     strange = wrong[code]
     if strange.any():
         _complain(strange, [*texts, ""], code, "species", lila.SPECIES, where, unknown)
-    names = tuple(sorted({name for name in spelled if name != EMPTY}))
+    names = tuple(sorted({name for name in found if name != EMPTY}))
     position = {name: i for i, name in enumerate(names)}
-    table = np.array([position.get(name, -1) for name in spelled] + [-1], np.int32)
+    table = np.array([position.get(name, -1) for name in found] + [-1], np.int32)
     return table[code], names, strange
 
 
@@ -240,21 +229,21 @@ def _count(column: pa.ChunkedArray, where: str, unknown: Dropped | None) -> np.n
     """[rows] int8 position in `COUNT_BINS`, -1 where missing."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
-    ranks = [_rank(text) for text in texts]
-    wrong = np.array([rank is None for rank in ranks] + [False])[code]
+    ranks = [rank(text) for text in texts]
+    wrong = np.array([place is None for place in ranks] + [False])[code]
     if wrong.any():
         _complain(wrong, [*texts, ""], code, "count", COUNT_BINS, where, unknown)
-    return np.array([-1 if rank is None else rank for rank in ranks] + [-1], np.int8)[code]
+    return np.array([-1 if place is None else place for place in ranks] + [-1], np.int8)[code]
 
 
 def _answers(column: pa.ChunkedArray, what: str, where: str) -> np.ndarray:
     """[rows] int8: 1 yes, 0 no, -1 not asked."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
-    values = [_YES.get(text.strip().casefold()) for text in texts]
+    values = [YES.get(text.strip().casefold()) for text in texts]
     wrong = np.array([value is None for value in values] + [False])[code]
     if wrong.any():
-        _complain(wrong, [*texts, ""], code, what, tuple(_YES), where, None)
+        _complain(wrong, [*texts, ""], code, what, tuple(YES), where, None)
     return np.array([value or 0 for value in values] + [-1], np.int8)[code]
 
 
@@ -281,20 +270,6 @@ def _complain(
     )
 
 
-def _spelled(text: str) -> str:
-    """A species as `lila.SPECIES` spells it, or in lower case; 'empty' for what means that."""
-    name = text.strip().casefold()
-    return EMPTY if name in _NOTHING else lila.spelling(name)
-
-
-def _rank(text: str) -> int | None:
-    """Position in `COUNT_BINS`, -1 for no answer, None for what is no count."""
-    name = bin_of(COUNT_REPAIRS.get(text, text))
-    if not name:
-        return -1
-    return COUNT_BINS.index(name) if name in COUNT_BINS else None
-
-
 def _of(classification: np.ndarray, some: np.ndarray) -> np.ndarray:
     """[rows] bool: rows of the classifications that `some` rows belong to."""
     marked = np.zeros(classification.max(initial=-1) + 1, bool)
@@ -310,7 +285,7 @@ def _again(
     keep: np.ndarray,
 ) -> np.ndarray:
     """[rows] bool: classifications of an event by a user who has classified it before."""
-    named = np.array([not name.startswith(_ANONYMOUS) for name in users] + [False])
+    named = np.array([not name.startswith(ANONYMOUS) for name in users] + [False])
     rows = np.flatnonzero(keep & named[user])
     key = event[rows].astype(np.int64) * (len(users) + 1) + user[rows]
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
@@ -322,170 +297,3 @@ def _again(
 def _equal(column: pa.ChunkedArray, text: str) -> np.ndarray:
     code, names = _codes(column)
     return np.array([name.casefold() == text for name in names.to_pylist()] + [False])[code]
-
-
-# --- Panoptes ------------------------------------------------------------------------------------
-
-_SEEN = r'"already_seen"\s*:\s*true'
-_NOT_LIVE = r'"live_project"\s*:\s*false'
-_PICTURE = re.compile(r"\.(jpe?g|png|tiff?)$", re.IGNORECASE)
-_HOW_MANY = {"1150": "11-50", "51": "51+"}
-Answer = tuple[str, int, tuple[int, ...]]  # species, count, attributes
-
-
-class _Panoptes:
-    """Gathers the votes of a Panoptes export, block by block."""
-
-    def __init__(self, path: PathLike, dropped: Dropped, unknown: Dropped | None):
-        self.where, self.dropped, self.unknown = Path(path).name, dropped, unknown
-        self.events: dict[str, dict[str, Any]] = {}
-        self.position: dict[str, int] = {}
-        self.species: dict[str, int] = {}
-        self.parsed: dict[str, list[Answer] | None] = {}
-        self.pairs: set[tuple[str, str]] = set()
-        self.rows: list[tuple[int, ...]] = []
-        self.columns: list[np.ndarray] = []
-        self.row = FIRST_ROW - 1
-        self.classifications = 0
-
-    def add(self, block: pa.RecordBatch, workflow: str | None) -> None:
-        """Adds the classifications of a block of rows."""
-        block = _rows_of(block, "metadata", _SEEN, "seen before by the same user", self.dropped)
-        block = _rows_of(block, "metadata", _NOT_LIVE, "project not live", self.dropped)
-        if workflow is not None:
-            other = pc.not_equal(block["workflow"], workflow)
-            self.dropped.add("another workflow", block["event_id"].filter(other).to_pylist())
-            block = block.filter(pc.invert(other))
-        columns = (block[name].to_pylist() for name in ("user", "event_id", "annotations",
-                                                         "subject"))  # fmt: skip
-        for user, event, annotations, subject in zip(*columns, strict=True):
-            self._classification(user or _ANONYMOUS, event, annotations, subject)
-        self.columns.append(np.array(self.rows, np.int64).reshape(-1, 4 + len(ATTRIBUTES)))
-        self.rows = []
-
-    def _classification(self, user: str, event: str, annotations: str, subject: str) -> None:
-        if annotations not in self.parsed:
-            self.parsed[annotations] = self._answers(annotations, event)
-        answers = self.parsed[annotations]
-        if answers is None:
-            self.dropped.add("classification without a species task", [event])
-            return
-        if not user.startswith(_ANONYMOUS):
-            if (user, event) in self.pairs:
-                self.dropped.add("second classification by the same user", [event])
-                return
-            self.pairs.add((user, event))
-        if event not in self.events:
-            self.events[event] = _subject(subject, event)
-        place = self.position.setdefault(event, len(self.position))
-        for species, count, attributes in answers:
-            code = -1 if species == EMPTY else self.species.setdefault(species, len(self.species))
-            self.rows.append((place, self.classifications, code, count, *attributes))
-        self.classifications += 1
-
-    def _answers(self, annotations: str, event: str) -> list[Answer] | None:
-        """What a classification says, one entry per choice; None if it has no survey task."""
-        answers: list[Answer] = []
-        for task in _json(annotations, "annotations", event):
-            value = task.get("value")
-            choices = value if isinstance(value, list) else [value]
-            for choice in choices:
-                if isinstance(choice, dict) and "choice" in choice:
-                    answers.append(self._answer(choice, event))
-                elif isinstance(choice, str) and choice.casefold() in _NOTHING:
-                    answers.append((EMPTY, -1, (-1,) * len(ATTRIBUTES)))
-        return answers or None
-
-    def _answer(self, choice: dict[str, Any], event: str) -> Answer:
-        species = _spelled(choice["choice"])
-        count, behaviours, young = -1, None, None
-        for question, answer in (choice.get("answers") or {}).items():
-            if "HOWMANY" in question:
-                count = self._how_many(answer, event)
-            elif "BEHAVIO" in question:
-                behaviours = {str(one).casefold() for one in np.atleast_1d(answer)}
-            elif "YOUNG" in question:
-                young = _YES.get(str(answer).casefold())
-        asked = [-1 if behaviours is None else int(name in behaviours) for name in ATTRIBUTES]
-        asked[ATTRIBUTES.index("babies")] = -1 if young is None else young
-        return species, count, tuple(asked)
-
-    def _how_many(self, answer: Any, event: str) -> int:
-        rank = _rank(_HOW_MANY.get(str(answer), str(answer)))
-        if rank is None and self.unknown is None:
-            raise InputError(
-                f"HOWMANY is one of {', '.join(COUNT_BINS)}, 1150",
-                answer,
-                f"Correct the annotations of subject {event} in {self.where}.",
-            )
-        if rank is None:
-            self.dropped.add(f"{self.where}: unknown count", [f"{answer!r} of subject {event}"])
-            return -1
-        return rank
-
-    def votes(self) -> Votes:
-        """The votes gathered."""
-        table = np.concatenate([*self.columns, np.zeros((0, 4 + len(ATTRIBUTES)), np.int64)])
-        asked = table[:, 4:]
-        return Votes(
-            event=table[:, 0],
-            classification=table[:, 1],
-            species=table[:, 2],
-            count=table[:, 3].astype(np.int8),
-            attributes={
-                name: asked[:, i].astype(np.int8)
-                for i, name in enumerate(ATTRIBUTES)
-                if (asked[:, i] >= 0).any()
-            },
-            events=pd.Series(list(self.position), dtype="string"),
-            species_names=tuple(self.species),
-        )
-
-
-def _panoptes(
-    path: PathLike, dropped: Dropped, unknown: Dropped | None, workflow: str | None
-) -> tuple[Votes, pd.DataFrame, pd.DataFrame]:
-    """Votes; `event_id, season, site, datetime, blank`; and frames of a Panoptes export."""
-    export = _Panoptes(path, dropped, unknown)
-    for block in csv_files.blocks(path, _PANOPTES, newlines=True):
-        export.add(block, workflow)
-    if not export.events:
-        raise InputError(
-            f"{Path(path).name} has classifications", dropped.counts, "Check the file."
-        )
-    facts = pd.DataFrame(list(export.events.values()))
-    frames = facts[["event_id", "files"]].explode("files").dropna()
-    facts["datetime"] = times(facts.pop("time").astype("string"), dropped)
-    return export.votes(), facts.drop(columns="files"), frames.rename(columns={"files": "path"})
-
-
-def _rows_of(
-    block: pa.RecordBatch, column: str, pattern: str, rule: str, dropped: Dropped
-) -> pa.RecordBatch:
-    """The rows whose text does not match; the others are dropped by `rule`."""
-    matches = pc.fill_null(pc.match_substring_regex(block[column], pattern), False)
-    dropped.add(rule, block["event_id"].filter(matches).to_pylist())
-    return block.filter(pc.invert(matches))
-
-
-def _subject(text: str, event: str) -> dict[str, Any]:
-    """What `subject_data` tells of an event: facts by the names that projects use."""
-    content = next(iter(_json(text, "subject_data", event).values()), {})
-    facts = {key.lstrip("#!/").casefold(): value for key, value in content.items()}
-    retired = facts.get("retired")
-    reason = retired.get("retirement_reason") if isinstance(retired, dict) else None
-    files = [value for value in facts.values() if isinstance(value, str) and _PICTURE.search(value)]
-    return {
-        "event_id": event, "season": facts.get("season"), "site": facts.get("site"),
-        "time": facts.get("datetime") or facts.get("timestamp"),
-        "blank": reason in _RETIRED_BLANK, "files": files,
-    }  # fmt: skip
-
-
-def _json(text: str, column: str, event: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InputError(
-            f"`{column}` is JSON", text[:80], f"Mend the rows of subject {event}: {error}."
-        ) from error

@@ -132,6 +132,15 @@ def test_the_real_search_effort(shared_data):
     assert str(effort["end"].iloc[0]) == "2012-01-09 00:00:00"
 
 
+def test_search_effort_by_its_other_header_and_a_wrong_date(tmp_path):
+    path = tmp_path / "search_effort.csv"
+    path.write_text("SiteID,Start date,End date\nB03,2011-12-30,2012-01-09\n")
+    assert dryad.read_search_effort(path)["site"].tolist() == ["B03"]
+    path.write_text("SiteID,Start date,End date\nB03,2011-12-30,someday\n")
+    with pytest.raises(InputError, match=r"received 'someday'. Correct row 2 of search_effort.csv"):
+        dryad.read_search_effort(path)
+
+
 def test_files_that_do_not_belong_together_are_refused(folder):
     images = (IMAGES[0], "Z,S1/B04/B04_R1/P1.JPG")
     with pytest.raises(InputError, match="has pictures of events in consensus_data"):

@@ -5,7 +5,7 @@ import pytest
 
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped
-from data_prep.sources import SOURCES, fields, lila, read
+from data_prep.sources import fields, lila, read
 
 IMAGES = (
     ",capture_id,image_rank_in_capture,image_path_rel",
@@ -75,6 +75,15 @@ def test_unknown_species_are_an_error_or_counted(folder):
     assert examples["S_v2_1_annotations.csv: unknown question__species"] == ["'gnu' in row 3"]
 
 
+def test_a_species_listed_twice_counts_once(folder):
+    table = read(
+        "lila", folder([*ANNOTATIONS, ANNOTATIONS[2].replace(",human,1,1.0,", ",human,9,9,")])
+    )
+    assert table.labels["species"].tolist() == ["gazelleGrants", "human", "hyenaBrown", "empty"]
+    assert table.labels["count"].iloc[1] == "1"
+    assert table.dropped.counts["annotations: species listed twice for an event"] == 1
+
+
 def test_an_unknown_count_goes_missing(folder):
     annotations = [line.replace(",4,3,1,", ",4,many,1,") for line in ANNOTATIONS]
     with pytest.raises(InputError, match="received 'many'"):
@@ -89,12 +98,6 @@ def test_a_folder_without_the_pair_is_told(tmp_path):
         read("lila", tmp_path)
     with pytest.raises(InputError, match="on_unknown is 'error' or 'drop'"):
         fields.drops("ignore", Dropped())
-
-
-def test_an_option_of_another_source_is_refused(tmp_path):
-    with pytest.raises(InputError, match="on_unknown belongs to dryad, lila"):
-        read("coco", tmp_path, on_unknown="drop")
-    assert all(len(row) == 4 for row in SOURCES.values())
 
 
 def test_the_61_categories(shared_data):

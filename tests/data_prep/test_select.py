@@ -89,6 +89,51 @@ def test_balance_keeps_all_where_empties_are_few():
     assert ids(select.balance_empty(events, 0)) == ["a", "b", "e"]
 
 
+def test_min_images_counts_pictures_that_show_the_species():
+    # Two events of two frames each, one of the frames labelled empty: three pictures of deer.
+    events = table([("a", 0, "deer"), ("a", 1, "empty"), ("b", None, "deer"), ("c", None, "fox")])
+    assert ids(select.min_images(events, 3)) == ["a", "b"]
+    assert ids(select.min_images(events, 2)) == ["a", "b", "c"]
+    assert select.min_images(events, 4).dropped.counts == {
+        "event: species with fewer than 4 pictures: deer": 2,
+        "event: species with fewer than 4 pictures: fox": 1,
+    }
+
+
+def test_the_most_frequent_species_and_empties_stay():
+    names = ["zebra"] * 3 + ["topi"] * 2 + ["eland"] * 2 + ["genet"] + ["empty"] * 9
+    events = table([(f"{n:02d}", None, name) for n, name in enumerate(names)])
+    kept = select.most_frequent(events, 2)
+    # The alphabet puts eland before topi.
+    assert set(select.event_labels(kept)["species"]) == {"zebra", "eland", "empty"}
+    assert kept.dropped.counts == {
+        "event: species not among the 2 most frequent: genet": 1,
+        "event: species not among the 2 most frequent: topi": 2,
+    }
+    assert len(select.select(events, top_species=26)) == len(events)
+
+
+def test_cap_keeps_as_many_empty_pictures_as_the_largest_species_has():
+    animals = [("a", None, "deer"), ("b", None, "deer"), ("c", 0, "fox"), ("c", 1, "empty")]
+    events = table([*animals, *((f"e{n}", None, "empty") for n in range(9))])
+    capped = select.cap_empty(events, seed=0)
+    # Deer has 4 pictures, one empty frame is with the fox: one empty event of two, no second.
+    assert len(capped) == 4
+    assert capped.dropped.counts == {"event: empty event beyond the size of the largest species": 8}
+    assert len(select.select(events, cap=True)) == 4
+
+
+def test_exactly_three_frames_and_no_pictures():
+    events = table([("a", None, "deer"), ("b", None, "deer")], frames=3)
+    events.frames = events.frames.iloc[:-1]
+    assert ids(select.exact_frames(events, 3)) == ["a"]
+    events.frames = events.frames.iloc[:3]
+    chosen = select.select(events)
+    assert ids(chosen) == ["a"]
+    assert chosen.dropped.counts == {"event: no pictures": 1}
+    assert ids(select.select(events, frames=3, least_images=3)) == ["a"]
+
+
 def test_nothing_left_is_an_error():
     with pytest.raises(InputError, match="at least one event passes selection"):
         select.select(table([("a", None, None)]))

@@ -1,9 +1,15 @@
+import importlib
+import inspect
+
+import pytest
+
 from camtrap_tf.commands import prepare
-from data_prep.sources import SOURCES
+from camtrap_tf.errors import InputError
+from data_prep.sources import SOURCES, read
 
 
 def test_the_flag_names_every_source():
-    assert sorted(SOURCES) == prepare.SOURCES
+    assert list(SOURCES) == prepare.SOURCES
     for name in SOURCES:
         assert f"\n{name} " in prepare.__doc__
 
@@ -11,3 +17,19 @@ def test_the_flag_names_every_source():
 def test_every_option_of_a_source_is_a_flag():
     options = {name for *_, names in SOURCES.values() for name in names}
     assert options == set(prepare.OPTIONS)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_option_is_an_argument_of_the_reader(source):
+    module, function, options = SOURCES[source]
+    reader = getattr(importlib.import_module(f"data_prep.sources.{module}"), function)
+    assert set(options) == set(list(inspect.signature(reader).parameters)[1:])
+
+
+def test_wrong_sources_and_options_are_told(tmp_path):
+    with pytest.raises(InputError, match=r"a source is one of camtrap_dp, coco, .*'dryat'"):
+        read("dryat", tmp_path)
+    with pytest.raises(InputError, match=r"on_unknown belongs to .*; received 'coco'"):
+        read("coco", tmp_path, on_unknown="drop")
+    with pytest.raises(InputError, match="depth is an option of no source"):
+        read("coco", tmp_path, depth=3)

@@ -55,7 +55,7 @@ def test_the_raw_votes_of_dryad(dryad_raw):
         ("zebra,1", "gnu,1", "`species` is one of aardvark, .*received 'gnu'. Correct row 4 of"),
         ("Nov-50", "many", "`count` is one of 1, 2,.*received 'many'. Correct row 3"),
         ("c2,u2,zebra,Nov-50,false", "c2,u2,zebra,2,maybe", "`standing` is one of true, .*row 3"),
-        ("A,c2", ",c2", "every row of raw_data_for_dryad.csv has a event.*row 3"),
+        ("A,c2", ",c2", "every row of raw_data_for_dryad.csv has its event.*row 3"),
     ],
 )
 def test_broken_rules_are_told_with_their_row(dryad_raw, old, new, message):
@@ -171,8 +171,15 @@ def test_answers_that_are_no_count(panoptes):
     table = read("zooniverse", panoptes("LOTS"), on_unknown="drop")
     assert table.labels["count"].isna().all()
     assert table.dropped.counts == {"export.csv: unknown count": 1}
-    with pytest.raises(InputError, match=r"`annotations` is JSON; received '\[{'. Mend"):
+    with pytest.raises(InputError, match=r"`annotations` is a list in JSON; received '\[{'. Mend"):
         read("zooniverse", panoptes(annotations="[{"))
+
+
+def test_rows_of_panoptes_without_a_subject(panoptes):
+    path = panoptes()
+    header, row = path.read_text().splitlines()
+    path.write_text("\n".join([header, row, row.removesuffix("7")]) + "\n")
+    assert read("zooniverse", path).dropped.counts == {"row without subject or annotations": 1}
 
 
 def test_the_rows_of_a_block_need_not_hold_an_event_whole(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Exports answer as Keras does; a damaged picture fails its row, not its batch."""
 
-import json
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,29 +8,16 @@ import tensorflow as tf
 from PIL import Image
 
 from camtrap_tf.bundle import Bundle, make_bundle
-from camtrap_tf.config import override
 from camtrap_tf.errors import InputError
 from camtrap_tf.events import group
+from camtrap_tf.labels import Task
 from camtrap_tf.predict import predict_folder, predict_shards
-from camtrap_tf.train import train
-from export import verify
+from export import threshold, verify
+from export.edge import carried
 from export.saved_model import write_saved_model
+from export.tflite import Form, balanced_rows, draw_representative, write_tflite
 
 RED, BLUE, GREY = (230, 90, 90), (90, 90, 230), (100, 100, 100)
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_shards, tmp_path_factory) -> Bundle:
-    """A two-stage bundle that tells red from blue from grey."""
-    from camtrap_tf.config import QUICK
-
-    folder, runs = tmp_path_factory.mktemp("runs"), []
-    changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "6"}
-    changes |= {"augment.brightness": "5", "augment.contrast": "[0.9, 1.1]"}
-    for task in ("empty", "animal"):
-        config = override(QUICK, changes | {"train.task": task})
-        runs.append(train(config, tiny_shards, folder / task).folder)
-    return make_bundle(runs, folder / "bundle")
 
 
 @pytest.fixture(scope="module")
@@ -99,40 +86,148 @@ def test_prediction_on_shards_scores_every_row(bundle, tiny_shards):
     assert (found.top("empty") == found.labels["empty"]).all()
 
 
-def test_exports_pass_the_gate_and_move(bundle, folder, tmp_path):
-    rows = verify.export_and_verify(bundle.folder, tmp_path / "out", folder, count=6)
-    assert {(row.export, row.head) for row in rows} == {
+def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shards, tmp_path):
+    request = verify.Request(tiny_shards, forms=(Form.FLOAT32, Form.INT8), shards=tiny_shards)
+    rows = verify.export_and_verify(bundle, tmp_path / "out", request)
+    whole = [row for row in rows if not row.label]
+    assert {(row.export, row.head) for row in whole} == {
         (export, head)
-        for export in ("SavedModel", "TFLite")
+        for export in ("SavedModel", "float32", "int8")
         for head in ("empty", "species", "count", "moving")
     }
-    assert all(row.pictures == 6 for row in rows)
-    labels = json.loads((tmp_path / "out" / "tflite" / "labels.json").read_text())
-    assert labels["models"][1]["classes"]["species"] == ["blue", "red"]
+    # 8 validation events of 2 frames; numbers 0, 3 and 6 are empty, so stage 2 is asked of 10.
+    assert {row.pictures for row in whole if row.export == "int8"} == {16}
+    asked = [row.pictures for row in whole if row.export == "SavedModel"]
+    assert asked == [16, 10, 10, 10]
+    red = [row for row in rows if (row.export, row.label) == ("float32", "red")]
+    assert [(row.pictures, row.accuracy, row.change) for row in red] == [(6, 1.0, 0.0)]
+    content = carried.read(tmp_path / "out" / "tflite" / "int8" / "animal-1.tflite")
+    assert content["classes"]["species"] == ["blue", "red"]
+    assert content["picture"]["size"] == 40
+    card = (tmp_path / "out" / "model_card.md").read_text()
+    assert "2 species: blue, red." in card
+    assert not (tmp_path / "out.unchecked").exists()
 
 
-def test_the_gate_refuses_what_differs_or_is_no_number():
-    good = {"species": np.array([[0.25, 0.75]], np.float32)}
-    for found, difference in ((0.5, 0.25), (np.nan, np.nan)):
-        row = verify.compare("X", good, {"species": np.array([[found, 0.75]], np.float32)})[0]
-        np.testing.assert_equal(row.difference, difference)
-        with pytest.raises(InputError, match="head 'species' of X"):
-            verify.gate([row], 1e-3)
-    verify.gate(verify.compare("X", good, good), 0.0)
+def test_what_is_refused_stays_apart_unless_forced(bundle, folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(verify.LIMITS, "float32", verify.Limits(-1.0, 0.0))
+    request = verify.Request(folder, forms=(Form.FLOAT32,))
+    with pytest.raises(InputError, match="float32, empty: a probability differs by"):
+        verify.export_and_verify(bundle, tmp_path / "out", request)
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out.unchecked" / "parity.csv").is_file()
+    forced = dataclasses.replace(request, force=True)
+    verify.export_and_verify(bundle, tmp_path / "forced", forced)
+    assert "Written with --force" in (tmp_path / "forced" / "model_card.md").read_text()
 
 
-def test_a_damaged_picture_fails_its_row_only(bundle, folder, tmp_path):
-    serve = tf.saved_model.load(write_saved_model(bundle, tmp_path / "1")).signatures[
-        "serving_default"
-    ]
+def test_the_gate_refuses_what_differs_or_is_no_number(bundle):
+    def row(found):
+        heads = ("empty", "species", "count", "moving")
+        good = {head: np.array([[0.25, 0.75]], np.float32) for head in heads}
+        other = good | {"species": np.array([[found, 0.75]], np.float32)}
+        rows = verify.compare("float32", good, other, {}, bundle)
+        return next(row for row in rows if row.head == "species")
+
+    assert row(0.25).fault() == ""
+    assert row(0.5).difference == 0.25
+    assert "differs by 0.25" in row(0.5).fault()
+    assert "differs by nan" in row(np.nan).fault()
+
+
+def test_paired_interval_by_hand():
+    # 3 lost, 1 gained of 98: (2 - 4) / 100 +- 1.96 * sqrt((0.06 - 0.0004) / 100)
+    np.testing.assert_allclose(verify.paired_interval(3, 1, 98), (-0.06785, 0.02785), atol=1e-5)
+
+
+def test_representative_rows_take_classes_in_turn():
+    labels = np.array([0, 0, 0, 0, 1, -1, 2, 1])
+    assert balanced_rows(labels, 4).tolist() == [0, 1, 4, 6]
+    assert balanced_rows(labels, 100).tolist() == [0, 1, 2, 3, 4, 6, 7]
+
+
+def test_full_int8_takes_raw_pixels(bundle, tiny_shards, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    draw = draw_representative(tiny_shards, 10)
+    assert draw(Task.EMPTY).shape == (10, 40, 40, 3)
+    path = write_tflite(bundle, tmp_path, Form.INT8, draw)[0]
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    details = runner.get_input_details()["image"]
+    assert (details["dtype"], details["quantization"]) == (np.uint8, (1.0, 0))
+    with pytest.raises(InputError, match="representative"):
+        write_tflite(bundle, tmp_path, Form.INT8)
+
+
+def test_threshold_at_a_recall(bundle, tiny_shards):
+    probabilities = np.array([0.9, 0.8, 0.3, 0.2, 0.1, 0.7])
+    animal = np.array([True, True, True, True, True, False])
+    assert threshold.at_recall(probabilities, animal, 0.6) == 0.3
+    assert threshold.at_recall(probabilities, animal, 0.61) == 0.2
+    assert threshold.at_recall(probabilities, animal, 1.0) == 0.1
+    chosen = threshold.with_recall(bundle, tiny_shards, 0.9).animal_threshold
+    assert 0.5 < chosen <= 1
+
+
+@pytest.fixture(scope="module")
+def saved(bundle, tmp_path_factory):
+    """The bundle as SavedModel, exported and loaded."""
+    return tf.saved_model.load(write_saved_model(bundle, tmp_path_factory.mktemp("saved") / "1"))
+
+
+def _same(one: dict, other: dict, rows: list[int] | slice = slice(None)) -> None:
+    for name, values in one.items():
+        np.testing.assert_array_equal(np.asarray(other[name])[rows], values)
+
+
+def test_a_damaged_picture_fails_its_row_only(saved, folder):
+    serve = saved.signatures["serving_default"]
     paths = sorted(folder.iterdir())
     contents = [path.read_bytes() for path in paths]
     good = [i for i, path in enumerate(paths) if path.stem.isdigit()]
     mixed = serve(image_bytes=tf.constant(contents))
     assert np.flatnonzero(mixed["valid"]).tolist() == good
-    alone = serve(image_bytes=tf.constant([contents[i] for i in good]))
-    for name, values in alone.items():
-        np.testing.assert_array_equal(np.asarray(mixed[name])[good], values)
-    assert (np.asarray(mixed["species_probabilities"])[~np.asarray(mixed["valid"])] == 0).all()
+    _same(serve(image_bytes=tf.constant([contents[i] for i in good])), mixed, good)
+    damaged = ~np.asarray(mixed["valid"])
+    assert (np.asarray(mixed["species_probabilities"])[damaged] == 0).all()
+    assert set(np.asarray(mixed["decision"])[damaged]) == {b"ask a human"}
     nothing = serve(image_bytes=tf.constant([b"", b"junk"]))
     assert not np.asarray(nothing["valid"]).any()
+    assert serve(image_bytes=tf.zeros([0], tf.string))["top_species"].shape == (0, 2)
+
+
+def test_answers_have_names(saved, folder):
+    contents = [(folder / f"{number}.jpg").read_bytes() for number in range(3)]
+    answers = saved.signatures["serving_default"](image_bytes=tf.constant(contents))
+    assert set(answers) == {
+        "valid", "animal_probability", "decision", "top_species", "top_probabilities",
+        "species_probabilities", "count_probabilities", "count_bin", "moving",
+    }  # fmt: skip
+    assert np.asarray(answers["top_species"])[:, 0].tolist() == [b"red", b"blue", b""]
+    assert np.asarray(answers["count_bin"])[2] == b""
+    assert (np.asarray(answers["animal_probability"]) >= 0.5).tolist() == [True, True, False]
+
+
+def test_decoded_pictures_answer_as_their_files(saved, folder):
+    files = [folder / "3.png", folder / "4.png"]
+    encoded = tf.constant([file.read_bytes() for file in files])
+    decoded = tf.constant(np.stack([np.asarray(Image.open(file)) for file in files]))
+    _same(
+        saved.signatures["serving_default"](image_bytes=encoded),
+        saved.signatures["pixels"](images=decoded),
+    )
+
+
+def test_an_event_answers_as_the_mean_of_its_frames(saved, folder):
+    red, blue, cut = ((folder / name).read_bytes() for name in ("0.jpg", "1.jpg", "cut.jpg"))
+    grey = (folder / "2.jpg").read_bytes()
+    event = saved.signatures["event"](
+        image_bytes=tf.constant([[red, blue, cut], [grey, red, red], [cut, cut, red]]),
+        frames=tf.constant([3, 1, 2]),
+    )
+    alone = saved.signatures["serving_default"](image_bytes=tf.constant([red, blue, grey]))
+    for name in ("animal_probability", "species_probabilities", "moving"):
+        mean = np.asarray(alone[name])[:2].mean(axis=0)
+        np.testing.assert_allclose(np.asarray(event[name])[0], mean, atol=1e-6)
+    assert np.asarray(event["valid"]).tolist() == [True, True, False]
+    assert np.asarray(event["top_species"])[1, 0] == b""  # grey; the frames behind are padding

@@ -1,0 +1,140 @@
+"""The training loop against its compiled step alone, Keras `fit` and PyTorch.
+
+    python -m benchmarks.training --torch_python=/path/to/venv/bin/python
+
+ResNet-18 and ResNet-50, batch 32, 224 pixels, one head of 48 species. Ours reads, augments and
+trains from shards on disk, with the L2 loss of the `paper` recipe. Sides take turns step by
+step; medians of the ratios. Goals: 0.97 of the bare step fed from memory, 1.0 times Keras
+`fit` on the same shards, 1.0 times PyTorch's step on ResNet-50 (fed from memory). PyTorch runs
+in a child process of an environment of its own: `pip install torch==2.13.0`.
+"""
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from absl import app, flags
+
+from benchmarks import shards
+from camtrap_tf import models, pipeline
+from camtrap_tf.config import PRESETS, override
+from camtrap_tf.trainer import Trainer
+
+_REPEATS = flags.DEFINE_integer("repeats", 4, "steps of each side, after one to warm up")
+_NETWORKS = flags.DEFINE_list("networks", "resnet18,resnet50", "which")
+_BATCH = flags.DEFINE_integer("batch", 32, "pictures in a step")
+_TORCH = flags.DEFINE_string("torch_python", "", "Python of an environment with PyTorch")
+
+
+def loop(trainer: Trainer):
+    """Ours: a step of the real loop, from shards on disk."""
+    batches, rates = trainer._batches(), tf.constant([0.01])
+    return lambda: tf.nest.map_structure(float, trainer.run_steps(batches, rates))
+
+
+def bare(trainer: Trainer, config):
+    """The same computation without loop and input: a compiled step on one batch in memory."""
+    model = models.build(config.model, trainer.heads)
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    optimizer.build(model.trainable_variables)
+    pixels, labels, _ = next(iter(pipeline.training(trainer.manifest, trainer.data, 1)))
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            logits = model(pixels, training=True)["species"]
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels["species"], logits)
+            )
+            kernels = [v.value for v in model.trainable_variables if v.path.endswith("/kernel")]
+            loss += 0.0005 * tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels])
+        variables = [variable.value for variable in model.trainable_variables]
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, variables), model.trainable_variables, strict=True)
+        )
+        return loss
+
+    return lambda: float(step())
+
+
+def fit(trainer: Trainer, config):
+    """Keras `fit`, a step at a time, from the same shards."""
+    model = models.build(config.model, trainer.heads)
+    loss = {"species": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
+    data = pipeline.training(trainer.manifest, trainer.data, 1)
+    batches = iter(data.map(lambda pixels, labels, _: (pixels, labels)).repeat())
+    return lambda: model.fit(batches, steps_per_epoch=2, epochs=1, verbose=0)
+
+
+class Torch:
+    """PyTorch's step, in a child process."""
+
+    def __init__(self, python: str, batch: int):
+        script = Path(__file__).with_name("torch_resnet.py")
+        self.child = subprocess.Popen(
+            [python, str(script), str(batch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self) -> float:
+        """Seconds of one step."""
+        self.child.stdin.write("\n")
+        self.child.stdin.flush()
+        return float(self.child.stdout.readline())
+
+    def close(self) -> None:
+        """Ends the child."""
+        self.child.stdin.close()
+        self.child.wait()
+
+
+def measure(network: str, manifest) -> None:
+    """Prints the ratios of one network."""
+    changes = {"train.task": "species", "train.batch_size": str(_BATCH.value)}
+    config = override(PRESETS["paper"], {**changes, "model.architecture": network})
+    trainer = Trainer(config, manifest)
+    trainer.weight_decay.assign(0.0005)
+    sides = {
+        "loop": (loop(trainer), 1),
+        "bare step": (bare(trainer, config), 1),
+        "keras fit": (fit(trainer, config), 2),
+    }
+    torch = Torch(_TORCH.value, _BATCH.value) if _TORCH.value and network == "resnet50" else None
+    if torch is not None:
+        sides["pytorch"] = (torch, 1)
+    seconds = {name: [] for name in sides}
+    for repeat in range(_REPEATS.value + 1):
+        for name, (run, steps) in sides.items():
+            start = time.perf_counter()
+            run()
+            if repeat:
+                seconds[name].append((time.perf_counter() - start) / steps)
+    if torch is not None:
+        torch.close()
+    print(f"{network}, batch {_BATCH.value}; load {os.getloadavg()[0]:.1f}")
+    for name, values in seconds.items():
+        ratios = [other / own for own, other in zip(seconds["loop"], values, strict=True)]
+        print(
+            f"  {name:10} {_BATCH.value / statistics.median(values):6.1f} pictures/s   "
+            f"loop / {name}: {statistics.median(ratios):.2f}"
+        )
+
+
+def main(_) -> None:
+    """Measures each network on shards in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = shards.write(Path(folder), 400)
+        for network in _NETWORKS.value:
+            measure(network, manifest)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,86 @@
+"""Real pictures to compare an export with Keras on."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from camtrap_tf import manifest as manifests
+from camtrap_tf import pictures, pipeline, records
+from camtrap_tf.artifacts import PathLike, existing_folder
+from camtrap_tf.bundle import Bundle
+from camtrap_tf.errors import InputError
+from camtrap_tf.manifest import Manifest
+
+
+@dataclasses.dataclass(frozen=True)
+class Checks:
+    """Pictures, as files and as what networks see.
+
+    Args:
+        encoded: [n] files' bytes.
+        squares: [n, size, size, 3] uint8, read by Pillow.
+        labels: by head [n], -1 = missing; no heads where nothing is known.
+    """
+
+    encoded: list[bytes]
+    squares: np.ndarray
+    labels: dict[str, np.ndarray]
+
+
+def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
+    """Pictures of a folder, or with their labels those of shards (all splits but 'train').
+
+    Args:
+        folder: of pictures, searched with all its subfolders, or of shards.
+        bundle: gives the preprocessing.
+        count: at most so many, spread evenly.
+
+    Raises:
+        InputError: no such folder, nothing readable in it, or shards of another vocabulary.
+    """
+    root = existing_folder(folder, "a folder of pictures or shards")
+    if (root / manifests.FILE).is_file():
+        return _of_shards(Manifest.read(root), bundle, count)
+    paths = list(pictures.find(root))
+    every = paths[:: max(1, len(paths) // count)]
+    encoded, squares = [], []
+    for path in dict.fromkeys(itertools.chain(every, paths)):
+        if len(encoded) == count:
+            break
+        content = (root / path).read_bytes()
+        try:
+            squares.append(pictures.read(content, bundle.picture).pixels)
+        except pictures.PictureError:
+            continue
+        encoded.append(content)
+    if not encoded:
+        raise InputError("--check_on holds readable pictures", str(root), "Check the folder.")
+    return Checks(encoded, np.stack(squares), {})
+
+
+def _of_shards(manifest: Manifest, bundle: Bundle, count: int) -> Checks:
+    if manifest.vocabulary != bundle.vocabulary:
+        raise InputError(
+            "shards to check on have the bundle's vocabulary",
+            str(manifest.folder),
+            "Give the shards that the bundle was trained on, or a folder of pictures.",
+        )
+    splits = [split for split in manifest.splits() if split != "train"]
+    encoded = [frame for split in splits for frame in _frames(manifest, split)]
+    tables = [pipeline.index(manifest, split)[1] for split in splits]
+    rows = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).round().astype(int)
+    chosen = [encoded[row] for row in rows]
+    return Checks(
+        chosen,
+        np.stack([pictures.read(content, bundle.picture).pixels for content in chosen]),
+        {head: np.concatenate([t[head] for t in tables])[rows] for head in tables[0]},
+    )
+
+
+def _frames(manifest: Manifest, split: str) -> Iterator[bytes]:
+    for shard in manifest.shards_of(split):
+        for record in tf.data.TFRecordDataset(str(manifest.folder / shard.file)):
+            yield from records.parse(record, manifest.vocabulary)["frames"].numpy()

@@ -1,0 +1,20 @@
+"""What an export carries of its bundle besides the networks."""
+
+from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import to_json
+
+
+def describe(bundle: Bundle, automatic_at: float) -> dict:
+    """Labels, preprocessing and thresholds as JSON values; calibration is inside the graphs.
+
+    Args:
+        bundle: what is exported.
+        automatic_at: probability from which an answer is taken without a human, in [0, 1].
+    """
+    return {
+        "picture": to_json(bundle.picture),
+        "vocabulary": bundle.vocabulary.to_json(),
+        "animal_threshold": bundle.animal_threshold,
+        "automatic_at": automatic_at,
+        "model_version": bundle.version,
+    }

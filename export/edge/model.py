@@ -1,0 +1,97 @@
+"""The TFLite files of an export, answering pictures with LiteRT."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from camtrap_tf import pictures
+from camtrap_tf.artifacts import PathLike
+from camtrap_tf.config import PictureSpec, from_json
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import EMPTY, Task
+from export.edge import carried
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What the networks say of one picture.
+
+    Args:
+        animal_probability: in [0, 1].
+        species: [classes] float32; None where stage 2 was not asked, or is not there.
+    """
+
+    animal_probability: float
+    species: np.ndarray | None
+
+
+class EdgeModel:
+    """The networks of one export. Stage 2 runs only where stage 1 sees an animal.
+
+    Args:
+        path: folder with the `.tflite` files of one form, or one file.
+        threads: of each network.
+        animal_threshold: instead of the one the files carry, in [0, 1].
+
+    Raises:
+        InputError: no model, files of different exports, or stage 2 without stage 1.
+    """
+
+    def __init__(self, path: PathLike, threads: int = 1, animal_threshold: float | None = None):
+        path = Path(path)
+        files = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+        contents = [carried.read(file) for file in files]
+        _check_together(path, contents)
+        self.content = contents[0]
+        self.picture = from_json(self.content["picture"], PictureSpec)
+        self.version: str = self.content["model_version"]
+        self.automatic_at: float = self.content["automatic_at"]
+        carries = self.content["animal_threshold"]
+        self.animal_threshold: float = carries if animal_threshold is None else animal_threshold
+        runners = [_runner(file, threads) for file in files]
+        tasks = [content["task"] for content in contents]
+        self._first = [r for r, task in zip(runners, tasks, strict=True) if task == EMPTY]
+        self._second = [r for r, task in zip(runners, tasks, strict=True) if task != EMPTY]
+        names = [content["classes"].get("species") for content in contents]
+        self.species: tuple[str, ...] = tuple(next((n for n in names if n), ()))
+
+    def answer(self, source: PathLike | bytes) -> Answer:
+        """Answers a picture file.
+
+        Raises:
+            pictures.PictureError: it cannot be read.
+        """
+        return self.answer_square(pictures.read(source, self.picture).pixels)
+
+    def answer_square(self, square: np.ndarray) -> Answer:
+        """Answers a stored square [size, size, 3] uint8."""
+        image = square[None]
+        if not self._first:
+            species = _mean(self._second, image, "species")
+            return Answer(1.0 - float(species[-1]), species)
+        animal = float(_mean(self._first, image, EMPTY)[0])
+        if animal < self.animal_threshold or not self._second:
+            return Answer(animal, None)
+        return Answer(animal, _mean(self._second, image, "species"))
+
+
+def _runner(file: Path, threads: int):
+    return Interpreter(model_path=str(file), num_threads=threads).get_signature_runner()
+
+
+def _mean(runners: list, image: np.ndarray, head: str) -> np.ndarray:
+    return np.mean([runner(image=image)[head][0] for runner in runners], axis=0)
+
+
+def _check_together(path: Path, contents: list[dict]) -> None:
+    tasks = {Task(content["task"]) for content in contents}
+    exports = {(c["model_version"], c["form"], str(c["picture"])) for c in contents}
+    if not (Task.EMPTY in tasks) != (tasks == {Task.ONE_STAGE}) or len(exports) != 1:
+        raise InputError(
+            "--model is a folder with the .tflite files of one export in one form: stage 1, "
+            "with or without stage 2, or a one-stage network",
+            f"{path} with {sorted(task.value for task in tasks)} of {len(exports)} exports",
+            "Give a folder such as export/tflite/float16.",
+        )

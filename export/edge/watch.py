@@ -1,0 +1,158 @@
+"""Watches a folder of pictures and decides about each event, once."""
+
+import dataclasses
+import datetime
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from camtrap_tf import pictures
+from camtrap_tf.artifacts import atomic
+from export.edge import bursts, journal
+from export.edge.bursts import Frame
+from export.edge.model import Answer, EdgeModel
+from export.edge.policy import Action, Policy, Verdict, judge
+
+log = logging.getLogger("camtrap")
+WRITING = 2.0  # seconds without a change after which a file is taken to be whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where and how to watch.
+
+    Args:
+        folder: of pictures, with all its subfolders; each subfolder is a camera.
+        log: JSON lines, one per event.
+        policy: what is kept and sent.
+        outbox: gets the pictures to transmit, for whatever program sends them.
+        gap_seconds: longest pause inside an event.
+        delete_dropped: remove the files of dropped events, once that is on the log.
+    """
+
+    folder: Path
+    log: Path
+    policy: Policy
+    outbox: Path
+    gap_seconds: float
+    delete_dropped: bool = False
+
+
+class Watch:
+    """Decides about events and remembers by its log alone.
+
+    Args:
+        model: what answers.
+        settings: where and how.
+
+    Raises:
+        InputError: another process writes the log.
+    """
+
+    def __init__(self, model: EdgeModel, settings: Settings):
+        self.model, self.settings = model, settings
+        self.journal = journal.Journal(settings.log)
+        self._frames: dict[str, Frame] = {}
+        if settings.delete_dropped:  # a power cut may have come between log and deletion
+            for entry in journal.read(settings.log):
+                self._delete(entry)
+
+    def run(self, poll_seconds: float) -> None:
+        """Decides about events as they end, for ever."""
+        while True:
+            self.step(self.settings.gap_seconds + WRITING)
+            time.sleep(poll_seconds)
+
+    def step(self, wait: float) -> int:
+        """Decides about the events that nothing was added to for `wait` seconds.
+
+        Returns:
+            How many.
+        """
+        now, done = time.time(), 0
+        for event in bursts.group(self._new_frames(), self.settings.gap_seconds):
+            if bursts.is_over(event, now, wait):
+                self._decide(event)
+                done += 1
+        return done
+
+    def _new_frames(self) -> list[Frame]:
+        """The pictures not decided about; their EXIF times are read again only if they change."""
+        frames: dict[str, Frame] = {}
+        for path in pictures.find(self.settings.folder):
+            if path in self.journal.decided:
+                continue
+            try:
+                status = (self.settings.folder / path).stat()
+            except FileNotFoundError:
+                continue
+            known = self._frames.get(path)
+            if known and (known.modified, known.size) == (status.st_mtime, status.st_size):
+                frames[path] = known
+            else:
+                taken = pictures.taken(self.settings.folder / path)
+                frames[path] = Frame(path, taken, status.st_mtime, status.st_size)
+        self._frames = frames
+        return list(frames.values())
+
+    def _decide(self, event: list[Frame]) -> None:
+        answers, reasons = self._answers(event)
+        verdict = judge(answers, self.model)
+        best, day = event[verdict.best], datetime.date.today().isoformat()
+        policy, sent = self.settings.policy, self.journal.sent[day]
+        action, reason = policy.decide(verdict, best.size, sent)
+        if action is Action.TRANSMIT:
+            # Before the log: after a power cut in between the same picture is put there again
+            # under the same name, and none is forgotten.
+            self._post(best)
+        entry = _entry(event, verdict, reasons) | {
+            "decision": action.value,
+            "reason": reason,
+            "sent": best.path if action is Action.TRANSMIT else None,
+            "bytes": best.size if action is Action.TRANSMIT else 0,
+            "day": day,
+            "model_version": self.model.version,
+        }
+        self.journal.write(entry)
+        log.info("%s: %s (%s)", entry["event"], action.value, verdict.species or reason)
+        if self.settings.delete_dropped:
+            self._delete(entry)
+
+    def _answers(self, event: list[Frame]) -> tuple[list[Answer | None], dict[str, str]]:
+        answers: list[Answer | None] = []
+        reasons = {}
+        for frame in event:
+            try:
+                answers.append(self.model.answer(self.settings.folder / frame.path))
+            except pictures.PictureError as error:
+                answers.append(None)
+                reasons[frame.path] = str(error)
+        return answers, reasons
+
+    def _post(self, frame: Frame) -> None:
+        with atomic(self.settings.outbox / frame.path.replace("/", "_")) as temporary:
+            temporary.write_bytes((self.settings.folder / frame.path).read_bytes())
+
+    def _delete(self, entry: dict[str, Any]) -> None:
+        if entry["decision"] != Action.DROP.value:
+            return
+        for path in entry["frames"]:
+            (self.settings.folder / path).unlink(missing_ok=True)
+        os.sync()
+
+
+def _entry(event: list[Frame], verdict: Verdict, reasons: dict[str, str]) -> dict[str, Any]:
+    taken = event[0].taken
+    return {
+        "event": event[0].path,
+        "frames": [frame.path for frame in event],
+        "taken": taken.isoformat() if taken else None,
+        "animal": verdict.animal,
+        "animal_probability": round(verdict.animal_probability, 4),
+        "species": verdict.species,
+        "probability": round(verdict.probability, 4),
+        "automatic": verdict.automatic,
+        "unreadable": reasons,
+    }

@@ -1,0 +1,76 @@
+"""The page that goes with an export: what it is, what it was made of, what it is not."""
+
+import json
+from typing import TYPE_CHECKING
+
+from camtrap_tf.bundle import Bundle
+
+if TYPE_CHECKING:
+    from export.verify import Request
+
+_CARD = """# Model card: {version}
+
+Tells which animals are in camera-trap pictures, and how sure it is. Made by `camtrap export`.
+
+## Answers
+{species} species: {names}.
+{heads}
+An answer is 'automatic' where its probability reaches {automatic_at}; else 'ask a human'.
+Pictures whose probability of an animal is below {threshold:.4g} are taken for empty{recall}.
+
+## Networks
+{members}
+Preprocessing (inside the SavedModel; described inside each TFLite file): `{picture}`.
+
+## Parity with Keras
+On {count} pictures of `{check_on}`. By class: `parity.csv`.
+```
+{parity}
+```
+{verdict}
+## Limits
+- Trained on the data named above. At other sites, cameras and seasons accuracy is lower,
+  often by much; check it on labelled pictures of the new place before trusting `automatic`.
+- It knows the species listed and no others: another animal gets the name of one of them.
+- Several species in one picture: it names one.
+- Do not use it to decide about people, and keep pictures of people private.
+- The SavedModel heeds no EXIF rotation and reads no TIFF; `camtrap predict` does both.
+"""
+
+
+def model_card(bundle: Bundle, request: "Request", parity: str, faults: list[str]) -> str:
+    """The card as Markdown.
+
+    Args:
+        bundle: what is exported.
+        request: how it was exported and checked.
+        parity: table of the comparison.
+        faults: where the export differs too much and was written all the same.
+    """
+    vocabulary = bundle.vocabulary
+    extra = [f"Count bins: {', '.join(vocabulary.count_bins)}."] if vocabulary.count_bins else []
+    extra += [f"Attributes: {', '.join(vocabulary.attributes)}."] if vocabulary.attributes else []
+    members = [
+        f"- `{member.file}`: {member.architecture}, task {member.task.value}, "
+        f"{member.input.crop} pixels; data `{json.dumps(member.data)}`; "
+        f"best epoch `{json.dumps(member.result)}`"
+        for member in bundle.members
+    ]
+    verdict = "Written with --force although: " + "; ".join(faults) + ".\n" if faults else ""
+    return _CARD.format(
+        version=bundle.version,
+        species=len(vocabulary.species),
+        names=", ".join(vocabulary.species),
+        heads="\n".join(extra),
+        automatic_at=request.automatic_at,
+        threshold=bundle.animal_threshold,
+        recall=f" (chosen for a recall of {request.recall:g} on validation)"
+        if request.recall
+        else "",
+        members="\n".join(members),
+        picture=bundle.picture,
+        count=request.check_pictures,
+        check_on=request.check_on,
+        parity=parity,
+        verdict=verdict,
+    )

@@ -1,0 +1,140 @@
+"""Backbones of keras.applications: their counts, their pixel scalings, their weight files."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf.config import InputSpec, ModelConfig, Normalisation
+from camtrap_tf.errors import InputError
+
+HEADS = {"species": ("ape", "bat", "cat")}
+IMAGENET = ModelConfig(crop=64, normalisation=Normalisation.IMAGENET)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
+
+
+def standardised(pixels):
+    from camtrap_tf import images
+
+    return images.normalise(pixels, InputSpec(64, Normalisation.IMAGENET))
+
+
+def test_every_backbone_of_keras_is_there_under_its_name():
+    import keras
+
+    from camtrap_tf.models import applications
+
+    offered = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert set(applications.TRUNKS) == offered
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "width"),
+    [
+        # "Total params" of Keras' model summaries with their head of 1000 classes.
+        ("MobileNetV2", 3_538_984, 1280),
+        ("EfficientNetV2B0", 7_200_312, 1280),
+        ("ConvNeXtTiny", 28_589_128, 768),
+        ("ResNet50", 25_636_712, 2048),
+        ("EfficientNetB0", 5_330_571, 1280),
+    ],
+)
+def test_parameters_as_keras_counts_them(name, total, width):
+    import keras
+
+    from camtrap_tf import models
+
+    with keras.StatelessScope():
+        model = models.build(dataclasses.replace(IMAGENET, architecture=name), HEADS)
+    assert model.count_params() - (width + 1) * 3 == total - (width + 1) * 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("DenseNet121", "densenet"), ("MobileNetV2", "mobilenet_v2"), ("ResNet50", "resnet")],
+)
+def test_inputs_are_scaled_as_keras_prepares_pixels(name, module, pixels):
+    import keras
+
+    from camtrap_tf.models import applications
+
+    image = keras.Input((64, 64, 3))
+    model = keras.Model(image, applications.scaled(image, applications.SCALINGS[name]))
+    expected = getattr(keras.applications, module).preprocess_input(pixels.copy())
+    np.testing.assert_allclose(model(standardised(pixels)), expected, atol=1e-3)
+
+
+def test_weights_come_from_a_file_and_answer_as_in_keras(pixels, tmp_path):
+    import keras
+
+    from camtrap_tf import models
+
+    keras.utils.set_random_seed(5)
+    options = {"include_top": False, "weights": None, "pooling": "avg", "input_shape": (64, 64, 3)}
+    theirs = keras.applications.MobileNetV3Small(**options)  # scales pixels itself
+    theirs.save_weights(tmp_path / "notop.weights.h5")
+    config = dataclasses.replace(
+        IMAGENET, architecture="MobileNetV3Small", weights=str(tmp_path / "notop.weights.h5")
+    )
+    model = models.build(config, HEADS)
+    features = keras.Model(model.input, model.get_layer("species").input)
+    np.testing.assert_allclose(features(standardised(pixels)), theirs(pixels), atol=1e-4)
+
+
+def test_efficientnets_own_standardisation_gives_back_ours(pixels):
+    import keras
+
+    from camtrap_tf import models
+
+    model = models.build(dataclasses.replace(IMAGENET, architecture="EfficientNetB0"), HEADS)
+    inner = next(one for one in model.layers if isinstance(one, keras.Model))
+    norm = next(one for one in inner.layers if isinstance(one, keras.layers.Normalization))
+    # What the published weight file holds: the deviation where the variance belongs.
+    norm.adapt_mean.assign([0.485, 0.456, 0.406])
+    norm.adapt_variance.assign([0.229, 0.224, 0.225])
+    norm.finalize_state()
+    stem = keras.Model(inner.input, norm.output)
+    seen = stem(model.get_layer("scaling")(standardised(pixels)))
+    np.testing.assert_allclose(seen, standardised(pixels), atol=1e-4)
+
+
+def test_a_saved_model_keeps_its_scaling(pixels, tmp_path):
+    import keras
+
+    from camtrap_tf import models
+
+    keras.applications.ResNet50(include_top=False, weights=None).save_weights(
+        tmp_path / "notop.weights.h5"
+    )
+    config = dataclasses.replace(
+        IMAGENET, architecture="ResNet50", weights=str(tmp_path / "notop.weights.h5")
+    )
+    model = models.build(config, HEADS)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    inputs = standardised(pixels)
+    np.testing.assert_allclose(again(inputs)["species"], model(inputs)["species"], atol=1e-5)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    from camtrap_tf import models
+
+    def build(name, path, channels=3):
+        config = dataclasses.replace(IMAGENET, architecture=name, weights=str(path))
+        return models.build(config, HEADS, channels)
+
+    with pytest.raises(InputError, match="nothing is downloaded; received 'imagenet'"):
+        build("MobileNetV3Small", "imagenet")
+    (tmp_path / "notop.h5").write_bytes(b"no weights")
+    with pytest.raises(InputError, match=r"weights of .* without its top"):
+        build("MobileNetV3Small", tmp_path / "notop.h5")
+    with pytest.raises(InputError, match="ImageNet weights take 3 channels; received 9"):
+        build("MobileNetV3Small", tmp_path / "notop.h5", channels=9)
+    with pytest.raises(InputError, match=r"for backbones of keras\.applications"):
+        build("resnet18", tmp_path / "notop.h5")
+    with pytest.raises(InputError, match=r"goes with model\.normalisation=imagenet"):
+        ModelConfig("MobileNetV3Small", weights="notop.h5")

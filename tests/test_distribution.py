@@ -1,0 +1,136 @@
+"""One device, two replicas and two workers compute the same."""
+
+import json
+import os
+import socket
+
+import numpy as np
+import pytest
+
+from camtrap_tf import distribution
+from camtrap_tf.config import Config, ModelConfig, Step, Strategy, TrainConfig, override
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import Task
+
+STEPS = 50
+CONFIG = Config(
+    model=ModelConfig(architecture="small", crop=24),
+    train=TrainConfig(
+        task=Task.SPECIES,
+        epochs=13,  # of 4 steps
+        batch_size=8,
+        # At higher rates a difference in the seventh digit grows a thousandfold in 50 steps.
+        schedule=(Step(1, 0.0005, 0.0005),),
+        sync_batch_norm=True,
+        steps_per_call=1,
+        checkpoint_every=0,
+    ),
+)
+TWO = {"train.replicas": "2"}
+
+
+def losses_and_answers(config, shards, out, tf_config=None) -> None:
+    """In a process of its own: the loss of every step, then what given weights answer."""
+    if tf_config:
+        os.environ["TF_CONFIG"] = json.dumps(tf_config)
+    import keras
+
+    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.network import predict_split
+    from camtrap_tf.trainer import Trainer
+
+    trainer, seen = Trainer(config, Manifest.read(shards)), []
+    call = trainer._call
+
+    def recording(*arguments):
+        sums = call(*arguments)
+        seen.append(sums["species"]["loss"] / sums["species"]["count"])
+        return sums
+
+    trainer._call = recording
+    for epoch in range(1, config.train.epochs + 1):
+        trainer.progress.begin(epoch)
+        trainer.run_epoch()
+    rng = keras.random.SeedGenerator(7)
+    for variable in trainer.model.trainable_variables:
+        variable.assign(keras.random.normal(variable.shape, seed=rng))
+    for variable in trainer.model.non_trainable_variables:
+        if "moving" in variable.path:
+            variable.assign(keras.ops.ones(variable.shape))
+    trainer.publish()
+    answers = predict_split([trainer.network], trainer.manifest, "val", batch_size=3)
+    np.savez(out, losses=seen[:STEPS], answers=answers.probabilities["species"])
+
+
+def whole_run(config, shards, folder, tf_config) -> None:
+    """In a process of its own: trains as one of several workers."""
+    os.environ["TF_CONFIG"] = json.dumps(tf_config)
+    from camtrap_tf.train import train
+
+    assert len(train(config, shards, folder).result["best"]) > 5
+
+
+def cluster(index: int, addresses: list[str]) -> dict:
+    return {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+
+
+def free_addresses(count: int) -> list[str]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return [f"127.0.0.1:{port}" for port in ports]
+
+
+@pytest.mark.slow
+def test_losses_and_evaluation_are_those_of_one_device(tiny_shards, forked, tmp_path):
+    workers = override(CONFIG, {"train.strategy": "multi_worker"})
+    addresses = free_addresses(2)
+    calls = [
+        (CONFIG, tiny_shards, tmp_path / "one.npz"),
+        (override(CONFIG, TWO), tiny_shards, tmp_path / "mirrored.npz"),
+    ]
+    for index in range(2):
+        file = tmp_path / f"worker{index}.npz"
+        calls.append((workers, tiny_shards, file, cluster(index, addresses)))
+    assert [process.exitcode for process in forked(losses_and_answers, calls)] == [0] * 4
+    one = np.load(tmp_path / "one.npz")
+    assert len(one["losses"]) == STEPS
+    for name in ("mirrored", "worker0", "worker1"):
+        other = np.load(tmp_path / f"{name}.npz")
+        np.testing.assert_allclose(other["losses"], one["losses"], atol=1e-5, rtol=0)
+        np.testing.assert_array_equal(other["answers"], one["answers"])
+
+
+@pytest.mark.slow
+def test_two_workers_write_one_run(noise_shards, forked, tmp_path):
+    changes = {"train.strategy": "multi_worker", "train.rare": "emphasis", "train.epochs": "2"}
+    config, addresses = override(CONFIG, changes), free_addresses(2)
+    calls = [(config, noise_shards, tmp_path / "run", cluster(i, addresses)) for i in range(2)]
+    assert [process.exitcode for process in forked(whole_run, calls)] == [0, 0]
+    with open(tmp_path / "run" / "log.csv") as file:
+        assert len(file.readlines()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rare", ["weighted_loss", "oversampling", "emphasis"])
+def test_methods_for_rare_classes_are_those_of_one_device(rare, noise_shards, forked, tmp_path):
+    config = override(CONFIG, {"train.rare": rare, "train.epochs": "5"})
+    files = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    calls = [
+        (config, noise_shards, files[0]),
+        (override(config, TWO), noise_shards, files[1]),
+    ]
+    assert [process.exitcode for process in forked(losses_and_answers, calls)] == [0, 0]
+    one, two = (np.load(file)["losses"] for file in files)
+    np.testing.assert_allclose(two, one, atol=1e-5, rtol=0)
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(InputError, match="finds its workers in TF_CONFIG"):
+        distribution.strategy(Strategy.MULTI_WORKER)
+    with pytest.raises(InputError, match="strategy 'tpu' finds a TPU"):
+        distribution.strategy(Strategy.TPU)

@@ -1,0 +1,94 @@
+"""Starting from a run, a bundle, a file: what is taken and what starts fresh."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf.config import Config, ModelConfig, TrainConfig, override, step_schedule
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import Task
+
+CONFIG = Config(
+    model=ModelConfig(architecture="small", crop=32),
+    train=TrainConfig(
+        task=Task.SPECIES, epochs=1, batch_size=8, schedule=step_schedule(1, 0.05, 0.0005)
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_shards, tmp_path_factory):
+    from camtrap_tf.train import train
+
+    return train(CONFIG, tiny_shards, tmp_path_factory.mktemp("transfer") / "first")
+
+
+def network(heads, architecture="small"):
+    from camtrap_tf import models
+    from camtrap_tf.config import InputSpec
+    from camtrap_tf.network import Network
+
+    model = models.build(ModelConfig(architecture=architecture, crop=32), heads)
+    return Network(model, InputSpec(32), Task.SPECIES, heads)
+
+
+def weight(model, path):
+    (variable,) = [v for v in model.weights if v.path == path]
+    return np.array(variable)
+
+
+@pytest.mark.parametrize(
+    ("classes", "taken"),
+    [(("blue", "red"), True), (("red", "blue"), False), (("blue", "red", "green"), False)],
+)
+def test_trunk_and_heads_of_the_same_classes_are_taken(trained, classes, taken):
+    from camtrap_tf import transfer
+
+    fresh = network({"species": classes, "count": ("1", "2")})
+    before = weight(fresh.model, "species/kernel")
+    told = transfer.initialise(fresh, trained.folder)
+    assert told["taken"] == (["species"] if taken else [])
+    source = trained.network().model
+    for path in ("stem/kernel", "stage4_block1_b_norm/moving_mean"):
+        np.testing.assert_array_equal(weight(fresh.model, path), weight(source, path))
+    expected = weight(source, "species/kernel") if taken else before
+    np.testing.assert_array_equal(weight(fresh.model, "species/kernel"), expected)
+
+
+def test_files_are_taken_too(trained, tmp_path):
+    from camtrap_tf import transfer
+
+    source = trained.network().model
+    source.save_weights(tmp_path / "all.weights.h5")
+    for path in (trained.folder / "best.keras", tmp_path / "all.weights.h5"):
+        fresh = network({"species": ("blue", "red")})
+        assert transfer.initialise(fresh, path) == {"taken": ["species"], "fresh": []}
+        np.testing.assert_array_equal(
+            weight(fresh.model, "species/bias"), weight(source, "species/bias")
+        )
+
+
+def test_what_does_not_fit_is_named(trained, tmp_path):
+    from camtrap_tf import transfer
+
+    with pytest.raises(InputError, match=r"weights differ, the first, stem/kernel, of shape"):
+        transfer.initialise(network({"species": ("a", "b")}, "resnet18"), trained.folder)
+    with pytest.raises(InputError, match="is a run, a bundle"):
+        transfer.initialise(network({"species": ("a", "b")}), tmp_path / "nowhere")
+    trained.network().model.save_weights(tmp_path / "all.weights.h5")
+    with pytest.raises(InputError, match="and all its heads"):
+        transfer.initialise(network({"species": tuple("abc")}), tmp_path / "all.weights.h5")
+
+
+def test_a_frozen_trunk_keeps_its_weights_while_the_heads_learn(trained, tiny_shards, tmp_path):
+    from camtrap_tf.train import train
+
+    changes = {"train.init": str(trained.folder), "train.freeze_epochs": "1", "train.ema": "0.5"}
+    run = train(override(CONFIG, changes), tiny_shards, tmp_path / "second")
+    old, new = trained.network().model, run.network().model
+    for variable in old.weights:
+        same = np.array_equal(variable, weight(new, variable.path))
+        assert same == (not variable.path.startswith("species/")), variable.path
+    with pytest.raises(InputError, match=r"train\.init"):
+        train(dataclasses.replace(CONFIG), tiny_shards, tmp_path / "second")
