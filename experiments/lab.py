@@ -23,7 +23,7 @@ log = logging.getLogger("camtrap")
 
 
 # Fields of the recipe that this version has without acting on them.
-WITHOUT_EFFECT = ("train.frames", "train.init")
+WITHOUT_EFFECT = ("train.frames",)
 
 
 class NotAvailable(Exception):
