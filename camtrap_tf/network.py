@@ -1,6 +1,7 @@
 """A trained network with what it needs to answer: its input, its heads."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from camtrap_tf.config import InputSpec
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.predictions import Predictions
-from camtrap_tf.progress import progress
+from camtrap_tf.progress import Meter
 
 
 @dataclasses.dataclass
@@ -28,10 +29,11 @@ class Network:
     name: str = ""
     temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
-        self._answer = tf.function(
-            self.graph, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)]
-        )
+    @functools.cached_property
+    def _answer(self):
+        """`graph`, traced once for batches of any size."""
+        pixels = tf.TensorSpec((None, None, None, 3), tf.uint8)
+        return tf.function(self.graph).get_concrete_function(pixels)
 
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """Calibrated probabilities by head: [n, size, size, 3] uint8 -> [n, classes] float32.
@@ -46,7 +48,8 @@ class Network:
 
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Probabilities by head of stored squares [n, size, size, 3] uint8."""
-        return {head: values.numpy() for head, values in self._answer(pixels).items()}
+        answers = self._answer(tf.convert_to_tensor(pixels))
+        return {head: values.numpy() for head, values in answers.items()}
 
 
 def predict_split(
@@ -64,10 +67,12 @@ def predict_split(
         {head: [] for head in network.heads} for network in networks
     ]
     batches = pipeline.stored_pictures(manifest, split, batch_size)
-    for pixels in progress(batches, len(ids), f"predicting {split}", step=batch_size):
-        for network, answers in zip(networks, collected, strict=True):
-            for head, values in network.probabilities(pixels).items():
-                answers[head].append(values)
+    with Meter(len(ids), f"predicting {split}") as meter:
+        for pixels in batches:
+            for network, answers in zip(networks, collected, strict=True):
+                for head, values in network.probabilities(pixels).items():
+                    answers[head].append(values)
+            meter.advance(len(pixels))
     probabilities: dict[str, np.ndarray] = {}
     for head in dict.fromkeys(head for network in networks for head in network.heads):
         members = [np.concatenate(answers[head]) for answers in collected if head in answers]
