@@ -174,12 +174,12 @@ class Trainer:
         return path is not None
 
     @tf.function
-    def run_steps(self, batches, rates: tf.Tensor, frozen: bool = False):
-        """One optimiser step for each of `rates`; sums by head over all their rows."""
+    def run_steps(self, batches, rates: tf.Tensor, count: tf.Tensor, frozen: bool = False):
+        """One optimiser step for each of the first `count` rates; sums by head over all rows."""
         zeros = {"loss": 0.0, "correct": 0.0, "count": 0.0}
         totals = {head: tf.nest.map_structure(tf.constant, zeros) for head in self.heads}
-        for rate in rates:
-            sums, _, _ = self._on_replicas(next(batches), rate, frozen)
+        for index in tf.range(count):
+            sums, _, _ = self._on_replicas(next(batches), rates[index], frozen)
             totals = tf.nest.map_structure(tf.add, totals, sums)
         return totals
 
@@ -201,7 +201,9 @@ class Trainer:
 
     def _call(self, batches: Iterator, rates: np.ndarray, frozen: bool) -> dict:
         if self.again is None:
-            sums = self.run_steps(batches, tf.constant(rates), frozen)
+            # Always as many rates, so that the function is traced once.
+            padded = np.pad(rates, (0, self.train.steps_per_call - len(rates)))
+            sums = self.run_steps(batches, tf.constant(padded), tf.constant(len(rates)), frozen)
         else:
             sums = self._emphasised_step(next(batches), tf.constant(rates[0]), frozen)
         return tf.nest.map_structure(float, sums)
