@@ -82,7 +82,7 @@ class Trainer:
         self.share = distribution.share(self.strategy)
         self.data = _training_data(config, manifest)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
-        _check_batch(train.batch_size, self.share.replicas, self.steps)
+        _check(train, self.share.replicas, self.steps)
         keras.utils.set_random_seed(train.seed)
         model = models.build(config.model, self.heads)
         self.network = Network(model, self.data.spec, train.task, self.heads)
@@ -423,10 +423,17 @@ def _copy(sources: list, targets: list) -> None:
         target.assign(source)
 
 
-def _check_batch(size: int, replicas: int, steps: int) -> None:
+def _check(train: TrainConfig, replicas: int, steps: int) -> None:
+    size = train.batch_size
     if size % replicas:
         raise InputError(
             f"train.batch_size is a multiple of the {replicas} replicas", size, "Change it."
+        )
+    if train.precision is Precision.FLOAT16 and replicas > 1:
+        raise InputError(
+            "train.precision=float16, with its loss scaling, is for one device",
+            f"{replicas} replicas",
+            "Set train.precision=bfloat16.",
         )
     if not steps:
         raise InputError(
