@@ -350,8 +350,13 @@ def _class_figures(
     number = shape[0] * shape[1]
     figures = per_class(np.bincount(cells, minlength=number).reshape(shape))
     drawn = per_class(intervals.confusions(cells, number, events).reshape(-1, *shape))
-    kept = ("precision", "recall", "f1")
-    figures |= {f"{key}_interval": intervals.quantiles(drawn[key]).T for key in kept}
+    truth, answer = np.divmod(cells, shape[1])
+    right = (truth == answer).astype(float)
+    for name, kind in (("recall", truth), ("precision", answer)):
+        figures[f"{name}_interval"] = np.array(
+            [intervals.ratio(right[kind == i], events[kind == i]) for i in range(shape[0])]
+        )
+    figures["f1_interval"] = intervals.quantiles(drawn["f1"]).T
     if head == EMPTY:
         named = {
             "precision": ("precision", 1),
