@@ -17,6 +17,8 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
 
     hours = pictures x epochs x 6 x multiply-adds of one picture / sustained operations a second
 
+    A network that learns from a subset is counted as if it learnt from the whole.
+
     Args:
         lab: data and recipe.
         jobs: the networks.

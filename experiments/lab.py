@@ -23,7 +23,7 @@ log = logging.getLogger("camtrap")
 
 
 # Fields of the recipe that this version has without acting on them.
-WITHOUT_EFFECT = ("train.frames", "train.init")
+WITHOUT_EFFECT = ("train.frames",)
 
 
 class NotAvailable(Exception):
@@ -77,7 +77,7 @@ def _short(epochs: int, batch_size: int, learning_rate: float) -> Config:
 SCALES = {
     "paper": Scale("paper", paper.RECIPE),
     "small": Scale("small", _short(12, 32, 0.05), ("small", "alexnet", "resnet18")),
-    "smoke": Scale("smoke", _short(2, 16, 0.02), ("small", "resnet18")),
+    "smoke": Scale("smoke", _short(2, 16, 0.005), ("small", "resnet18")),
 }
 
 

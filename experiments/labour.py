@@ -10,8 +10,7 @@ the first row.
 Cost: none beyond Table 2 and Fig. 5.
 """
 
-import numpy as np
-
+from camtrap_tf import planning
 from experiments import fig5, fig_s5_s7, paper, scoring, table2
 from experiments.lab import Job, Lab
 from experiments.rows import Row
@@ -29,9 +28,11 @@ def jobs(lab: Lab) -> list[Job]:
 
 def report(lab: Lab) -> list[Row]:
     """Threshold, accuracy, share automated and years saved, per question."""
-    vgg = lab.architecture(paper.FIG_S5_ARCHITECTURE)
+    vgg16, figure = paper.FIG_S5_ARCHITECTURE, paper.EMPTY_TOP1
+    vgg = lab.architecture(vgg16)
     first = [job for job in table2.jobs(lab) if job.architecture == vgg]
-    rows = scoring.compare(lab, first, table2.SPLIT, [paper.EMPTY_TOP1], paper.TABLE_2)
+    known = {(vgg16, figure): paper.TABLE_2[vgg16, figure]}
+    rows = scoring.compare(lab, first, table2.SPLIT, [figure], known)
     for head, target, published in TARGETS:
         rows += scoring.guarded(
             head,
@@ -44,31 +45,18 @@ def report(lab: Lab) -> list[Row]:
     return rows
 
 
-def threshold_for(right: np.ndarray, confidence: np.ndarray, target: float) -> float:
-    """Least confidence above which answers are right in `target` of all cases; inf: none.
-
-    >>> threshold_for(np.array([1.0, 1.0, 0.0, 1.0]), np.array([0.9, 0.8, 0.7, 0.6]), 0.75)
-    0.6
-    """
-    scored = ~np.isnan(right)
-    right, confidence = right[scored], confidence[scored]
-    order = np.argsort(-confidence, kind="stable")
-    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    ends = np.append(np.diff(confidence[order]) != 0, True)  # equal confidences go together
-    enough = np.flatnonzero((accuracy >= target) & ends)
-    return float(confidence[order][enough[-1]]) if len(enough) else float("inf")
-
-
 def _plan(lab: Lab, head: str, target: float, published: float) -> list[Row]:
     validation = fig_s5_s7.second_stage(lab, "val")
-    threshold = threshold_for(*scoring.right_and_confidence(validation, head), target)
+    right, confidence = scoring.right_and_confidence(validation, head)
+    threshold = planning.lowest_threshold(confidence, right, target)
     test = fig_s5_s7.second_stage(lab, lab.expert)
     right, confidence = scoring.right_and_confidence(test, head)
     (_, accuracy, (low, high), kept), *_ = scoring.coverage(
         right, confidence, scoring.event_codes(test), [threshold]
     )
     subject, scored = f"{head}, target {target}", int((right >= 0).sum())
-    automated = paper.share_automated(float(kept))
+    automated = planning.share_automated(paper.EMPTY_SHARE, 1.0, float(kept))
+    saved = planning.years_saved(*paper.YEARS_FOR_PICTURES, paper.PICTURES, automated)
     years = paper.YEARS_SAVED if head == "species" else None
     note = "" if kept else "no threshold reaches the target: all animals go to people"
     reached = (accuracy, low, high) if kept else (None, None, None)
@@ -78,7 +66,6 @@ def _plan(lab: Lab, head: str, target: float, published: float) -> list[Row]:
         Row(subject, "share of animals kept", lab.expert, float(kept), scored=scored),
         Row(subject, "share automated", lab.expert, automated, published=published),
         Row(
-            subject, "years saved on 3.2 million pictures", lab.expert,
-            paper.years_saved(automated), published=years,
+            subject, "years saved on 3.2 million pictures", lab.expert, saved, published=years,
         ),
     ]  # fmt: skip

@@ -138,22 +138,3 @@ AUTOMATED_SPECIES, AUTOMATED_COUNT = 0.993, 0.861
 YEARS_FOR_PICTURES = (14.6, 5_500_000)  # 40-hour weeks of volunteers, for that many pictures
 PICTURES = 3_200_000
 YEARS_SAVED, HOURS_SAVED = 8.4, 17_000
-
-
-def share_automated(animals_kept: float, empty_share: float = EMPTY_SHARE) -> float:
-    """Share of all pictures that need no human: all empty ones and those animals kept.
-
-    >>> round(share_automated(0.972), 3), round(share_automated(0.445), 3)
-    (0.993, 0.861)
-    """
-    return empty_share + animals_kept * (1 - empty_share)
-
-
-def years_saved(share: float, pictures: int = PICTURES) -> float:
-    """Years of 40-hour weeks that volunteers need not spend.
-
-    >>> round(years_saved(0.993), 1)  # 14.6 years * 3.2 / 5.5 * 0.993
-    8.4
-    """
-    years, of_pictures = YEARS_FOR_PICTURES
-    return years * pictures / of_pictures * share

@@ -4,8 +4,9 @@
     python -m experiments.run table2 fig5 --data=SHARDS --out=RUNS --scale=paper --yes
 
 --data is a folder of shards with the splits train, val and test and, for the experts' figures,
-expert_test (`camtrap shard --split=paper --balance_empty`). Results are CSV files in
-RUNS/results, or in --results.
+expert_test: `camtrap shard --split=paper --balance_empty --vocabulary=serengeti` on the Dryad
+tables. Results are CSV files in RUNS/results, or in --results. Scale 'paper' prints its cost
+and goes on with --yes; say how fast the device is with --teraflops.
 """
 
 import csv

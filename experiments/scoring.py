@@ -76,9 +76,11 @@ def compare(
     """
 
     def score(subject: str, get: Callable[[], Predictions]) -> list[Row]:
-        return guarded(
-            subject, names[0], split, lambda: figures(get(), subject, names, published, by_event)
-        )
+        try:
+            return figures(get(), subject, names, published, by_event)
+        except NotAvailable as reason:
+            known = {name: published.get((subject, name)) for name in names}
+            return [Row(subject, n, split, published=v, note=str(reason)) for n, v in known.items()]
 
     rows = []
     for job in jobs:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf.predictions import Predictions
-from experiments import averaging, label_noise, labour, paper, scoring, table_s3
+from experiments import averaging, label_noise, paper, scoring, table_s3
 from experiments.rows import Row
 
 
@@ -42,22 +42,6 @@ def test_coverage_by_hand():
     assert [point[1] for point in points[:2]] == pytest.approx([2 / 3, 1])
     assert np.isnan(points[2][1])
     assert [point[3] for point in points] == pytest.approx([0.75, 0.5, 0])
-
-
-@pytest.mark.parametrize(("target", "threshold"), [(1.0, 0.8), (0.75, 0.5), (0.6, 0.5)])
-def test_threshold_keeps_as_much_as_the_target_allows(target, threshold):
-    right = np.array([1.0, 1.0, 0.0, 1.0, np.nan])
-    confidence = np.array([0.9, 0.8, 0.7, 0.5, 0.4])
-    assert labour.threshold_for(right, confidence, target) == threshold
-
-
-def test_no_threshold_for_a_target_out_of_reach():
-    assert labour.threshold_for(np.array([0.0, 1.0]), np.array([0.9, 0.8]), 0.9) == np.inf
-
-
-def test_equal_confidences_are_kept_together():
-    right, confidence = np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.8, 0.8])
-    assert labour.threshold_for(right, confidence, 0.9) == 0.9
 
 
 def test_averaging_over_an_event():
