@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "a bundle on labelled shards -> predictions and metrics",
     "predict": "a bundle on a folder of new pictures -> answers",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
+    "remote-predict": "a served export on a folder of new pictures -> answers",
     "report": "predictions -> one HTML page to read",
     "demo": "the whole chain on a small synthetic data set",
 }
@@ -86,7 +87,7 @@ def _closest(verb: str) -> str:
 
 
 def _overview() -> str:
-    rows = [f"  {verb:<9} {summary}" for verb, summary in VERBS.items()]
+    rows = [f"  {verb:<15} {summary}" for verb, summary in VERBS.items()]
     text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
     return "\n".join(text)
 
