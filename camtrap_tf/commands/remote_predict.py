@@ -3,6 +3,8 @@
 Writes a CSV file, one row per picture. A picture that the server cannot read has valid=False.
 """
 
+import contextlib
+
 from absl import flags
 
 from camtrap_tf.errors import InputError
@@ -35,5 +37,5 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         )
     from export.serving.client import connect, predict_folder
 
-    client = connect(values.server, values.model)
-    predict_folder(arguments[0], client, values.out, values.connections, values.batch)
+    with contextlib.closing(connect(values.server, values.model)) as client:
+        predict_folder(arguments[0], client, values.out, values.connections, values.batch)

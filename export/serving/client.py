@@ -1,13 +1,13 @@
 """A client of TensorFlow Serving: REST or gRPC, several connections."""
 
 import base64
+import collections
 import concurrent.futures
 import csv
 import http.client
 import io
 import json
 import logging
-import threading
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
@@ -30,6 +30,10 @@ class Client(Protocol):
         """Answers by output name, one row per picture."""
         ...
 
+    def close(self) -> None:
+        """Closes its connections."""
+        ...
+
 
 def connect(server: str, model: str) -> Client:
     """A client for `http://HOST:PORT` (REST) or `grpc://HOST:PORT`.
@@ -49,10 +53,11 @@ def connect(server: str, model: str) -> Client:
 
 
 class RestClient:
-    """REST `:predict` with columns; a connection per thread, kept open."""
+    """REST `:predict` with columns; connections are kept open and used again."""
 
     def __init__(self, address: urllib.parse.SplitResult, model: str):
-        self._address, self._local = address, threading.local()
+        self._address = address
+        self._idle: collections.deque[http.client.HTTPConnection] = collections.deque()
         self._path = f"{address.path.rstrip('/')}/v1/models/{model}:predict"
 
     def answer(self, encoded: Sequence[bytes]) -> Answers:
@@ -65,19 +70,27 @@ class RestClient:
         outputs = json.loads(content)["outputs"]
         return {name: _array(values) for name, values in outputs.items()}
 
+    def close(self) -> None:
+        """Closes its connections."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _post(self, body: bytes) -> tuple[int, bytes]:
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        if not hasattr(self._local, "connection"):
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
             kind = kinds[self._address.scheme]
-            self._local.connection = kind(self._address.netloc, timeout=TIMEOUT_SECONDS)
-        connection = self._local.connection
+            connection = kind(self._address.netloc, timeout=TIMEOUT_SECONDS)
         try:
             connection.request("POST", self._path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
-            return response.status, response.read()
+            answer = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise _refused(self._address.geturl(), repr(error)) from error
+        self._idle.append(connection)
+        return answer
 
 
 class GrpcClient:
@@ -89,8 +102,8 @@ class GrpcClient:
 
         self._address, self._model = address, model
         limits = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        channel = grpc.insecure_channel(address.netloc, limits)
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        self._channel = grpc.insecure_channel(address.netloc, limits)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def answer(self, encoded: Sequence[bytes]) -> Answers:
         """Answers by output name, one row per picture."""
@@ -108,6 +121,10 @@ class GrpcClient:
         except grpc.RpcError as error:
             raise _refused(self._address.geturl(), error.details()) from error
         return {name: _text(tf.make_ndarray(proto)) for name, proto in response.outputs.items()}
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._channel.close()
 
 
 def predict_folder(
@@ -150,7 +167,7 @@ def _rows(paths: Iterable[str], answers: Answers) -> Iterator[dict]:
             "path": path,
             "species": answers["top_species"][row][0],
             "species_probability": float(answers["top_probabilities"][row][0]),
-            **{name: answers[name][row].item() for name in scalars},
+            **{name: answers[name].tolist()[row] for name in scalars},
         }
 
 

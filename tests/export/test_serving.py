@@ -1,6 +1,7 @@
 """Client against the conformance server: answers equal local ones, over REST and gRPC."""
 
 import concurrent.futures
+import contextlib
 import csv
 
 import numpy as np
@@ -39,10 +40,15 @@ def served(tmp_path_factory):
         yield dict(zip(("rest", "grpc"), addresses, strict=True)), module
 
 
-@pytest.mark.parametrize("interface", ["rest", "grpc"])
-def test_answers_equal_local_ones(served, interface):
-    addresses, module = served
-    client = connect(addresses[interface], "camtrap")
+@pytest.fixture
+def client(served, request):
+    with contextlib.closing(connect(served[0][request.param], "camtrap")) as client:
+        yield client
+
+
+@pytest.mark.parametrize("client", ["rest", "grpc"], indirect=True)
+def test_answers_equal_local_ones(served, client):
+    module = served[1]
 
     def ask(number):
         sent = [b"\xff" * number, b"", b"ab"]
@@ -58,12 +64,11 @@ def test_answers_equal_local_ones(served, interface):
             assert answers["top_species"].tolist() == [["gnu", "gnu"]] * 3
 
 
-@pytest.mark.parametrize("interface", ["rest", "grpc"])
-def test_a_folder_becomes_a_table(served, interface, tmp_path):
+@pytest.mark.parametrize("client", ["rest", "grpc"], indirect=True)
+def test_a_folder_becomes_a_table(client, tmp_path):
     (tmp_path / "card").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "card" / "a.jpg")
     (tmp_path / "card" / "b.jpg").write_bytes(b"")
-    client = connect(served[0][interface], "camtrap")
     assert predict_folder(tmp_path / "card", client, tmp_path / "out.csv") == 1
     with open(tmp_path / "out.csv") as file:
         rows = list(csv.DictReader(file))
@@ -73,8 +78,11 @@ def test_a_folder_becomes_a_table(served, interface, tmp_path):
 
 @pytest.mark.parametrize("interface", ["rest", "grpc"])
 def test_a_refusal_is_told(served, interface):
-    with pytest.raises(InputError, match="Servable not found"):
-        connect(served[0][interface], "other").answer([b""])
+    with (
+        contextlib.closing(connect(served[0][interface], "other")) as client,
+        pytest.raises(InputError, match="Servable not found"),
+    ):
+        client.answer([b""])
 
 
 def test_an_address_has_a_scheme():
