@@ -33,8 +33,8 @@ _TORCH = flags.DEFINE_string("torch_python", "", "Python of an environment with 
 
 def loop(trainer: Trainer):
     """Ours: a step of the real loop, from shards on disk."""
-    batches, rates = trainer._batches(), tf.constant([0.01])
-    return lambda: tf.nest.map_structure(float, trainer.run_steps(batches, rates))
+    batches, rates, one = trainer._batches(), tf.constant([0.01]), tf.constant(1)
+    return lambda: tf.nest.map_structure(float, trainer.run_steps(batches, rates, one))
 
 
 def bare(trainer: Trainer, config):

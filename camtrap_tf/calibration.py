@@ -14,6 +14,7 @@ from camtrap_tf.labels import MISSING
 from camtrap_tf.predictions import Predictions, log_probabilities
 
 BINS = 15  # of confidence, as Guo et al. use
+LEAST_GAIN = 1.92  # of log likelihood: half of chi-square's 95% point, 3.84, for one parameter
 HOTTEST = 20.0  # temperatures searched: 1 / HOTTEST to HOTTEST
 # Rows a temperature is fitted on, evenly taken where there are more: its standard error is
 # then below 1%, far below the difference between one validation split and the next.
@@ -34,16 +35,20 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return tempered.astype(np.float32)
 
 
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that makes labels most likely.
+def fit_temperature(
+    probabilities: np.ndarray, labels: np.ndarray, events: np.ndarray | None = None
+) -> float:
+    """The temperature that makes labels most likely; 1 where that is hardly more likely.
 
-    Minimises the summed log loss plus (log T)²/2: a prior that is worth about one picture. On
-    a large split it does not matter; on a small one that is answered without a mistake, where
-    the loss alone would make the network infinitely sure, it keeps T in bounds.
+    Minimises the summed log loss plus (log T)²/2: a prior that is worth about one picture,
+    which keeps T in bounds where a small split is answered without a mistake. The pictures of
+    an event count as one together, as they are nearly the same picture. A gain below
+    LEAST_GAIN is what chance gives; T is then 1.
 
     Args:
         probabilities: [rows, classes] float, rows sum to 1 or are NaN (not used).
         labels: [rows] integers, -1 missing (not used).
+        events: [rows] int, number of the row's event; each row its own where None.
 
     Returns:
         In [1 / HOTTEST, HOTTEST]; 1 where there is nothing to fit on.
@@ -52,24 +57,26 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     used = used[:: max(1, -(-len(used) // ROWS))]
     if not len(used):
         return 1.0
+    events = np.arange(len(used)) if events is None else events[used]
+    weights = 1 / np.bincount(events)[events]
     logits = log_probabilities(probabilities[used].astype(np.float64))
-    labels = labels[used].astype(int)
-    own = logits[np.arange(len(labels)), labels].sum()
+    own = logits[np.arange(len(used)), labels[used].astype(int)] @ weights
 
     def loss(log_temperature: float) -> float:
         sharpness = np.exp(-log_temperature)
-        partition = special.logsumexp(logits * sharpness, axis=1).sum()
+        partition = special.logsumexp(logits * sharpness, axis=1) @ weights
         return partition - own * sharpness + log_temperature**2 / 2
 
     bounds = (-np.log(HOTTEST), np.log(HOTTEST))
     best = optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
-    return float(np.exp(best.x))
+    return float(np.exp(best.x)) if loss(0) - best.fun > LEAST_GAIN else 1.0
 
 
 def temperatures(predictions: Predictions) -> dict[str, float]:
     """Temperature by head, fitted on labelled predictions of the *validation* split."""
+    events = predictions.event_codes()
     return {
-        head: fit_temperature(predictions.probabilities[head], np.asarray(labels))
+        head: fit_temperature(predictions.probabilities[head], np.asarray(labels), events)
         for head, labels in predictions.labels.items()
         if head in predictions.classes
     }

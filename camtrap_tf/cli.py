@@ -29,6 +29,7 @@ VERBS = {
     "predict": "a bundle on a folder of new pictures -> answers",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
     "plan": "predictions of two splits -> what to automate, what to send to people",
+    "remote-predict": "a served export on a folder of new pictures -> answers",
     "report": "predictions -> one HTML page to read",
     "synthesize": "a drawn data set with known truth, for demos and experiments",
     "demo": "the whole chain on a small synthetic data set",

@@ -266,7 +266,7 @@ def evaluate(predictions: Predictions) -> dict:
         classes), `majority` and `majority_class` (the constant answer), `within_one` and
         `bins_hit` (count), `log_loss`, `brier`, `calibration_error` (of answers given),
         `precision`, `recall` and `animal_recall` (empty), `mean_recall`, `f1_macro`,
-        `f1_weighted`, `mean_average_precision` and `per_class` (more than two classes).
+        `f1_weighted`, `mean_average_precision` and `per_class` (not of yes-or-no heads).
         `attributes` holds the multi-label figures. `answer` scores what the two stages say
         together: 'empty' or the species. A head without labels is left out; a figure over
         nothing is None.
@@ -325,7 +325,7 @@ def _head(predictions: Predictions, head: str, labels: np.ndarray, events: np.nd
         entry |= _mean("bins_hit", np.where(scored, _inside(labels, low, high), np.nan), events)
     cells = _cells(predicted[scored], labels[scored], len(names))
     entry |= _class_figures(head, names, cells, events[scored])
-    if len(names) > 2:
+    if tuple(names) != BINARY:
         areas = average_precision(probabilities, labels)
         entry["mean_average_precision"] = np.nanmean(areas)
         for name, figures in entry["per_class"].items():
@@ -350,8 +350,13 @@ def _class_figures(
     number = shape[0] * shape[1]
     figures = per_class(np.bincount(cells, minlength=number).reshape(shape))
     drawn = per_class(intervals.confusions(cells, number, events).reshape(-1, *shape))
-    kept = ("precision", "recall", "f1")
-    figures |= {f"{key}_interval": intervals.quantiles(drawn[key]).T for key in kept}
+    truth, answer = np.divmod(cells, shape[1])
+    right = (truth == answer).astype(float)
+    for name, kind in (("recall", truth), ("precision", answer)):
+        figures[f"{name}_interval"] = np.array(
+            [intervals.ratio(right[kind == i], events[kind == i]) for i in range(shape[0])]
+        )
+    figures["f1_interval"] = intervals.quantiles(drawn["f1"]).T
     if head == EMPTY:
         named = {
             "precision": ("precision", 1),
@@ -363,7 +368,7 @@ def _class_figures(
             for name, (key, index) in named.items()
             for suffix in ("", "_interval")
         }
-    if len(names) == 2:
+    if tuple(names) == BINARY:
         return {}
     entry = {}
     means, drawn_means = averages(figures), averages(drawn)

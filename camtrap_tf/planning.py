@@ -458,7 +458,7 @@ def text(made: Plan, unit: str = "pictures") -> str:
     lines += [
         "",
         f"automated: {_range(made.automated, made.automated_interval)} of all {unit}, on test",
-        f"right: {_range(made.accuracy, made.accuracy_interval)} of those",
+        f"right, of those: {_range(made.accuracy, made.accuracy_interval)}",
         f"a season of {labour.rows:,.0f} {unit}: {labour.by_hand:,.0f} hours by hand, "
         f"{labour.left:,.0f} ({low} to {high}) with this plan",
     ]
@@ -484,5 +484,5 @@ def _part_lines(part: Part, question: str) -> list[str]:
 
 def _range(value: float, interval: tuple[float, float]) -> str:
     if math.isnan(value):
-        return "none"
+        return "not known"
     return f"{value:.1%} ({interval[0]:.1%} to {interval[1]:.1%})"

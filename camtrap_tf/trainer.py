@@ -82,7 +82,7 @@ class Trainer:
         self.share = distribution.share(self.strategy)
         self.data = _training_data(config, manifest)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
-        _check_batch(train.batch_size, self.share.replicas, self.steps)
+        _check(train, self.share.replicas, self.steps)
         keras.utils.set_random_seed(train.seed)
         model = models.build(config.model, self.heads)
         self.network = Network(model, self.data.spec, train.task, self.heads)
@@ -174,12 +174,12 @@ class Trainer:
         return path is not None
 
     @tf.function
-    def run_steps(self, batches, rates: tf.Tensor, frozen: bool = False):
-        """One optimiser step for each of `rates`; sums by head over all their rows."""
+    def run_steps(self, batches, rates: tf.Tensor, count: tf.Tensor, frozen: bool = False):
+        """One optimiser step for each of the first `count` rates; sums by head over all rows."""
         zeros = {"loss": 0.0, "correct": 0.0, "count": 0.0}
         totals = {head: tf.nest.map_structure(tf.constant, zeros) for head in self.heads}
-        for rate in rates:
-            sums, _, _ = self._on_replicas(next(batches), rate, frozen)
+        for index in tf.range(count):
+            sums, _, _ = self._on_replicas(next(batches), rates[index], frozen)
             totals = tf.nest.map_structure(tf.add, totals, sums)
         return totals
 
@@ -201,7 +201,9 @@ class Trainer:
 
     def _call(self, batches: Iterator, rates: np.ndarray, frozen: bool) -> dict:
         if self.again is None:
-            sums = self.run_steps(batches, tf.constant(rates), frozen)
+            # Always as many rates, so that the function is traced once.
+            padded = np.pad(rates, (0, self.train.steps_per_call - len(rates)))
+            sums = self.run_steps(batches, tf.constant(padded), tf.constant(len(rates)), frozen)
         else:
             sums = self._emphasised_step(next(batches), tf.constant(rates[0]), frozen)
         return tf.nest.map_structure(float, sums)
@@ -421,10 +423,17 @@ def _copy(sources: list, targets: list) -> None:
         target.assign(source)
 
 
-def _check_batch(size: int, replicas: int, steps: int) -> None:
+def _check(train: TrainConfig, replicas: int, steps: int) -> None:
+    size = train.batch_size
     if size % replicas:
         raise InputError(
             f"train.batch_size is a multiple of the {replicas} replicas", size, "Change it."
+        )
+    if train.precision is Precision.FLOAT16 and replicas > 1:
+        raise InputError(
+            "train.precision=float16, with its loss scaling, is for one device",
+            f"{replicas} replicas",
+            "Set train.precision=bfloat16.",
         )
     if not steps:
         raise InputError(

@@ -18,6 +18,7 @@ from export import AUTOMATIC_AT, threshold
 from export.checks import Checks, read_checks
 from export.model_card import model_card
 from export.saved_model import write_saved_model
+from export.serving.warmup import write_warmup
 from export.tflite import Form, draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
@@ -148,6 +149,7 @@ def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Chec
     expected = _mean([network.probabilities(checks.squares) for network in bundle.networks()])
     folder = out / "saved_model" / str(request.version)
     write_saved_model(bundle, folder, request.automatic_at)
+    write_warmup(folder, bundle.picture.size)
     rows = compare(SAVED_MODEL, expected, _saved_model(folder, checks), checks.labels, bundle)
     draw = draw_representative(request.shards) if request.shards else None
     for form in request.forms:

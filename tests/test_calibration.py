@@ -32,23 +32,33 @@ def test_temperature_of_answers_surer_or_less_sure_than_right(said, right, tempe
 
 
 def test_rows_without_label_or_answer_do_not_count():
-    probabilities = np.tile([0.9, 0.1], (8, 1))
-    labels = np.array([0, 0, 0, 1, -1, -1, 1, 1])
-    probabilities[6:] = np.nan
-    alone = calibration.fit_temperature(probabilities[:4], labels[:4])
+    probabilities = np.tile([0.9, 0.1], (88, 1))
+    labels = np.array([0, 1] * 20 + [-1] * 24 + [1] * 24)
+    probabilities[64:] = np.nan
+    alone = calibration.fit_temperature(probabilities[:40], labels[:40])
+    assert alone > 2
     assert calibration.fit_temperature(probabilities, labels) == alone
-    assert calibration.fit_temperature(probabilities[4:], labels[4:]) == 1.0
+    assert calibration.fit_temperature(probabilities[40:], labels[40:]) == 1.0
 
 
 def test_a_small_set_without_mistakes_does_not_make_it_infinitely_sure():
-    probabilities, labels = np.tile([0.9, 0.1], (10, 1)), np.zeros(10, int)
+    probabilities, labels = np.tile([0.9, 0.1], (40, 1)), np.zeros(40, int)
     temperature = calibration.fit_temperature(probabilities, labels)
-    assert 0.3 < temperature < 1
-    # The derivative of 10 ln(1 + 9^(-1/T)) + (ln T)²/2 is 0: with u = ln T, s = 1/T,
-    # 10 s ln 9 / (1 + 9^s) + u = 0.
+    assert 0.2 < temperature < 1
+    # The derivative of 40 ln(1 + 9^(-1/T)) + (ln T)²/2 is 0: with u = ln T, s = 1/T,
+    # 40 s ln 9 / (1 + 9^s) + u = 0.
     sharpness = 1 / temperature
-    slope = 10 * sharpness * np.log(9) / (1 + 9**sharpness) + np.log(temperature)
+    slope = 40 * sharpness * np.log(9) / (1 + 9**sharpness) + np.log(temperature)
     assert slope == pytest.approx(0, abs=1e-3)
+
+
+def test_what_chance_could_give_changes_nothing():
+    # Ten right answers at 90%: the loss is 10 ln(1 / 0.9) = 1.05, less than the least gain.
+    probabilities, labels = np.tile([0.9, 0.1], (10, 1)), np.zeros(10, int)
+    assert calibration.fit_temperature(probabilities, labels) == 1.0
+    # Forty pictures of ten events are ten.
+    forty = np.tile([0.9, 0.1], (40, 1))
+    assert calibration.fit_temperature(forty, np.zeros(40, int), np.arange(40) // 4) == 1.0
 
 
 def test_predictions_are_fitted_and_calibrated_by_head():

@@ -27,6 +27,24 @@ def define(values: flags.FlagValues) -> None:
         "folder of the shards that were scored: tells what data preparation left out",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "validation",
+        None,
+        "predictions.parquet of the validation split: tells what can be left to the model",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "compare",
+        [],
+        "NAME=FILE: labelled predictions of other pictures to show beside (repeatable)",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "target", 0.966, "accuracy that automatic answers shall have", flag_values=values
+    )
+    flags.DEFINE_string(
+        "figures", None, "folder to write the figures to, as SVG and PNG", flag_values=values
+    )
     flags.DEFINE_string("out", None, "HTML file to write", flag_values=values, required=True)
     flags.DEFINE_string("title", "Camera-trap report", "heading of the page", flag_values=values)
     flags.DEFINE_integer(
@@ -54,5 +72,16 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         dropped=Manifest.read(values.shards).dropped if values.shards else None,
         title=values.title,
         examples=values.examples,
+        validation=Predictions.read(values.validation) if values.validation else None,
+        others={name: Predictions.read(file) for name, file in map(_named, values.compare)},
+        target=values.target,
+        figures_folder=values.figures,
     )
     log.info("wrote %s", values.out)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, _, file = text.rpartition("=")
+    if not name:
+        raise InputError("--compare is NAME=FILE", text, "Write --compare='new sites=FILE'.")
+    return name, file

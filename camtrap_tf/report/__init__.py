@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import markupsafe
 
+from camtrap_tf import aggregation, planning
 from camtrap_tf import metrics as scoring
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.errors import InputError
@@ -18,6 +19,7 @@ from camtrap_tf.report import cards, figures, tables
 
 TITLE = "Camera-trap report"
 EXAMPLES = 24
+TARGET = 0.966  # what volunteers reach, in the paper
 
 
 def write_report(
@@ -28,6 +30,10 @@ def write_report(
     dropped: Dropped | None = None,
     title: str = TITLE,
     examples: int = EXAMPLES,
+    validation: Predictions | None = None,
+    others: dict[str, Predictions] | None = None,
+    target: float = TARGET,
+    figures_folder: PathLike | None = None,
 ) -> None:
     """Writes the report, atomically.
 
@@ -40,6 +46,12 @@ def write_report(
         dropped: what data preparation left out, by rule.
         title: heading of the page.
         examples: number of example pictures, in both sections together.
+        validation: the same model's labelled answers to the validation split: adds what can
+            be left to the model, and which rule makes the best answer of an event.
+        others: by name, the same model's labelled answers to other pictures (unseen sites,
+            another season), shown side by side.
+        target: accuracy in (0, 1) that the answers left to the model shall have.
+        figures_folder: where to write the figures as SVG and PNG files, too.
 
     Raises:
         InputError: rows without a path (capture events), or a negative number of examples.
@@ -54,6 +66,9 @@ def write_report(
         raise InputError("`examples` is at least 0", examples, "Give a number such as 24.")
     scores = scoring.evaluate(predictions) if metrics is None else metrics
     right = scoring.right_answers(predictions)
+    drawings = figures.draw(predictions, right, scores)
+    if figures_folder is not None:
+        figures.save(drawings, figures_folder)
     page = _template().render(
         title=title,
         facts=tables.facts(predictions),
@@ -64,12 +79,25 @@ def write_report(
         species=tables.species(predictions),
         confusion=tables.confusion(predictions),
         mistakes=tables.mistakes(predictions),
-        figures=figures.draw(predictions.answer_confidence(), right),
+        figures=drawings,
+        places=tables.places(predictions),
+        comparison=tables.comparison(predictions, others) if others else [],
+        plan=_plan(validation, predictions, target),
+        rules=aggregation.compare(validation, predictions) if validation is not None else [],
         failures=tables.failures(predictions),
         dropped=dropped,
         info=predictions.info,
     )
     write_text(out_html, page)
+
+
+def _plan(
+    validation: Predictions | None, predictions: Predictions, target: float
+) -> planning.Plan | None:
+    """What can be left to the model; of labour, only shares are shown."""
+    if validation is None or "species" not in predictions.labels:
+        return None
+    return planning.plan(validation, predictions, target, rows=len(predictions), seconds=1)
 
 
 def _template() -> jinja2.Template:
@@ -82,6 +110,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters |= {
         "percent": tables.percent,
+        "interval": tables.interval,
         "plain": tables.plain_name,
         "svg": markupsafe.Markup,  # our own figures, whose texts matplotlib has escaped
     }

@@ -2,13 +2,16 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from camtrap_tf import metrics
 from camtrap_tf.labels import EMPTY
 from camtrap_tf.predictions import ANIMAL, Predictions
 
+PLACES = 40  # worst sites listed
 MISTAKES = 12  # most frequent confusions listed
 PATHS = 100  # paths listed per reason of failure
 NO_ANSWER = "no answer"
@@ -121,7 +124,9 @@ def accuracy(scores: dict, one_stage: bool) -> list[dict]:
                 {
                     "question": asked.get(question, question),
                     "pictures": entry[figure],
+                    "pictures_interval": entry.get(f"{figure}_interval"),
                     "events": events.get(part, {}).get(figure),
+                    "events_interval": events.get(part, {}).get(f"{figure}_interval"),
                     "majority": entry["majority"] if has_majority else None,
                     "majority_class": _constant(part, entry) if has_majority else "",
                     "scored": entry["scored"],
@@ -134,6 +139,55 @@ def _entries(level: dict | None) -> dict[str, dict]:
     if level is None:
         return {}
     return level["heads"] | {key: level[key] for key in ("attributes", "answer") if key in level}
+
+
+def interval(bounds: Sequence[float | None] | None, digits: int = 0) -> str:
+    """An interval in words, '' where it is not known.
+
+    >>> interval([0.5, 0.75]), interval(None)
+    ('50% to 75%', '')
+    """
+    if bounds is None or any(bound is None or bound != bound for bound in bounds):
+        return ""
+    return " to ".join(percent(bound, digits) for bound in bounds)
+
+
+def places(predictions: Predictions) -> list[dict]:
+    """By site and by season: right answers, worst first; where there are at least two.
+
+    Returns:
+        Per column `title`, `places` (of `metrics.by_place`, at most PLACES) and `more`.
+    """
+    found = []
+    for column, title in (("site", "Camera sites"), ("season", "Seasons")):
+        if predictions.ids[column].nunique() > 1:
+            rows = metrics.by_place(predictions, column)
+            if rows:
+                more = len(rows) - len(rows[:PLACES])
+                found.append({"title": title, "places": rows[:PLACES], "more": more})
+    return found
+
+
+def comparison(predictions: Predictions, others: dict[str, Predictions]) -> list[dict]:
+    """This report's pictures beside others, such as unseen sites or another season.
+
+    Returns:
+        Per set its `name`, `pictures`, `events`, `sites`, and `figures`: per question the
+        figure and its interval, by picture and by event.
+    """
+    rows = []
+    for name, one in {"these pictures": predictions, **others}.items():
+        scores = metrics.evaluate(one)
+        rows.append(
+            {
+                "name": name,
+                "pictures": len(one),
+                "events": int(one.ids["event_id"].nunique()),
+                "sites": int(one.ids["site"].nunique()),
+                "figures": {row["question"]: row for row in accuracy(scores, one.one_stage)},
+            }
+        )
+    return rows
 
 
 def _constant(part: str, entry: dict) -> str:

@@ -4,6 +4,7 @@ Needs NumPy, Pillow and ai-edge-litert; TensorFlow is never imported.
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
@@ -88,11 +89,11 @@ def _watch(values: argparse.Namespace) -> None:
         values.event_gap,
         values.delete_dropped,
     )
-    watch = Watch(model, settings)
-    if values.once:
-        watch.step(wait=0.0)
-    else:
-        watch.run(values.poll)
+    with contextlib.closing(Watch(model, settings)) as watch:
+        if values.once:
+            watch.step(wait=0.0)
+        else:
+            watch.run(values.poll)
 
 
 def _answer(values: argparse.Namespace) -> None:

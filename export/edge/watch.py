@@ -59,6 +59,10 @@ class Watch:
             for entry in journal.read(settings.log):
                 self._delete(entry)
 
+    def close(self) -> None:
+        """Lets another process watch."""
+        self.journal.close()
+
     def run(self, poll_seconds: float) -> None:
         """Decides about events as they end, for ever."""
         while True:

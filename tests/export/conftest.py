@@ -1,5 +1,8 @@
-"""A trained bundle that the export tests share."""
+"""A trained bundle, and edge networks with weights by hand, that the export tests share."""
 
+import types
+
+import numpy as np
 import pytest
 
 
@@ -19,11 +22,48 @@ def bundle(tiny_shards, tmp_path_factory):
     return make_bundle(runs, folder / "bundle")
 
 
+def _by_colour(spec, task, heads, logits):
+    """A network with weights by hand, on how much redder or bluer than grey a picture is."""
+    import keras
+
+    from camtrap_tf.network import Network
+
+    image = keras.Input((spec.crop, spec.crop, 3), name="image")
+    mean = keras.layers.GlobalAveragePooling2D()(image)
+    excess = keras.layers.Dense(2, "relu", use_bias=False, name="excess")(mean)
+    head = next(iter(heads))
+    model = keras.Model(image, {head: keras.layers.Dense(2, name=head)(excess)})
+    model.get_layer("excess").set_weights([np.array([[1, -1], [0, 0], [-1, 1]], np.float32)])
+    model.get_layer(head).set_weights([np.array(part, np.float32) for part in logits])
+    return Network(model, spec, task, heads, task.value)
+
+
 @pytest.fixture(scope="session")
-def lite(bundle, tmp_path_factory):
-    """Folder of the bundle's float32 TFLite files."""
+def lite(tmp_path_factory):
+    """Folder of float32 TFLite files of two networks that tell red from blue from grey."""
+    from camtrap_tf.config import InputSpec, PictureSpec
+    from camtrap_tf.labels import Task, Vocabulary
     from export.tflite import write_tflite
 
+    spec, vocabulary = InputSpec(crop=32, std=(255.0,) * 3), Vocabulary(("blue", "red"), (), ())
+    weights = {
+        Task.EMPTY: ([[40, 0], [40, 0]], [0, 4]),
+        Task.ANIMAL: ([[-40, 40], [40, -40]], [0, 0]),
+    }
+    networks = [_by_colour(spec, t, vocabulary.heads(t), w) for t, w in weights.items()]
+    bundle = types.SimpleNamespace(
+        members=[
+            types.SimpleNamespace(
+                file=f"{net.name}-{i}.keras", task=net.task, name=net.name, architecture="by hand"
+            )
+            for i, net in enumerate(networks)
+        ],
+        networks=lambda: networks,
+        picture=PictureSpec(size=40),
+        vocabulary=vocabulary,
+        animal_threshold=0.5,
+        version="by hand",
+    )
     folder = tmp_path_factory.mktemp("lite")
     write_tflite(bundle, folder)
     return folder

@@ -9,6 +9,7 @@ import pytest
 from absl import flags
 from PIL import Image
 
+from camtrap_tf import metrics
 from camtrap_tf.commands import report as command
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped
@@ -135,7 +136,7 @@ def test_with_labels(tmp_path, pictures):
     ):  # fmt: skip
         assert words in page.text
     assert 20 <= len(page.all("img")) <= 24  # two of the pictures are not to be had
-    assert len(page.all("svg")) == 2
+    assert len(page.all("svg")) == 5
 
 
 def test_counts_in_the_headline(tmp_path):
@@ -324,16 +325,72 @@ def test_species_table_by_hand():
     assert (first["truth"], first["count"], first["share"]) == ("lion", 1, pytest.approx(1 / 3))
 
 
+def species_only(confidence: np.ndarray, labels: np.ndarray) -> Predictions:
+    ids = pd.DataFrame({"path": [str(i) for i in range(len(labels))]})
+    p = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
+    labelled = {"species": labels} if (labels >= 0).any() else {}
+    return Predictions(ids, {"species": ("hare", "lion")}, {"species": p}, labelled, labelled)
+
+
+def drawn(predictions: Predictions) -> dict[str, figures.Drawing]:
+    scores = metrics.evaluate(predictions)
+    drawings = figures.draw(predictions, metrics.right_answers(predictions), scores)
+    return {drawing.name: drawing for drawing in drawings}
+
+
 def test_figures_say_what_they_show():
-    confidence = np.array([0.95] * 10 + [0.5] * 10)
-    right = np.array([1.0] * 10 + [0.0] * 10)
-    first, second = figures.draw(confidence, right)
+    confidence = np.array([0.95] * 10 + [0.51] * 10)
+    found = drawn(species_only(confidence, np.repeat([0, 1], 10)))
+    assert list(found) == ["right-and-wrong", "kept", "coverage", "reliability", "classes"]
+    first = found["right-and-wrong"]
     assert "(50% of all), 100% are right; of the others, 0%" in first.note
-    assert "a threshold of 51% accepts 50%" in second.note
+    assert "a threshold of 52% accepts 50%" in found["kept"].note
+    # |0.95 - 1| and |0.51 - 0|, half of the pictures each.
+    assert "species 28.0% as answered" in found["reliability"].note
+    assert "species: 0% are accepted at 99%" in found["coverage"].note
+    assert "from lion (10) to hare (10)" in found["classes"].note
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", first.svg)
-    (alone,) = figures.draw(confidence, np.full(20, NAN))
+    (alone,) = drawn(species_only(confidence, np.full(20, -1))).values()
     assert "50% of the answers" in alone.note
-    assert figures.draw(np.full(3, NAN), np.full(3, NAN)) == []
+    assert drawn(species_only(np.full(3, NAN), np.full(3, -1))) == {}
+
+
+def test_reliability_shows_what_calibration_did():
+    predictions = species_only(np.full(20, 0.75), np.repeat([0, 1], [15, 5]))
+    predictions.info["temperatures"] = {"species": 2.0}
+    # Calibrated to 75%, right in 75%; before, it said 90% (odds of 9 for 3).
+    note = drawn(predictions)["reliability"].note
+    assert "species 15.0% before calibration, 0% as answered" in note
+
+
+def test_figure_files(tmp_path):
+    render(make(), tmp_path, figures_folder=tmp_path / "figures")
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    stems = ("right-and-wrong", "kept", "coverage", "reliability", "classes")
+    assert names == {stem + suffix for stem in stems for suffix in (".svg", ".png")}
+    with Image.open(tmp_path / "figures" / "kept.png") as picture:
+        assert picture.width == 1280  # 6.4 inches, 200 dots each
+
+
+def test_sections_of_evaluation(tmp_path, pictures):
+    predictions = make()
+    predictions.ids["site"] = pd.array(["north", "south"] * 20, "string")
+    page = render(
+        predictions, tmp_path, images_root=pictures, validation=make(seed=1),
+        others={"new <sites>": make(seed=2)},
+    )  # fmt: skip
+    check_self_contained(page)
+    for words in (
+        "Known and unknown pictures", "new <sites>", "What can be left to it",
+        "96.6% of the automatic answers right", "How the pictures of an event make one answer",
+        "(chosen)", "Where it fails", "north", "95% interval",
+    ):  # fmt: skip
+        assert words in page.text
+
+
+def test_unlabelled_pictures_have_no_sections_of_evaluation(tmp_path):
+    text = render(make(labels=False), tmp_path).text
+    assert "Where it fails" not in text and "What can be left to it" not in text
 
 
 def run_command(*arguments: str) -> None:
@@ -348,10 +405,11 @@ def test_command(tmp_path, pictures, caplog):
     with caplog.at_level("INFO", logger="camtrap"):
         run_command(
             f"--predictions={tmp_path / 'p.parquet'}", f"--out={out}", f"--images={pictures}",
-            "--title=Spring", "--examples=4",
+            "--title=Spring", "--examples=4", f"--compare=again={tmp_path / 'p.parquet'}",
         )  # fmt: skip
     assert "40 pictures, 2 unreadable" in caplog.text and str(out) in caplog.text
     page = Page(out.read_text(encoding="utf-8"))
+    assert "again" in page.text
     assert "Spring" in page.text and len(page.all("img")) <= 4
 
 

@@ -1,0 +1,140 @@
+"""A picture on a camera's computer: where the time goes, and what our step adds.
+
+    python benchmarks/edge.py EXPORT/tflite [--pictures=40]
+
+For every TFLite form in the folder and for one and two threads: milliseconds per 2048x1536 JPEG
+on disk, split into decode (Pillow at the scale we use), resize (and the rest of the
+preprocessing), inference (the networks as they are asked, early exit included); the whole step
+against decode + bare interpreter, in the same run; size of the files; resident memory of a
+process that has answered one picture, and its time from start to that answer.
+
+Needs what `camtrap-edge` needs: NumPy, Pillow, ai-edge-litert. The pictures are drawn (smooth
+shapes and sensor noise, about 1 MB each).
+
+RESULT
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from camtrap_tf import pictures
+from export.edge.model import EdgeModel
+from export.edge.policy import judge
+
+WIDTH, HEIGHT = 2048, 1536
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def draw(folder: Path, count: int) -> list[Path]:
+    """JPEGs of a camera's size."""
+    rng, paths = np.random.default_rng(0), []
+    for number in range(count):
+        coarse = rng.integers(40, 200, (12, 16, 3), np.uint8)
+        smooth = Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        noise = rng.normal(0, 9, (HEIGHT, WIDTH, 1))
+        pixels = np.clip(np.asarray(smooth) + noise, 0, 255).astype(np.uint8)
+        paths.append(folder / f"{number}.jpg")
+        Image.fromarray(pixels).save(paths[-1], quality=85)
+    return paths
+
+
+def decode(path: Path, spec) -> Image.Image:
+    """The peer's decode: Pillow's own scaled decoding, nothing else."""
+    image = Image.open(path)
+    scale = pictures.decode_scale(HEIGHT, WIDTH, spec)
+    image.draft("RGB", (math.ceil(WIDTH / scale), math.ceil(HEIGHT / scale)))
+    image.load()
+    return image
+
+
+def measure(model: EdgeModel, paths: list[Path], clock) -> dict[str, float]:
+    """Medians, milliseconds; parts and whole alternate on each picture, so load hits both."""
+    times: dict[str, list[float]] = {name: [] for name in ("decode", "read", "networks", "step")}
+    ratios = []
+    for path in paths:
+        start = clock()
+        decode(path, model.picture)
+        decoded = clock()
+        square = pictures.read(path, model.picture).pixels
+        read = clock()
+        model.answer_square(square)
+        asked = clock()
+        judge([model.answer(path)], model)
+        end = clock()
+        parts = (decoded - start, read - decoded, asked - read, end - asked)
+        for name, seconds in zip(times, parts, strict=True):
+            times[name].append(1000 * seconds)
+        ratios.append(parts[3] / (parts[0] + parts[2]))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    medians["resize"] = medians.pop("read") - medians["decode"]
+    return medians | {"ratio": statistics.median(ratios)}
+
+
+def first_answer(folder: Path, picture: Path) -> tuple[float, float, float]:
+    """Seconds and CPU seconds from start to the first answer; then resident MB."""
+    code = (
+        "import time; from export.edge.cli import main; "
+        f"main(['answer', {str(picture)!r}, '--model={folder}']); "
+        "status = open('/proc/self/status').read(); "
+        "print(int(status.split('VmHWM:')[1].split()[0]) / 1024, time.process_time())"
+    )
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    memory, cpu = map(float, done.stdout.splitlines()[-1].split())
+    return seconds, cpu, memory
+
+
+def main() -> None:
+    """Prints one row per form and number of threads."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("forms", type=Path, help="folder of folders of .tflite files")
+    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument(
+        "--animal_threshold", type=float, default=0.0, help="0 asks stage 2 of every picture"
+    )
+    parser.add_argument(
+        "--clock",
+        choices=list(CLOCKS),
+        default="wall",
+        help="cpu: of all threads, on a busy machine",
+    )
+    values = parser.parse_args()
+    print(f"{values.clock} time, ms; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(
+        "form      threads decode resize  infer   step  step/(decode+infer)    MB  start  cpu  RSS"
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        paths = draw(Path(temporary), values.pictures)
+        for folder in sorted(path for path in values.forms.iterdir() if path.is_dir()):
+            size = sum(file.stat().st_size for file in folder.glob("*.tflite")) / 1e6
+            started, cpu, memory = first_answer(folder, paths[0])
+            for threads in (1, 2):
+                model = EdgeModel(folder, threads, values.animal_threshold)
+                model.answer(paths[0])
+                m = measure(model, paths, CLOCKS[values.clock])
+                print(
+                    f"{folder.name:<10}{threads:>7}{m['decode']:>7.1f}{m['resize']:>7.1f}"
+                    f"{m['networks']:>7.1f}{m['step']:>7.1f}{m['ratio']:>21.3f}{size:>6.2f}"
+                    f"{started:>7.2f}{cpu:>5.2f}{memory:>5.0f}",
+                    flush=True,
+                )
+    print(json.dumps({"picture": f"{WIDTH}x{HEIGHT}", "square": model.picture.size}))
+
+
+if __name__ == "__main__":
+    main()
