@@ -6,6 +6,11 @@ Ours: shuffled 256-pixel shards to augmented, normalised 224-pixel batches of 32
 recipe. Limit: the same JPEGs, held in memory, decoded by `tf.data` and thrown away. Medians of
 interleaved repeats, by processor time, since other work on the machine makes wall-clock ratios
 meaningless (with nothing else running the two agree). Goal: 0.75.
+
+Measured on two cores at load 17, 300 pictures of 27 KB, the start of each epoch included:
+decode only 2036 pictures per processor second, paper 641 (ratio 0.33), released_code 682 (0.33),
+modern 229 (0.11). The goal is not reached. Without reading, parsing and batching, decoding took
+0.39 ms of a 14-KB picture, decoding and augmentation of `paper` 0.72 ms, of `modern` 3.8 ms.
 """
 
 import os
