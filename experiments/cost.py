@@ -35,7 +35,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
             rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
             continue
         pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs
-        macs = multiply_adds(config.model, 3 * config.train.frames)
+        macs = multiply_adds(config.model, 3 * int(dict(job.changes).get("train.frames", 1)))
         hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
         total += hours
         rows.append(

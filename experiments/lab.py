@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from camtrap_tf.config import PRESETS, Config, difference, override, step_schedule
+from camtrap_tf.config import PRESETS, Config, difference, field_names, override, step_schedule
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.models import ARCHITECTURES
@@ -20,10 +20,6 @@ from camtrap_tf.predictions import Predictions, ensemble
 from experiments import paper, subsets
 
 log = logging.getLogger("camtrap")
-
-
-# Fields of the recipe that this version has without acting on them.
-WITHOUT_EFFECT = ("train.frames",)
 
 
 class NotAvailable(Exception):
@@ -133,9 +129,9 @@ class Lab:
         }
         if job.start:
             changes["train.init"] = str(self.folder(job.start))
-        idle = [field for field in changes if field in WITHOUT_EFFECT]
-        if idle:
-            raise NotAvailable(f"not available in this version: {', '.join(idle)}")
+        unknown = sorted(set(changes) - set(field_names()))
+        if unknown:
+            raise NotAvailable(f"not available in this version: {', '.join(unknown)}")
         return override(self.scale.recipe, changes)
 
     def folder(self, job: Job) -> Path:

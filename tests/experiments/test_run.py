@@ -40,6 +40,11 @@ def test_an_unknown_architecture_is_no_number(lab):
         lab.config(Job(Task.EMPTY, "vgg99"))
 
 
+def test_an_unknown_field_is_no_number(lab):
+    with pytest.raises(NotAvailable, match="train\\.magic"):
+        lab.config(Job(Task.EMPTY, "small", (("train.magic", "1"),)))
+
+
 def test_a_missing_network_is_no_number(lab):
     lab.train = False
     rows = table2.report(lab)
