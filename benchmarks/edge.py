@@ -9,7 +9,7 @@ against decode + bare interpreter, in the same run; size of the files; resident 
 process that has answered one picture, and its time from start to that answer.
 
 Needs what `camtrap-edge` needs: NumPy, Pillow, ai-edge-litert. The pictures are drawn (smooth
-shapes and sensor noise, about 1 MB each).
+shapes and sensor noise, about 0.9 MB each).
 
 Result (architecture `small`, 112-pixel crops of 128-pixel squares, two stages, stage 2 asked of
 every picture; --pictures=25 --clock=cpu, because other programs had both processors):
