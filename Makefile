@@ -32,7 +32,7 @@ test: install
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist=worksteal
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist=worksteal
 
 lint: install
 	$(BIN)/ruff check .

@@ -9,9 +9,46 @@ against decode + bare interpreter, in the same run; size of the files; resident 
 process that has answered one picture, and its time from start to that answer.
 
 Needs what `camtrap-edge` needs: NumPy, Pillow, ai-edge-litert. The pictures are drawn (smooth
-shapes and sensor noise, about 1 MB each).
+shapes and sensor noise, about 0.9 MB each).
 
-RESULT
+Result (architecture `small`, 112-pixel crops of 128-pixel squares, two stages, stage 2 asked of
+every picture; --pictures=25 --clock=cpu, because other programs had both processors):
+
+    cpu time; load 19.3 on 2 processors; times in ms
+    form      threads decode resize  infer   step  step/(decode+infer)    MB  start  cpu  RSS
+    dynamic         1    8.3    0.5    1.8   10.7                1.062  0.67   1.03 0.17   56
+    dynamic         2    8.2    0.6    2.2   11.0                1.051  0.67   1.03 0.17   56
+    float16         1    8.3    0.5    3.3   12.2                1.052  1.27   1.85 0.19   59
+    float16         2    8.2    0.5    3.5   12.4                1.059  1.27   1.85 0.19   59
+    float32         1    8.3    0.6    3.3   12.2                1.060  2.49   3.03 0.17   59
+    float32         2    8.3    0.5    3.5   12.5                1.058  2.49   3.03 0.17   59
+    int8            1    8.2    0.6    1.4   10.4                1.064  0.68   4.10 0.17   55
+    int8            2    8.3    0.5    1.8   10.5                1.036  0.68   4.10 0.17   55
+
+`resnet18`, the same way (load 21):
+
+    dynamic         1    8.3    0.5    7.6   16.5                1.038 22.53   1.38 0.21   99
+    dynamic         2    8.3    0.5    8.0   17.2                1.039 22.53   1.38 0.21   99
+    float16         1    8.4    0.5   23.6   32.6                1.017 44.75   3.70 0.35  200
+    float16         2    8.3    0.6   25.1   34.0                1.020 44.75   3.70 0.35  200
+    float32         1    8.2    0.5   23.9   32.8                1.018 89.44   2.14 0.34  227
+    float32         2    8.2    0.6   25.1   33.7                1.014 89.44   2.14 0.34  227
+    int8            1    8.3    0.5    7.5   16.4                1.035 22.65   1.32 0.21   98
+    int8            2    8.2    0.5    8.6   17.1                1.032 22.65   1.32 0.21   98
+
+`MobileNetV3Small`, untrained, 224-pixel crops of 256-pixel squares (--pictures=20, load 17):
+
+    dynamic         1    9.5    1.3    7.4   18.5                1.081  2.21   1.27 0.19   64
+    dynamic         2    9.3    1.6   13.7   25.4                1.098  2.21   1.27 0.19   64
+    float16         1    9.6    1.4    7.0   18.1                1.089  3.87   0.63 0.20   71
+    float16         2    9.4    1.6    8.4   19.9                1.128  3.87   0.63 0.20   71
+    float32         1    9.6    1.4    7.0   18.2                1.085  7.58   1.40 0.19   74
+    float32         2    9.5    1.3    8.7   19.5                1.092  7.58   1.40 0.19   74
+    int8            1    9.6    1.4   10.6   21.6                1.070  2.27   0.89 0.18   61
+    int8            2    9.3    1.6   13.1   23.7                1.058  2.27   0.89 0.18   61
+
+The step takes 1.01 to 1.13 times decode + bare interpreter. `start`, seconds on the
+clock, is at that load (0.63 to 4.1); `cpu` is what it takes without waiting.
 """
 
 import argparse

@@ -8,6 +8,12 @@ prints requests per second beside the bare local calls, one at a time.
 
 The server is `export.serving.conformance`, not TensorFlow Serving: the rate says what client and
 protocol cost around the networks, not what TensorFlow Serving reaches.
+
+Result (architecture `small`, 256-pixel JPEGs, two processors that other programs used too):
+
+    load 17.9; local calls, one at a time: 47.0/s
+    http  1000 requests, 8 connections: 0 errors, largest difference 0.0e+00, 21.0/s
+    grpc  1000 requests, 8 connections: 0 errors, largest difference 0.0e+00, 80.5/s
 """
 
 import argparse

@@ -32,7 +32,7 @@ def write(folder: Path, events: int, shards: int = 4) -> Manifest:
 
 def _event(rng: np.random.Generator, number: int, vocabulary: Vocabulary) -> bytes:
     labels = {"empty": 0, "species": number % 48, "count": 0}
-    frames = [pictures.encode_jpeg(_picture(rng), 90) for _ in range(3)]
+    frames = [pictures.encode_jpeg(_picture(rng), 88) for _ in range(3)]
     paths = [f"{number}/{frame}.jpg" for frame in range(3)]
     return records.encode(records.EventRecord(str(number), paths, frames, labels), vocabulary)
 
@@ -41,4 +41,4 @@ def _picture(rng: np.random.Generator) -> np.ndarray:
     """Soft structure with some grain, [256, 256, 3] uint8."""
     coarse = Image.fromarray(rng.integers(0, 255, (24, 24, 3), np.uint8))
     smooth = np.asarray(coarse.resize((256, 256), Image.Resampling.BICUBIC), float)
-    return np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+    return np.clip(smooth + rng.normal(0, 4, smooth.shape), 0, 255).astype(np.uint8)

@@ -7,6 +7,8 @@ trains from shards on disk, with the L2 loss of the `paper` recipe. Sides take t
 step; medians of the ratios. Goals: 0.97 of the bare step fed from memory, 1.0 times Keras
 `fit` on the same shards, 1.0 times PyTorch's step on ResNet-50 (fed from memory). PyTorch runs
 in a child process of an environment of its own: `pip install torch==2.13.0`.
+
+Not measured yet: it wants a machine with nothing else running.
 """
 
 import os

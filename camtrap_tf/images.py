@@ -118,11 +118,11 @@ def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor
     else:
         pixels = central_crop(pixels, crop)
     if config.flip:
-        pixels = tf.cond(draws[2] < 0.5, lambda: pixels[:, ::-1], lambda: pixels)
-    values = tf.cast(pixels, tf.float32)
-    values += (2.0 * draws[3] - 1.0) * config.brightness
+        pixels = tf.cond(draws[2] < 0.5, lambda: tf.reverse(pixels, [1]), lambda: pixels)
     low, high = config.contrast
-    values = _scaled_about_means(values, low + draws[4] * (high - low))
+    shift = (2.0 * draws[3] - 1.0) * config.brightness
+    values = tf.cast(pixels, tf.float32)
+    values = _scaled_about_means(values, low + draws[4] * (high - low), shift)
     for place in range(5, 5 + 2 * config.operations, 2):
         strength = config.magnitude * (2.0 * draws[place + 1] - 1.0)
         values = _operate(values, draws[place], strength)
@@ -220,19 +220,27 @@ def _warp(values: tf.Tensor, a, b, c, d) -> tf.Tensor:
     )[0]
 
 
-def _scaled_about_means(values: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    means = tf.reduce_mean(values, axis=(0, 1))
-    return (values - means) * factor + means
+def _scaled_about_means(values: tf.Tensor, factor: tf.Tensor, shift=0.0) -> tf.Tensor:
+    """Scales the distance to the channel means of [height, width, channels], then shifts all."""
+    height, width, channels = values.shape
+    rows = tf.reshape(values, (height, width * channels))
+    means = tf.reduce_mean(tf.reshape(tf.reduce_mean(rows, axis=0), (width, channels)), axis=0)
+    rows = rows * factor + tf.tile(means * (1.0 - factor) + shift, [width])
+    return tf.reshape(rows, values.shape)
 
 
 def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     """Pixel values [..., crop, crop, 3], any type, 0-255 -> network input, float32."""
-    values = tf.cast(pixels, tf.float32)
+    values = tf.cast(tf.convert_to_tensor(pixels), tf.float32)
     if spec.normalisation is Normalisation.IMAGE:
         return tf.image.per_image_standardization(values)
-    if spec.normalisation is Normalisation.IMAGENET:
-        return (values - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_STD)
-    return (values - tf.constant(spec.mean)) / tf.constant(spec.std)
+    by_data = spec.normalisation is Normalisation.DATASET
+    mean, std = (spec.mean, spec.std) if by_data else (IMAGENET_MEAN, IMAGENET_STD)
+    # By rows: TensorFlow broadcasts three channels ten times as slowly as a row of 672 values.
+    shape = tf.shape(values)
+    rows = tf.reshape(values, tf.concat([shape[:-2], [-1]], 0))
+    mean, std = (tf.tile(tf.constant(part), [shape[-2]]) for part in (mean, std))
+    return tf.ensure_shape(tf.reshape((rows - mean) / std, shape), values.shape)
 
 
 def network_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:

@@ -235,7 +235,9 @@ def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.T
 
 def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """[n, height, width, 3] uint8 -> stored squares [n, size, size, 3] uint8."""
-    squares = tf.map_fn(lambda one: images.squash(one, spec), decoded, fn_output_signature=tf.uint8)
+    squares = tf.map_fn(
+        lambda one: images.to_square(one, spec), decoded, fn_output_signature=tf.uint8
+    )
     return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
 
 

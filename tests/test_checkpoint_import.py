@@ -143,6 +143,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path):
 
 
 def test_the_verb(written, tmp_path, capsys):
+    from camtrap_tf.config import PictureSpec, to_json
     from camtrap_tf.train import Run
 
     path, _ = written("resnet18", {"output": 4})
@@ -157,7 +158,7 @@ def test_the_verb(written, tmp_path, capsys):
     run = Run.read(out)
     assert run.vocabulary.species == ("ape", "bat", "cat", "dog")
     # The released code removed 100 of 1536 rows.
-    assert run.picture == {"size": 256, "bar_share": 100 / 1536, "jpeg_quality": 95}
+    assert run.picture == to_json(PictureSpec(bar_share=100 / 1536))
     names.write_text('{"kinds": []}')
     arguments = ["import-checkpoint", str(path), *flags, f"--vocabulary={names}", "--out=x"]
     assert cli.main(arguments) == 2

@@ -117,7 +117,9 @@ def test_two_workers_write_one_run(noise_shards, forked, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("rare", ["weighted_loss", "oversampling", "emphasis"])
 def test_methods_for_rare_classes_are_those_of_one_device(rare, noise_shards, forked, tmp_path):
-    config = override(CONFIG, {"train.rare": rare, "train.epochs": "5"})
+    schedule = '[{"first": 1, "learning_rate": 0.0001, "weight_decay": 0.0005}]'
+    changes = {"train.rare": rare, "train.epochs": "5", "train.schedule": schedule}
+    config = override(CONFIG, changes)
     files = [tmp_path / "one.npz", tmp_path / "two.npz"]
     calls = [
         (config, noise_shards, files[0]),

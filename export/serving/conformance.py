@@ -76,6 +76,7 @@ class _Grpc(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 class _Rest(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
     model: Model
 
     def do_GET(self):

@@ -90,3 +90,20 @@ def test_an_address_has_a_scheme():
         connect("localhost:8501", "camtrap")
     with pytest.raises(InputError, match="ConnectionRefusedError"):
         connect("http://127.0.0.1:9", "camtrap").answer([b""])
+
+
+def test_warm_up_requests_are_predictions_on_pictures(tmp_path):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    from export.serving.warmup import write_warmup
+
+    path = write_warmup(tmp_path, size=40, batch_sizes=(1, 8))
+    assert path == tmp_path / "assets.extra" / "tf_serving_warmup_requests"
+    sent = []
+    for content in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(content).predict_log.request
+        assert request.model_spec.signature_name == "serving_default"
+        pictures = tf.make_ndarray(request.inputs["image_bytes"])
+        assert tf.io.decode_jpeg(pictures[0]).shape == (40, 40, 3)
+        sent.append(len(pictures))
+    assert sent == [1, 8]

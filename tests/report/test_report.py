@@ -339,14 +339,14 @@ def drawn(predictions: Predictions) -> dict[str, figures.Drawing]:
 
 
 def test_figures_say_what_they_show():
-    confidence = np.array([0.95] * 10 + [0.51] * 10)
+    confidence = np.array([0.95] * 10 + [0.504] * 10)
     found = drawn(species_only(confidence, np.repeat([0, 1], 10)))
     assert list(found) == ["right-and-wrong", "kept", "coverage", "reliability", "classes"]
     first = found["right-and-wrong"]
     assert "(50% of all), 100% are right; of the others, 0%" in first.note
-    assert "a threshold of 52% accepts 50%" in found["kept"].note
-    # |0.95 - 1| and |0.51 - 0|, half of the pictures each.
-    assert "species 28.0% as answered" in found["reliability"].note
+    assert "a threshold of 51% accepts 50%" in found["kept"].note
+    # |0.95 - 1| and |0.504 - 0|, half of the pictures each.
+    assert "species 27.7% as answered" in found["reliability"].note
     assert "species: 0% are accepted at 99%" in found["coverage"].note
     assert "from lion (10) to hare (10)" in found["classes"].note
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", first.svg)
