@@ -5,7 +5,7 @@
 Ours: shuffled 256-pixel shards to augmented, normalised 224-pixel batches of 32, recipe by
 recipe. Limit: the same JPEGs, held in memory, decoded by `tf.data` and thrown away. Medians of
 interleaved repeats, by processor time, since other work on the machine makes wall-clock ratios
-meaningless (with nothing else running the two agree). Goal: 0.75.
+meaningless. Goal: 0.75.
 
 Measured on two cores at load 17, 300 pictures of 27 KB, the start of each epoch included:
 decode only 2036 pictures per processor second, paper 641 (ratio 0.33), released_code 682 (0.33),

@@ -236,7 +236,7 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
         return tf.image.per_image_standardization(values)
     by_data = spec.normalisation is Normalisation.DATASET
     mean, std = (spec.mean, spec.std) if by_data else (IMAGENET_MEAN, IMAGENET_STD)
-    # By rows: TensorFlow broadcasts three channels ten times as slowly as a row of 672 values.
+    # By rows: TensorFlow broadcasts three channels five times as slowly as a row of 672 values.
     shape = tf.shape(values)
     rows = tf.reshape(values, tf.concat([shape[:-2], [-1]], 0))
     mean, std = (tf.tile(tf.constant(part), [shape[-2]]) for part in (mean, std))

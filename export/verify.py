@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from scipy import stats
 
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.bundle import Bundle
@@ -82,9 +83,17 @@ class Parity:
         limits = LIMITS[self.export]
         if not self.difference <= limits.difference:  # NaN is refused too
             return f"a probability differs by {self.difference:.2g}, more than {limits.difference}"
-        if self.agreement < limits.agreement:
+        if self._disagrees_beyond_chance(limits.agreement):
             return f"{self.agreement:.1%} have the same top class, not {limits.agreement:.0%}"
         return f"accuracy falls by {-self.change:.1%}, beyond chance" if self.high < 0 else ""
+
+    def _disagrees_beyond_chance(self, agreement: float) -> bool:
+        """Would so few of so many pictures agree once in twenty times, or less, at the limit?
+
+        A near tie of two classes may fall either way; one of fifty is no reason to refuse.
+        """
+        other = round((1 - self.agreement) * self.pictures)
+        return bool(stats.binom.sf(other - 1, self.pictures, 1 - agreement) < 0.05)
 
 
 @dataclasses.dataclass(frozen=True)

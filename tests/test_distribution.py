@@ -19,8 +19,9 @@ CONFIG = Config(
         task=Task.SPECIES,
         epochs=13,  # of 4 steps
         batch_size=8,
-        # At higher rates a difference in the seventh digit grows a thousandfold in 50 steps.
-        schedule=(Step(1, 0.0005, 0.0005),),
+        # Rounding differs in the seventh digit (sums in another order), and batch norm over flat
+        # colours magnifies it: at 0.0005 to a hundredth in 50 steps, at 0.0001 not at all.
+        schedule=(Step(1, 0.0001, 0.0005),),
         sync_batch_norm=True,
         steps_per_call=1,
         checkpoint_every=0,
