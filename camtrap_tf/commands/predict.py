@@ -1,8 +1,8 @@
 """Answers every picture below a folder with a bundle.
 
-Writes predictions.parquet, predictions.csv (one row per picture), events.csv (one row per
-capture event) and megadetector.json into --out. Unreadable pictures are listed with their
-reason.
+Writes predictions.parquet and what --format names into --out. Unreadable pictures are listed
+with their reason.
+
 """
 
 import logging
@@ -10,14 +10,17 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.commands import output_flags
 from camtrap_tf.config import EVENT_GAP_SECONDS
 from camtrap_tf.errors import InputError
 
 log = logging.getLogger("camtrap")
+__doc__ += output_flags.HELP
 
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
+    output_flags.define(values, ["csv", "megadetector"])
     flags.DEFINE_string("bundle", None, "bundle that predicts", flag_values=values, required=True)
     flags.DEFINE_string("out", None, "folder to write", flag_values=values, required=True)
     flags.DEFINE_string("events", None, "event table that gives event ids", flag_values=values)
@@ -35,12 +38,14 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         raise InputError(
             "predict takes one folder of pictures", arguments, "camtrap predict FOLDER --bundle=B"
         )
+    from camtrap_tf import outputs
     from camtrap_tf.quiet import start_tensorflow
 
+    options = output_flags.options(values, arguments[0])
+    outputs.check(values.format, options)
     start_tensorflow()
     from camtrap_tf.bundle import Bundle
     from camtrap_tf.event_table import EventTable
-    from camtrap_tf.outputs import csv, megadetector
     from camtrap_tf.predict import predict_folder
 
     bundle = Bundle.read(values.bundle)
@@ -48,10 +53,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     predictions = predict_folder(arguments[0], bundle, table, values.event_gap)
     out = Path(values.out)
     predictions.write(out / "predictions.parquet")
-    csv.write(predictions, out / "predictions.csv")
-    csv.write(predictions.by_event(), out / "events.csv")
-    megadetector.write(predictions, out / "megadetector.json")
     reasons = predictions.ids["failure"].value_counts()
     for reason, count in reasons.items():
         log.info("could not read %d: %s", count, reason)
-    log.info("wrote %s", out)
+    log.info("wrote %s", out / "predictions.parquet")
+    outputs.write(predictions, out, values.format, options)
