@@ -7,7 +7,7 @@ columns, then per head `p_HEAD` (list of float32), `y_HEAD` and `z_HEAD` (int16)
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -83,6 +83,11 @@ class Predictions:
             {head: values[rows] for head, values in self.event_labels.items()},
             self.info,
         )
+
+    def blocks(self, size: int = 1 << 16) -> Iterator[np.ndarray]:
+        """Positions of successive rows, `size` at a time, for `select`: large files in parts."""
+        for start in range(0, len(self), size):
+            yield np.arange(start, min(start + size, len(self)))
 
     def reviewed(self) -> np.ndarray:
         """[rows] bool: the answer is a person's."""
