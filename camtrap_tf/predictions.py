@@ -30,6 +30,8 @@ ID_COLUMNS = {
     "season": "string",
     "datetime": "datetime64[us]",
     "failure": "string",  # reason why there is no answer; missing where there is one
+    "reviewed_by": "string",  # the person who answered; missing where a network did
+    "reviewed_at": "datetime64[us]",  # when, UTC
 }
 
 
@@ -81,6 +83,10 @@ class Predictions:
             {head: values[rows] for head, values in self.event_labels.items()},
             self.info,
         )
+
+    def reviewed(self) -> np.ndarray:
+        """[rows] bool: the answer is a person's."""
+        return self.ids["reviewed_by"].notna().to_numpy()
 
     def answered(self, head: str) -> np.ndarray:
         """[rows] bool: the head has an answer."""
@@ -293,7 +299,8 @@ class Predictions:
             }
             for prefix in "yz"
         )
-        ids = table.select(list(ID_COLUMNS)).to_pandas()
+        # Files of before a column came have it missing throughout.
+        ids = table.select([name for name in ID_COLUMNS if name in table.column_names]).to_pandas()
         return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
 
 
