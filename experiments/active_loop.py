@@ -226,7 +226,7 @@ class Loop:
             validation = self.table.keep(
                 self.table.events["event_id"][self.table.events["site"].isin(self.days["val"])]
             )
-            table = answers.event_table(self._rows(), given, validation)
+            table = answers.event_table(answers.unanswered(self.table), given, validation)
             self._shard(table, folder / "shards", str(self.all / "manifest.json"))
             config = self.plan.recipe(self.seed, init)
             network = train(config, folder / "shards", folder / "run").network()
@@ -234,12 +234,6 @@ class Loop:
                 predict_split([network], manifest, split).write(file)
         pool, test = (Predictions.read(file) for file in files)
         return pool, test
-
-    def _rows(self) -> Predictions:
-        """The pool's pictures, as `camtrap predict` lists them, without an answer."""
-        ids = self.table.frames.assign(frame=self.table.frames.groupby("event_id").cumcount())
-        ids = ids.merge(self.table.events[["event_id", "site", "datetime"]], on="event_id")
-        return Predictions(ids[["path", "event_id", "frame", "site", "datetime"]], {}, {})
 
 
 def _right(test: Predictions) -> np.ndarray:
