@@ -11,7 +11,7 @@ NOW = datetime.datetime(2021, 6, 1, 12)
 
 def found(folder, names, times, cameras=None):
     paths = pd.Series([f"{folder}/{name}" for name in names])
-    times = pd.Series(pd.to_datetime(times))
+    times = pd.Series(pd.to_datetime(times, format="ISO8601"))
     rows = clocks.problems(paths, times, None if cameras is None else pd.Series(cameras), NOW)
     return [tuple(row) for row in rows.itertuples(index=False)]
 

@@ -55,18 +55,25 @@ def content(
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes megadetector.json."""
-    write(predictions, folder / "megadetector.json", options.floor)
+    write(predictions, folder / "megadetector.json", options.floor, options.answered_at)
     return [folder / "megadetector.json"]
 
 
-def write(predictions: Predictions, path: PathLike, floor: float = Options.floor) -> None:
+def write(
+    predictions: Predictions,
+    path: PathLike,
+    floor: float = Options.floor,
+    completed: datetime.datetime | None = None,
+) -> None:
     """Writes one JSON file, atomically, a line per picture: millions need little memory.
 
     Raises:
         InputError: as `content`.
     """
     header = json.dumps(
-        _header(predictions, floor, datetime.datetime.now()), indent=1, ensure_ascii=False
+        _header(predictions, floor, completed or datetime.datetime.now()),
+        indent=1,
+        ensure_ascii=False,
     )
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(header.removesuffix("\n}") + ',\n "images": [')
