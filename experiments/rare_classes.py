@@ -51,21 +51,34 @@ def report(lab: Lab) -> list[Row]:
 
 
 def _method(lab: Lab, method: str, rare: np.ndarray) -> list[Row]:
-    mine, baseline = (_scored(lab, name, rare) for name in (method, BASELINE))
-    split, rows = "+".join(_splits(lab)), []
-    for figure, (seeds, events) in mine.items():
-        scored = int((~np.isnan(seeds[0])).sum())
-        mean = draws.share(np.mean(seeds, axis=0), events)
-        rows.append(Row(method, figure, split, *mean, scored, note=_each(seeds)))
-    for figure in mine if method != BASELINE else ():
-        (after, events), (before, _) = mine[figure], baseline[figure]
-        gain = draws.difference(np.mean(before, axis=0), events, np.mean(after, axis=0), events)
-        known = next((text for word, text in DIRECTIONS.items() if word in figure), "")
-        notes = [_each([b - a for a, b in zip(before, after, strict=True)]), known]
-        scored = int((~np.isnan(after[0])).sum())
-        note = "; ".join(filter(None, notes))
-        rows.append(Row(method, f"gain: {figure}", split, *gain, scored, note=note))
-    return rows
+    split, mine = "+".join(_splits(lab)), _scored(lab, method, rare)
+    rows = [_mean(method, figure, split, *found) for figure, found in mine.items()]
+    if method == BASELINE:
+        return rows
+    baseline = _scored(lab, BASELINE, rare)
+    return rows + [
+        _gain(method, figure, split, baseline[figure][0], *found) for figure, found in mine.items()
+    ]
+
+
+def _mean(method: str, figure: str, split: str, seeds: list, events: np.ndarray) -> Row:
+    scored = int((~np.isnan(seeds[0])).sum())
+    if not scored:
+        return Row(method, figure, split, scored=0, note="no such pictures here")
+    mean = draws.share(np.mean(seeds, axis=0), events)
+    return Row(method, figure, split, *mean, scored, note=_each(seeds))
+
+
+def _gain(
+    method: str, figure: str, split: str, before: list, after: list, events: np.ndarray
+) -> Row:
+    name, scored = f"gain: {figure}", int((~np.isnan(after[0])).sum())
+    if not scored:
+        return Row(method, name, split, scored=0, note="no such pictures here")
+    gain = draws.difference(np.mean(before, axis=0), events, np.mean(after, axis=0), events)
+    known = [text for word, text in DIRECTIONS.items() if word in figure]
+    each = _each([b - a for a, b in zip(before, after, strict=True)])
+    return Row(method, name, split, *gain, scored, note="; ".join([each, *known]))
 
 
 def _splits(lab: Lab) -> list[str]:
