@@ -41,7 +41,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["camtrap_tf*", "data_prep*", "export*", "experiments*"]),
-    package_data={"camtrap_tf.report": ["*.html"], "camtrap_tf.review": ["page/*"]},
+    package_data={
+        "camtrap_tf.outputs": ["*.csv"],
+        "camtrap_tf.report": ["*.html"],
+        "camtrap_tf.review": ["page/*"],
+    },
     install_requires=[
         "tensorflow>=2.21,<2.22",  # exported graphs and Keras fit work-arounds are checked on 2.21
         "keras>=3.15",
