@@ -350,7 +350,7 @@ def test_figures_say_what_they_show():
         "species 27.7%, where a perfectly calibrated model would show up to"
         in found["reliability"].note
     )
-    assert "species: 0% are accepted at 99%" in found["coverage"].note
+    assert "species: none is accepted at 99%" in found["coverage"].note
     assert "from lion (10) to hare (10)" in found["classes"].note
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", first.svg)
     (alone,) = drawn(species_only(confidence, np.full(20, -1))).values()
