@@ -27,6 +27,8 @@ VERBS = {
     "bundle": "trained runs -> one bundle that predicts",
     "evaluate": "a bundle on labelled shards -> predictions and metrics",
     "predict": "a bundle on a folder of new pictures -> answers",
+    "review": "predictions + pictures -> people answer what the model is unsure of",
+    "convert": "predictions -> the formats that people and programs use",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
     "plan": "predictions of two splits -> what to automate, what to send to people",
     "remote-predict": "a served export on a folder of new pictures -> answers",
@@ -103,7 +105,8 @@ def _flag_help(values: flags.FlagValues) -> str:
     lines = []
     for name in sorted(values):
         flag = values[name]
-        default = "" if flag.default in (None, "", []) else f" (default: {flag.default})"
+        shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+        default = "" if flag.default in (None, "", []) else f" (default: {shown})"
         lines.append(f"  --{flag.name}: {flag.help}{default}")
     return "\n".join(dict.fromkeys(lines))
 

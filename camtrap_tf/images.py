@@ -78,8 +78,11 @@ def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     if spec.fit is Fit.PAD:
         longer = tf.maximum(shape[0], shape[1])
         size = tf.maximum(1, (shape[:2] * spec.size + longer // 2) // longer)
-    resized = tf.image.resize(cut, size, "bilinear", antialias=True)
-    square = tf.saturate_cast(tf.round(resized), tf.uint8)
+    # As Pillow: along rows, then along columns, each rounded with halves going up.
+    for part in ((tf.shape(cut)[0], size[1]), size):
+        resized = tf.image.resize(cut, part, "bilinear", antialias=True)
+        cut = tf.saturate_cast(tf.floor(resized + 0.5), tf.uint8)
+    square = cut
     if spec.fit is Fit.PAD:
         before = (spec.size - size) // 2
         after = spec.size - size - before

@@ -1,58 +1,131 @@
-"""Prediction: a bundle on pictures, labelled or new."""
+"""Prediction: a bundle on pictures, labelled or new.
 
+`predict` answers a season of pictures as a job that can be stopped and goes on
+(`prediction_job`); `predict_folder` some pictures, for a notebook.
+
+Decoding, stage 1 and stage 2 overlap. Threads decode batches ahead of the networks; the
+animals that stage 1 finds are collected until they fill a batch of stage 2. Queues are bounded,
+so that memory does not grow with the number of pictures. Batches never cross blocks: the
+answers of a block are the same whatever was answered before.
+"""
+
+import collections
 import concurrent.futures
+import contextlib
+import dataclasses
 import itertools
 import logging
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
-from camtrap_tf import events, pictures
-from camtrap_tf.artifacts import PathLike, existing_folder
+from camtrap_tf import pictures
+from camtrap_tf.artifacts import PathLike, as_path, existing_folder
 from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import EVENT_GAP_SECONDS, PictureSpec
+from camtrap_tf.config import EVENT_GAP_SECONDS, PictureSpec, Precision, to_json
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
-from camtrap_tf.labels import EMPTY
+from camtrap_tf.labels import EMPTY, Task
+from camtrap_tf.listing import Listing, listing, shown, with_events
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import predict_split
+from camtrap_tf.network import Network, predict_split
+from camtrap_tf.prediction_job import (
+    BLOCK_SIZE,
+    FACTS,
+    PICTURES_FILE,
+    Answers,
+    Block,
+    Job,
+    NotProcessed,
+)
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.progress import Meter
 
+AHEAD = 3  # batches that are decoded before they are needed
+CALLS = 1  # of networks at a time, by device
 log = logging.getLogger("camtrap")
 
 
-class Predictor:
-    """A bundle's networks, loaded and ready to answer.
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How pictures are answered.
 
-    Stage 2 is asked only about pictures in which stage 1 sees an animal.
+    Args:
+        gap_seconds: longest pause inside an event made from times.
+        batch_size: pictures in one call of a network.
+        block_size: pictures that are kept together, see `prediction_job`.
+        precision: of the networks' computation; None = as they were trained.
+        threads: that decode; 0 = one per processor.
     """
 
-    def __init__(self, bundle: Bundle):
-        self.bundle = bundle
-        self.first, self.second = bundle.networks(stage=1), bundle.networks(stage=2)
-        networks = self.first + self.second
-        self.classes = {head: names for net in networks for head, names in net.heads.items()}
+    gap_seconds: float = EVENT_GAP_SECONDS
+    batch_size: int = 32
+    block_size: int = BLOCK_SIZE
+    precision: Precision | None = None
+    threads: int = 0
 
-    def answer(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Probabilities by head: [n, size, size, 3] uint8 -> [n, classes] float32.
+    def __post_init__(self):
+        for name in ("batch_size", "block_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is at least 1", getattr(self, name), "Give 32, say.")
 
-        Rows that stage 2 was not asked about are NaN.
-        """
-        answers = _mean_answers(self.first, pixels)
-        asked = np.ones(len(pixels), bool)
-        if self.first:
-            asked = answers[EMPTY][:, 0] >= self.bundle.animal_threshold
-        found = _mean_answers(self.second, pixels[asked]) if asked.any() else {}
-        for head, names in self.classes.items():
-            if head not in answers:
-                answers[head] = np.full((len(pixels), len(names)), np.nan, np.float32)
-                if head in found:
-                    answers[head][asked] = found[head]
-        return answers
+
+def predict(
+    sources: Sequence[PathLike | EventTable],
+    bundle: Bundle,
+    folder: PathLike,
+    options: Options | None = None,
+    table: EventTable | None = None,
+    images: PathLike | None = None,
+    only_new: bool = False,
+    engine: "Engine | None" = None,
+) -> Path:
+    """Answers pictures into a results folder; goes on where it was stopped.
+
+    Args:
+        sources: what to answer, see `listing.listing`.
+        bundle: what predicts.
+        folder: the results folder, see `prediction_job`.
+        options: how.
+        table: gives the events' ids by path; pictures that it has not got, and all where there
+            is none, are grouped by folder and time (`events.group`).
+        images: folder that paths are relative to, see `listing.listing`.
+        only_new: look for pictures that came since they were listed, and answer them too.
+        engine: answers the blocks instead of this process, see `beam_prediction.engine`.
+
+    Returns:
+        The path of predictions.parquet in the folder.
+
+    Raises:
+        InputError: no pictures, or a folder that holds another job.
+    """
+    options = options or Options()
+    job = Job.claim(folder, _record(sources, bundle, options, images))
+    root = _list(job, sources, options, table, images, only_new)
+    total, missing = job.counts()
+    if missing < total:
+        log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
+    if missing:
+        try:
+            (engine or answer_blocks)(Work(bundle, root, job, options), missing)
+        except KeyboardInterrupt:
+            left = job.counts()[1]
+            log.warning(
+                "stopped: %s of %s pictures are answered; the same command goes on from there",
+                f"{total - left:,}",
+                f"{total:,}",
+            )
+            raise
+    info = _info(bundle) | {"event_gap_seconds": options.gap_seconds}
+    if options.precision is not None:
+        info["precision"] = options.precision.value
+    return job.assemble(classes(bundle), info, options.gap_seconds)
 
 
 def predict_folder(
@@ -62,14 +135,14 @@ def predict_folder(
     gap_seconds: float = EVENT_GAP_SECONDS,
     batch_size: int = 32,
 ) -> Predictions:
-    """Answers for every picture below a folder.
+    """Answers for every picture below a folder, in memory: for notebooks and small folders.
 
     A picture that cannot be read is a row with its reason and without an answer.
 
     Args:
         folder: searched with all its subfolders.
         bundle: what predicts.
-        table: gives the events' ids by path; without it events are made from EXIF times
+        table: gives the events' ids by path; other pictures are grouped by folder and EXIF time
             (`events.group`).
         gap_seconds: longest pause inside an event made from EXIF times.
         batch_size: pictures in one call of a network.
@@ -78,27 +151,9 @@ def predict_folder(
         InputError: no such folder, or no picture in it.
     """
     root = existing_folder(folder, "a folder of pictures")
-    paths = list(pictures.find(root))
-    if not paths:
-        raise InputError(
-            f"a folder of pictures holds files ending in {', '.join(sorted(pictures.SUFFIXES))}",
-            str(root),
-            "Check the folder.",
-        )
-    predictor = Predictor(bundle)
-    parts, taken, failures = [], [], []
-    with Meter(len(paths), "predicting") as meter:
-        for pixels, times, reasons in _batches(root, paths, bundle.picture, batch_size):
-            parts.append(_answer_readable(predictor, pixels, reasons))
-            taken += times
-            failures += reasons
-            meter.advance(len(reasons))
-    ids = pd.DataFrame({"path": paths, "datetime": pd.to_datetime(taken), "failure": failures})
-    ids["event_id"], ids["frame"] = _events(ids, table, gap_seconds)
-    probabilities = {head: np.concatenate([p[head] for p in parts]) for head in predictor.classes}
-    failed = sum(reason is not None for reason in failures)
-    log.info("predicted %d pictures, could not read %d", len(paths) - failed, failed)
-    return Predictions(ids, predictor.classes, probabilities, info=_info(bundle))
+    with tempfile.TemporaryDirectory() as out:
+        options = Options(gap_seconds, batch_size)
+        return Predictions.read(predict([root], bundle, Path(out) / "job", options, table))
 
 
 def predict_shards(bundle: Bundle, shards: PathLike, split: str) -> Predictions:
@@ -117,6 +172,301 @@ def predict_shards(bundle: Bundle, shards: PathLike, split: str) -> Predictions:
     predictions = predict_split(bundle.networks(), manifest, split)
     predictions.info |= _info(bundle)
     return predictions
+
+
+def classes(bundle: Bundle) -> dict[str, tuple[str, ...]]:
+    """Class names by head, of all the bundle's networks."""
+    members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
+    return {
+        head: names
+        for member in members
+        for head, names in bundle.vocabulary.heads(member.task).items()
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Blocks of a job that are to be answered.
+
+    Args:
+        bundle: what predicts.
+        root: folder that the pictures' paths are relative to.
+        job: where the blocks are kept.
+        options: how they are answered.
+    """
+
+    bundle: Bundle
+    root: Path
+    job: Job
+    options: Options
+
+
+Engine = Callable[[Work, int], None]
+
+
+def answer_blocks(work: Work, pictures_left: int) -> None:
+    """The engine of one machine: answers and keeps all blocks that have no answers."""
+    predictor = Predictor(work.bundle, work.options)
+    with Meter(pictures_left, "predicting") as meter:
+        for block, answers in predictor.answer(work.job.pending(), work.root, meter.advance):
+            work.job.write(block, answers)
+
+
+class Predictor:
+    """A bundle's networks, loaded and ready to answer, on every device given.
+
+    Stage 2 is asked only about pictures in which stage 1 sees an animal.
+
+    Args:
+        bundle: what predicts.
+        options: how.
+        devices: names of TensorFlow devices; None = all GPUs, or the processor.
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: Options | None = None, devices: Sequence[str] | None = None
+    ):
+        self.bundle, self.options = bundle, options or Options()
+        self.classes = classes(bundle)
+        self.devices = list(devices or _devices())
+        self.replicas = [_Replica(bundle, self.options.precision, d) for d in self.devices]
+
+    def answer(
+        self,
+        blocks: Iterable[Block],
+        root: PathLike,
+        advance: Callable[[int], None] = lambda pictures: None,
+    ) -> Iterator[tuple[Block, Answers]]:
+        """Yields the blocks in order with their answers.
+
+        Args:
+            blocks: what to answer.
+            root: folder that the pictures' paths are relative to.
+            advance: is told of pictures as their first stage is answered.
+        """
+        with _Calls(self) as calls, contextlib.closing(self._decoded(blocks, root)) as decoded:
+            under_way: collections.deque[_UnderWay] = collections.deque()
+            for block, rows, read in decoded:
+                if not under_way or under_way[-1].block is not block:
+                    under_way.append(_UnderWay(block, self, calls))
+                under_way[-1].take(rows, read)
+                calls.finish(calls.most)
+                advance(len(rows))
+                while under_way and under_way[0].done:
+                    yield under_way.popleft().result()
+            calls.finish(0)
+            for last in under_way:
+                yield last.result()
+
+    def _decoded(self, blocks: Iterable[Block], root: PathLike) -> Iterator[tuple]:
+        """Block, rows of it and what reading them gave, batch by batch, read ahead by threads."""
+        root, size = as_path(root), self.options.batch_size
+        waiting: collections.deque = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(self.options.threads or _processors()) as pool:
+            try:
+                for block in blocks:
+                    paths = list(block.pictures["path"])
+                    for start in range(0, len(paths), size):
+                        rows = range(start, min(start + size, len(paths)))
+                        reads = [
+                            pool.submit(_read, root / paths[row], self.bundle.picture)
+                            for row in rows
+                        ]
+                        waiting.append((block, rows, reads))
+                        if len(waiting) > AHEAD:
+                            yield _read_now(*waiting.popleft())
+                while waiting:
+                    yield _read_now(*waiting.popleft())
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Read(NamedTuple):
+    """What reading a picture gave: the square, or the reason why there is none."""
+
+    picture: pictures.Picture | None
+    failure: str | None
+
+
+def _read(path: Path, spec: PictureSpec) -> _Read:
+    try:
+        return _Read(pictures.read(path, spec), None)
+    except pictures.PictureError as error:
+        return _Read(None, str(error))
+
+
+def _facts(path: str, read: _Read) -> tuple:
+    """What is kept of a picture beside its answers, in the order of `FACTS`."""
+    if read.picture is None:
+        return None, read.failure, None, None
+    burst = read.picture.burst or pictures.burst_in(path.rpartition("/")[2])
+    return read.picture.taken, None, read.picture.camera, burst and burst[0]
+
+
+def _read_now(block: Block, rows: range, reads: list[concurrent.futures.Future]) -> tuple:
+    return block, rows, [read.result() for read in reads]
+
+
+class _Replica:
+    """The networks on one device."""
+
+    def __init__(self, bundle: Bundle, precision: Precision | None, device: str):
+        self.device = device
+        with tf.device(device):
+            self.stages = {stage: bundle.networks(stage) for stage in (1, 2)}
+            for network in self.stages[1] + self.stages[2]:
+                if precision is not None:
+                    _compute_in(network, precision)
+                network.probabilities(np.zeros((1, *[bundle.picture.size] * 2, 3), np.uint8))
+
+    def answer(self, stage: int, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Mean probabilities of a stage by head."""
+        with tf.device(self.device):
+            return _mean_answers(self.stages[stage], pixels)
+
+
+class _Calls:
+    """Calls of networks under way, dealt to the devices in turn, finished in order."""
+
+    def __init__(self, predictor: Predictor):
+        self.replicas = itertools.cycle(predictor.replicas)
+        self.pools = {
+            replica.device: concurrent.futures.ThreadPoolExecutor(CALLS)
+            for replica in predictor.replicas
+        }
+        self.most = (CALLS + 1) * len(self.pools)
+        self.queue: collections.deque = collections.deque()
+
+    def submit(self, stage: int, pixels: np.ndarray, take: Callable[[dict], None]) -> None:
+        """Asks a stage; `take` is given the answers."""
+        replica = next(self.replicas)
+        future = self.pools[replica.device].submit(replica.answer, stage, pixels)
+        self.queue.append((future, take))
+
+    def finish(self, most: int) -> None:
+        """Waits until `most` calls are under way."""
+        while len(self.queue) > most:
+            future, take = self.queue.popleft()
+            take(future.result())
+
+    def __enter__(self) -> "_Calls":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for pool in self.pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _UnderWay:
+    """A block whose pictures are being answered.
+
+    Stage 1 is asked batch by batch; the animals it finds wait until they fill a batch of
+    stage 2, or the block ends.
+    """
+
+    def __init__(self, block: Block, predictor: Predictor, calls: _Calls):
+        self.block, self.calls, self.size = block, calls, predictor.options.batch_size
+        self.threshold = predictor.bundle.animal_threshold
+        self.two_stages = bool(predictor.replicas[0].stages[1])
+        self.facts: list[tuple] = []  # in the order of `FACTS`
+        self.animals: list[tuple[int, np.ndarray]] = []  # row and square
+        self.open = collections.Counter()  # calls under way, by stage
+        self.probabilities = {
+            head: np.full((len(block), len(names)), np.nan, np.float32)
+            for head, names in predictor.classes.items()
+        }
+
+    def take(self, rows: range, read: list[_Read]) -> None:
+        """The next pictures, decoded."""
+        paths = self.block.pictures["path"].iloc[rows.start : rows.stop]
+        self.facts += [_facts(path, own) for path, own in zip(paths, read, strict=True)]
+        squares = [
+            (row, picture.pixels) for row, (picture, _) in zip(rows, read, strict=True) if picture
+        ]
+        if squares:
+            self._ask(1 if self.two_stages else 2, squares)
+        self._ask_rest()
+
+    @property
+    def done(self) -> bool:
+        """Whether all is answered."""
+        return len(self.facts) == len(self.block) and not self.open.total()
+
+    def result(self) -> tuple[Block, Answers]:
+        """The block with its answers."""
+        facts = pd.DataFrame(self.facts, columns=list(FACTS))
+        return self.block, Answers(facts.astype(FACTS), self.probabilities)
+
+    def _ask(self, stage: int, squares: list[tuple[int, np.ndarray]]) -> None:
+        rows, pixels = np.array([row for row, _ in squares]), np.stack([own for _, own in squares])
+        self.open[stage] += 1
+        self.calls.submit(stage, pixels, lambda found: self._answered(stage, rows, pixels, found))
+
+    def _answered(self, stage: int, rows: np.ndarray, pixels: np.ndarray, found: dict) -> None:
+        self.open[stage] -= 1
+        for head, values in found.items():
+            self.probabilities[head][rows] = values
+        if stage == 1:
+            animal = found[EMPTY][:, 0] >= self.threshold
+            self.animals += zip(rows[animal], pixels[animal], strict=True)
+            while len(self.animals) >= self.size:
+                self._ask(2, self.animals[: self.size])
+                del self.animals[: self.size]
+        self._ask_rest()
+
+    def _ask_rest(self) -> None:
+        """Sends what waits for stage 2 when no more will come."""
+        if len(self.facts) == len(self.block) and not self.open[1] and self.animals:
+            self._ask(2, self.animals)
+            self.animals = []
+
+
+def _list(
+    job: Job,
+    sources: Sequence[PathLike | EventTable],
+    options: Options,
+    table: EventTable | None,
+    images: PathLike | None,
+    only_new: bool,
+) -> Path:
+    """Lists the pictures where they are not; returns the folder their paths are relative to."""
+    skipped = NotProcessed()
+    found = listing(sources, skipped, images, leave_out=job.folder)
+    if job.listed and not only_new:
+        return found.root
+    if table is not None:
+        found = Listing(found.root, with_events(found.pieces, table))
+    added = job.list_pictures(found, options.block_size, options.gap_seconds)
+    skipped.write(job.folder)
+    log.info("listed %s %spictures", f"{added:,}", "new " if only_new else "")
+    if not job.counts()[0]:
+        (job.folder / PICTURES_FILE).unlink()
+        raise InputError(
+            f"a folder of pictures holds files ending in {', '.join(sorted(pictures.SUFFIXES))}",
+            ", ".join(str(source) for source in sources),
+            "Check the folder.",
+        )
+    return found.root
+
+
+def _record(
+    sources: Sequence[PathLike | EventTable],
+    bundle: Bundle,
+    options: Options,
+    images: PathLike | None,
+) -> dict:
+    """What the answers depend on."""
+    named = [source.origin if isinstance(source, EventTable) else source for source in sources]
+    return {
+        "sources": [shown(os.path.abspath(name)) for name in named],
+        "images": None if images is None else shown(os.path.abspath(images)),
+        "bundle": bundle.version,
+        "animal_threshold": bundle.animal_threshold,
+        "picture": to_json(bundle.picture),
+        "precision": None if options.precision is None else options.precision.value,
+        "batch_size": options.batch_size,
+        "block_size": options.block_size,
+    }
 
 
 def _info(bundle: Bundle) -> dict:
@@ -138,7 +488,7 @@ def _temperatures(bundle: Bundle) -> dict[str, float]:
     return {head: values[0] for head, values in found.items() if len(values) == 1}
 
 
-def _mean_answers(networks: list, pixels: np.ndarray) -> dict[str, np.ndarray]:
+def _mean_answers(networks: list[Network], pixels: np.ndarray) -> dict[str, np.ndarray]:
     answers = [network.probabilities(pixels) for network in networks]
     heads = dict.fromkeys(head for answer in answers for head in answer)
     return {
@@ -147,48 +497,18 @@ def _mean_answers(networks: list, pixels: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _answer_readable(predictor: Predictor, pixels: np.ndarray, reasons: list) -> dict:
-    readable = np.array([reason is None for reason in reasons])
-    answers = {
-        head: np.full((len(reasons), len(names)), np.nan, np.float32)
-        for head, names in predictor.classes.items()
-    }
-    if readable.any():
-        for head, values in predictor.answer(pixels[readable]).items():
-            answers[head][readable] = values
-    return answers
+def _compute_in(network: Network, precision: Precision) -> None:
+    """Sets the number format of a network's layers; weights, heads and answers stay float32."""
+    mixed = "float32" if precision is Precision.FLOAT32 else f"mixed_{precision.value}"
+    for layer in network.model._flatten_layers(include_self=False):
+        if layer.name not in network.heads:
+            layer.dtype_policy = mixed
 
 
-def _batches(root: Path, paths: list[str], spec: PictureSpec, batch_size: int) -> Iterator[tuple]:
-    """Pixels, times and failure reasons of successive batches, read ahead by threads."""
-
-    def read(path: str) -> tuple:
-        try:
-            picture = pictures.read(root / path, spec)
-        except pictures.PictureError as error:
-            return np.zeros((spec.size, spec.size, 3), np.uint8), None, str(error)
-        return picture.pixels, picture.taken, None
-
-    workers = os.cpu_count() or 1
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        pending = [pool.submit(read, path) for path in paths[: 3 * batch_size]]
-        rest = iter(paths[3 * batch_size :])
-        for _ in range(0, len(paths), batch_size):
-            done = [future.result() for future in pending[:batch_size]]
-            pending = pending[batch_size:]
-            pending += [pool.submit(read, path) for path in itertools.islice(rest, batch_size)]
-            pixels, times, reasons = zip(*done, strict=True)
-            yield np.stack(pixels), list(times), list(reasons)
+def _devices() -> list[str]:
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")[:1]
+    return [device.name for device in found]
 
 
-def _events(ids: pd.DataFrame, table: EventTable | None, gap_seconds: float) -> tuple:
-    if table is None:
-        return events.group(ids["path"], ids["datetime"], gap_seconds)
-    frames = table.frames.assign(frame=table.frames.groupby("event_id").cumcount())
-    by_path = frames.drop_duplicates("path").set_index("path").reindex(ids["path"])
-    unknown = by_path["event_id"].isna().to_numpy()
-    if unknown.any():
-        log.info("%d pictures are not in the event table; each is its own event", unknown.sum())
-    event_id = by_path["event_id"].to_numpy(object)
-    event_id[unknown] = ids["path"].to_numpy(object)[unknown]
-    return event_id, by_path["frame"].fillna(0).astype("Int32").to_numpy()
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

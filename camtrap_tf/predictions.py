@@ -5,9 +5,10 @@ thresholds, reports, foreign formats. On disk it is one Parquet file: the identi
 columns, then per head `p_HEAD` (list of float32), `y_HEAD` and `z_HEAD` (int16).
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ ID_COLUMNS = {
     "season": "string",
     "datetime": "datetime64[us]",
     "failure": "string",  # reason why there is no answer; missing where there is one
+    "reviewed_by": "string",  # the person who answered; missing where a network did
+    "reviewed_at": "datetime64[us]",  # when, UTC
 }
 
 
@@ -81,6 +84,15 @@ class Predictions:
             {head: values[rows] for head, values in self.event_labels.items()},
             self.info,
         )
+
+    def blocks(self, size: int = 1 << 16) -> Iterator[np.ndarray]:
+        """Positions of successive rows, `size` at a time, for `select`: large files in parts."""
+        for start in range(0, len(self), size):
+            yield np.arange(start, min(start + size, len(self)))
+
+    def reviewed(self) -> np.ndarray:
+        """[rows] bool: the answer is a person's."""
+        return self.ids["reviewed_by"].notna().to_numpy()
 
     def answered(self, head: str) -> np.ndarray:
         """[rows] bool: the head has an answer."""
@@ -252,6 +264,11 @@ class Predictions:
 
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, atomically."""
+        with atomic(path) as temporary:
+            pq.write_table(self.table(), temporary, compression="zstd")
+
+    def table(self) -> pa.Table:
+        """The rows as they are stored."""
         columns = {name: pa.array(self.ids[name], from_pandas=True) for name in self.ids.columns}
         for head, values in self.probabilities.items():
             flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
@@ -260,9 +277,7 @@ class Predictions:
             for head, values in labels.items():
                 columns[f"{prefix}_{head}"] = pa.array(np.asarray(values, np.int16))
         stamp = {"artifact": KIND, "version": VERSION, "classes": self.classes, "info": self.info}
-        table = pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
-        with atomic(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        return pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
 
     @classmethod
     def read(cls, path: PathLike) -> "Predictions":
@@ -293,8 +308,42 @@ class Predictions:
             }
             for prefix in "yz"
         )
-        ids = table.select(list(ID_COLUMNS)).to_pandas()
+        # Files of before a column came have it missing throughout.
+        ids = table.select([name for name in ID_COLUMNS if name in table.column_names]).to_pandas()
         return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
+
+
+@contextlib.contextmanager
+def writing(
+    path: PathLike, classes: dict[str, tuple[str, ...]], info: dict, rows: int = 16_384
+) -> Iterator[Callable[[Predictions], None]]:
+    """Writes a predictions file piece by piece, atomically; yields the function that adds one.
+
+    The file depends on the rows alone, not on how they were divided.
+
+    Args:
+        path: of the file.
+        classes, info: of every piece.
+        rows: that a row group of the file has: so many are in memory.
+    """
+    nothing = {head: np.zeros((0, len(names)), np.float32) for head, names in classes.items()}
+    waiting = [Predictions(pd.DataFrame(), classes, nothing, info=info).table()]
+
+    def add(piece: Predictions) -> None:
+        waiting.append(piece.table())
+        if sum(map(len, waiting)) >= rows:
+            table = pa.concat_tables(waiting)
+            whole = len(table) // rows * rows
+            writer.write_table(table.slice(0, whole), row_group_size=rows)
+            waiting[:] = [table.slice(whole)]
+
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, waiting[0].schema, compression="zstd") as writer,
+    ):
+        yield add
+        if sum(map(len, waiting)):
+            writer.write_table(pa.concat_tables(waiting), row_group_size=rows)
 
 
 _SMALLEST = np.finfo(np.float32).tiny  # a float32 softmax can round to 0, whose log is -inf

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,24 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real pictures: set CAMTRAP_TEST_DATA ({SHARED_DATA} is absent)")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def valid():
+    """Asserts that a file obeys its format, by the format's own validator; `make validators`."""
+    environment = Path(os.environ.get("CAMTRAP_VALIDATORS", ROOT / ".validators"))
+    python = environment / "bin" / "python"
+    if not python.is_file():
+        pytest.skip(f"no validators of formats: make validators ({python} is absent)")
+
+    def check(*arguments):
+        script = ROOT / "tests" / "validators" / "check.py"
+        done = subprocess.run(
+            [python, script, *map(str, arguments)], capture_output=True, text=True
+        )
+        assert done.stdout == "valid\n", done.stdout + done.stderr
+
+    return check
 
 
 @pytest.fixture(scope="session")
@@ -151,3 +170,54 @@ def forked():
         return processes
 
     return run
+
+
+@pytest.fixture(scope="session")
+def colour_bundle(tmp_path_factory):
+    """A two-stage bundle with weights by hand; see `write_colour_bundle`."""
+    return write_colour_bundle(tmp_path_factory.mktemp("colour") / "bundle")
+
+
+def write_colour_bundle(folder: Path, size: int = 40):
+    """Writes a bundle that tells 'red' from 'blue' animals, and grey for empty, untrained.
+
+    Its networks ask how much redder or bluer than grey a picture is.
+    """
+    import keras
+
+    from camtrap_tf import artifacts
+    from camtrap_tf.bundle import FILE, KIND, VERSION, Bundle, Member
+    from camtrap_tf.config import InputSpec, PictureSpec, to_json
+    from camtrap_tf.labels import Task, Vocabulary
+
+    vocabulary, spec = Vocabulary(("blue", "red"), (), ()), InputSpec(crop=32, std=(255.0,) * 3)
+    weights = {
+        Task.EMPTY: ([[40, 0], [40, 0]], [0, 4]),
+        Task.ANIMAL: ([[-40, 40], [40, -40]], [0, 0]),
+    }
+    members = []
+    folder.mkdir(parents=True)
+    for task, logits in weights.items():
+        head = next(iter(vocabulary.heads(task)))
+        image = keras.Input((32, 32, 3), name="image")
+        mean = keras.layers.GlobalAveragePooling2D()(image)
+        excess = keras.layers.Dense(2, "relu", use_bias=False, name="excess")(mean)
+        model = keras.Model(image, {head: keras.layers.Dense(2, name=head)(excess)})
+        own = np.array([[1, -1], [0, 0], [-1, 1]], np.float32)
+        model.get_layer("excess").set_weights([own])
+        model.get_layer(head).set_weights([np.array(part, np.float32) for part in logits])
+        file = folder / f"{task.value}.keras"
+        model.save(file)
+        member = Member(
+            file.name, task.value, task, spec, "by hand", artifacts.sha256(file), {}, {}
+        )
+        members.append(to_json(member))
+    content = {
+        "vocabulary": vocabulary.to_json(),
+        "picture": to_json(PictureSpec(size=size)),
+        "members": members,
+        "animal_threshold": 0.5,
+        "model_version": "by hand",
+    }
+    artifacts.write_json(folder / FILE, KIND, VERSION, content)
+    return Bundle.read(folder)

@@ -44,7 +44,10 @@ sys.exit(f"imported {{heavy}}" if heavy else status)
         (["train", "--shards=x", "--run=y", "--task=emty"], "emty"),
         (["train", "--shards=x", "--run=y", "--task=empty", "--set=train.epoch=3"], "train.epoch"),
         (["bundle", "--run=nowhere", "--out=b"], "a run is a file; received 'nowhere/config.json'"),
-        (["predict", "--bundle=b", "--out=o"], "predict takes one folder of pictures"),
+        (
+            ["predict", "--bundle=b", "--out=o"],
+            "predict takes folders, lists or metadata of pictures",
+        ),
         (["report", "--predictions=none.parquet", "--out=r.html"], "none.parquet"),
     ],
 )

@@ -37,8 +37,8 @@ def test_graph_and_file_reader_agree(form, shape, fit):
     graph = tf.function(lambda one: images.decode(one, spec))
     theirs = graph(tf.constant(content)).numpy().astype(int)
     assert theirs.shape == (64, 64, 3)
-    assert np.abs(ours - theirs).max() <= 2
-    assert np.abs(ours - theirs).mean() < 0.3
+    assert np.abs(ours - theirs).max() <= 1
+    assert np.abs(ours - theirs).mean() < 0.04  # near halves float32 may fall the other way
 
 
 def test_a_stored_square_passes_unchanged():

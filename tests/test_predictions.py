@@ -59,6 +59,20 @@ def test_round_trip_of_no_rows(tmp_path):
     assert len(Predictions.read(tmp_path / "p.parquet")) == 0
 
 
+def test_answers_of_people_are_kept_and_files_of_before_are_read(tmp_path):
+    path, at = tmp_path / "p.parquet", pd.Timestamp("2026-01-02 03:04:05.678901")
+    ids = make().ids.assign(
+        reviewed_by=[None, "Ada", None, None], reviewed_at=[None, at] + [None] * 2
+    )
+    make(ids=ids).write(path)
+    read = Predictions.read(path)
+    assert read.reviewed().tolist() == [False, True, False, False]
+    assert read.ids["reviewed_at"][1] == at
+    old = pq.read_table(path).drop_columns(["reviewed_by", "reviewed_at"])
+    pq.write_table(old, path)
+    assert not Predictions.read(path).reviewed().any()
+
+
 def test_reading_something_else_says_so(tmp_path):
     with pytest.raises(InputError, match="existing file"):
         Predictions.read(tmp_path / "absent.parquet")

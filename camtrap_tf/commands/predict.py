@@ -1,8 +1,22 @@
-"""Answers every picture below a folder with a bundle.
+"""Answers pictures with a bundle.
 
-Writes predictions.parquet, predictions.csv (one row per picture), events.csv (one row per
-capture event) and megadetector.json into --out. Unreadable pictures are listed with their
-reason.
+  camtrap predict CARD_1 CARD_2 --bundle=bundle --out=answers
+
+Each PATH is a folder (searched with its subfolders), a list of files (.txt with a path a line,
+.csv with a column `path`), an event table (.parquet), a COCO Camera Traps or MegaDetector file
+(.json), a Camtrap DP package (its folder or datapackage.json) or a picture.
+
+--out becomes a job that can be stopped at any moment (Ctrl-C, kill, power): the same command
+goes on where it was, and the result is the same. --only_new looks for pictures that came since
+they were listed. It holds predictions.parquet, what --format names, not_processed.csv with the
+files that are no pictures, and clock_problems.csv with times that cannot be. A picture that cannot be read is a row with its reason.
+
+Capture events are those of the metadata or of --events. Other pictures are grouped: those of a
+folder (one camera) are an event as long as each was taken (EXIF) at most --event_gap seconds
+after the one before; a picture without a time is an event of its own. Where the camera numbers
+the pictures of a trigger ('M 1/3' or '1 of 3' in EXIF's comment or description, or ..._1of3.JPG),
+the numbers decide.
+
 """
 
 import logging
@@ -10,48 +24,91 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.commands import output_flags
 from camtrap_tf.config import EVENT_GAP_SECONDS
 from camtrap_tf.errors import InputError
 
 log = logging.getLogger("camtrap")
+__doc__ += output_flags.HELP
 
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
-    flags.DEFINE_string("bundle", None, "bundle that predicts", flag_values=values, required=True)
-    flags.DEFINE_string("out", None, "folder to write", flag_values=values, required=True)
-    flags.DEFINE_string("events", None, "event table that gives event ids", flag_values=values)
+    where = {"flag_values": values}
+    output_flags.define(values, ["csv", "megadetector"])
+    flags.DEFINE_string("bundle", None, "bundle that predicts", required=True, **where)
+    flags.DEFINE_string("out", None, "results folder", required=True, **where)
+    flags.DEFINE_string(
+        "images", None,
+        "folder that the paths of lists and metadata, and those of the answers, are relative to; "
+        "else that of the list or metadata, or the folder that holds all of PATH", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("events", None, "event table that gives event ids", **where)
     flags.DEFINE_float(
-        "event_gap",
-        EVENT_GAP_SECONDS,
-        "without --events: seconds between pictures of one folder that begin a new event",
-        flag_values=values,
-    )
+        "event_gap", EVENT_GAP_SECONDS,
+        "seconds between pictures of one folder that begin a new event", **where,
+    )  # fmt: skip
+    flags.DEFINE_boolean("only_new", False, "answer pictures that have come since, too", **where)
+    flags.DEFINE_enum(
+        "precision", None, ["float32", "bfloat16"],
+        "number format of the computation; else that of training", **where,
+    )  # fmt: skip
+    flags.DEFINE_integer("batch_size", 32, "pictures in one call of a network", **where)
+    flags.DEFINE_integer("block_size", 512, "pictures whose answers are kept together", **where)
+    flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     """Reads the flags, predicts and writes."""
-    if len(arguments) != 1:
+    if not arguments:
         raise InputError(
-            "predict takes one folder of pictures", arguments, "camtrap predict FOLDER --bundle=B"
+            "predict takes folders, lists or metadata of pictures",
+            arguments,
+            "camtrap predict FOLDER --bundle=B --out=O",
         )
+    from camtrap_tf import outputs
+    from camtrap_tf.event_table import EventTable
+    from camtrap_tf.listing import root_of
+    from camtrap_tf.predictions import Predictions
     from camtrap_tf.quiet import start_tensorflow
 
+    sources, images = [_source(path) for path in arguments], values.images
+    if images is None and any(isinstance(source, EventTable) for source in sources):
+        images = _folder(arguments[0])
+    options = output_flags.options(values, root_of(sources, images))
+    outputs.check(values.format, options)
+    table = EventTable.read(values.events) if values.events else None
     start_tensorflow()
     from camtrap_tf.bundle import Bundle
-    from camtrap_tf.event_table import EventTable
-    from camtrap_tf.outputs import csv, megadetector
-    from camtrap_tf.predict import predict_folder
+    from camtrap_tf.config import Precision
+    from camtrap_tf.predict import Options, predict
 
-    bundle = Bundle.read(values.bundle)
-    table = EventTable.read(values.events) if values.events else None
-    predictions = predict_folder(arguments[0], bundle, table, values.event_gap)
-    out = Path(values.out)
-    predictions.write(out / "predictions.parquet")
-    csv.write(predictions, out / "predictions.csv")
-    csv.write(predictions.by_event(), out / "events.csv")
-    megadetector.write(predictions, out / "megadetector.json")
-    reasons = predictions.ids["failure"].value_counts()
-    for reason, count in reasons.items():
-        log.info("could not read %d: %s", count, reason)
-    log.info("wrote %s", out)
+    how = Options(
+        values.event_gap,
+        values.batch_size,
+        values.block_size,
+        Precision(values.precision) if values.precision else None,
+        values.threads,
+    )
+    path = predict(
+        sources, Bundle.read(values.bundle), values.out, how, table, images, values.only_new
+    )
+    log.info("wrote %s", path)
+    outputs.write(Predictions.read(path), values.out, values.format, options)
+
+
+def _source(path: str):
+    """A path that `predict` takes as it is, or the event table of metadata."""
+    from camtrap_tf.listing import is_megadetector
+    from data_prep import sources
+
+    where = Path(path)
+    if where.name == "datapackage.json" or (where / "datapackage.json").is_file():
+        return sources.read("camtrap_dp", where)
+    if where.suffix.lower() == ".json" and where.is_file() and not is_megadetector(where):
+        return sources.read("coco", where)
+    return path
+
+
+def _folder(path: str) -> Path:
+    return Path(path) if Path(path).is_dir() else Path(path).parent

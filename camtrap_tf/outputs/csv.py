@@ -7,6 +7,9 @@ path                    picture, relative to its folder; empty in rows of events
 event_id, frame         capture event, position of the picture in it (from 0)
 site, season, datetime  as far as known; datetime is camera-local, YYYY-MM-DD HH:MM:SS
 failure                 why the picture could not be read; such a row has no answer
+reviewed_by, reviewed_at
+                        the person who answered, and when (UTC); empty where a network did. A
+                        person's answer has no probabilities
 answer                  'empty', else the most probable species ('animal' where no species was
                         asked for)
 animal_probability      probability that there is an animal
@@ -18,41 +21,63 @@ species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
 """
 
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.labels import MISSING
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.outputs.options import Options
+from camtrap_tf.predictions import ID_COLUMNS, Predictions
 
 TOP = 5
 
 
 def frame(predictions: Predictions) -> pd.DataFrame:
     """The rows as described in this module's documentation, in the predictions' order."""
-    rows = predictions.ids.copy()
-    rows["answer"] = predictions.answers()
-    rows["animal_probability"] = predictions.animal_probability()
+    columns: dict[str, pd.Series | np.ndarray] = {
+        name: predictions.ids[name] for name in ID_COLUMNS
+    }
+    by_person = predictions.reviewed()
+    columns["answer"] = predictions.answers()
+    columns["animal_probability"] = np.where(by_person, np.nan, predictions.animal_probability())
     for head, names in predictions.classes.items():
-        rows[head] = _names(predictions.top(head), names)
-        rows[f"{head}_confidence"] = predictions.confidence(head)
+        columns[head] = _names(predictions.top(head), names)
+        columns[f"{head}_confidence"] = np.where(by_person, np.nan, predictions.confidence(head))
     if "species" in predictions.classes:
-        for column, values in _best_species(predictions).items():
-            rows[column] = values
-    return rows
+        columns |= _best_species(predictions)
+    return pd.DataFrame(columns)
+
+
+def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
+    """Writes predictions.csv, one row per picture, and events.csv, one row per event."""
+    files = [folder / "predictions.csv", folder / "events.csv"]
+    write(predictions, files[0])
+    write(predictions.by_event(), files[1])
+    return files
 
 
 def write(predictions: Predictions, path: PathLike) -> None:
-    """Writes one CSV file, atomically."""
-    with atomic(path) as temporary:
-        frame(predictions).to_csv(
-            temporary,
-            index=False,
-            encoding="utf-8",
-            lineterminator="\n",
-            float_format="%.4f",
-            date_format="%Y-%m-%d %H:%M:%S",
-        )
+    """Writes one CSV file, atomically, a block of rows at a time."""
+    blocks = (frame(predictions.select(rows)) for rows in predictions.blocks())
+    write_rows(itertools.chain([frame(predictions.select(np.arange(0)))], blocks), path)
+
+
+def write_rows(blocks: Iterable[pd.DataFrame], path: PathLike) -> None:
+    """Writes data frames of the same columns, one below the other, atomically."""
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        for number, block in enumerate(blocks):
+            block.to_csv(
+                file,
+                index=False,
+                header=number == 0,
+                lineterminator="\n",
+                float_format="%.4f",
+                date_format="%Y-%m-%d %H:%M:%S",
+            )
 
 
 def _names(indices: np.ndarray, names: tuple[str, ...]) -> pd.Series:
@@ -64,10 +89,11 @@ def _names(indices: np.ndarray, names: tuple[str, ...]) -> pd.Series:
 def _best_species(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
     names, probabilities = predictions.classes["species"], predictions.probabilities["species"]
     order = np.argsort(-probabilities, axis=1, kind="stable")
+    asked, by_network = predictions.answered("species"), ~predictions.reviewed()
     columns = {}
     for rank in range(min(TOP, len(names))):
-        indices = np.where(predictions.answered("species"), order[:, rank], MISSING)
+        indices = np.where(asked if rank == 0 else asked & by_network, order[:, rank], MISSING)
         own = np.take_along_axis(probabilities, order[:, rank : rank + 1], axis=1)[:, 0]
         columns[f"species_{rank + 1}"] = _names(indices, names)
-        columns[f"species_{rank + 1}_probability"] = own
+        columns[f"species_{rank + 1}_probability"] = np.where(by_network, own, np.nan)
     return columns

@@ -15,6 +15,7 @@ pictures, so an animal is one detection whose box is the whole picture:
 import datetime
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ import numpy as np
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import EMPTY
+from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import Predictions
 
 FORMAT_VERSION = "1.6"
-FLOOR = 0.1  # lowest animal probability that is written
 TOP = 5  # species per detection
 WHOLE_PICTURE = [0.0, 0.0, 1.0, 1.0]  # x, y, width, height, as shares of the picture
 ANIMAL = "1"  # id of the only detection category
@@ -34,7 +35,9 @@ UNREADABLE, NO_ANSWER = "image access failure", "inference failure"  # the forma
 
 
 def content(
-    predictions: Predictions, floor: float = FLOOR, completed: datetime.datetime | None = None
+    predictions: Predictions,
+    floor: float = Options.floor,
+    completed: datetime.datetime | None = None,
 ) -> dict[str, Any]:
     """The predictions as MegaDetector batch results.
 
@@ -50,14 +53,27 @@ def content(
     return header | {"images": list(_images(predictions, floor))}
 
 
-def write(predictions: Predictions, path: PathLike, floor: float = FLOOR) -> None:
+def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
+    """Writes megadetector.json."""
+    write(predictions, folder / "megadetector.json", options.floor, options.answered_at)
+    return [folder / "megadetector.json"]
+
+
+def write(
+    predictions: Predictions,
+    path: PathLike,
+    floor: float = Options.floor,
+    completed: datetime.datetime | None = None,
+) -> None:
     """Writes one JSON file, atomically, a line per picture: millions need little memory.
 
     Raises:
         InputError: as `content`.
     """
     header = json.dumps(
-        _header(predictions, floor, datetime.datetime.now()), indent=1, ensure_ascii=False
+        _header(predictions, floor, completed or datetime.datetime.now()),
+        indent=1,
+        ensure_ascii=False,
     )
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(header.removesuffix("\n}") + ',\n "images": [')

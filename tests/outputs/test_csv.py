@@ -38,9 +38,9 @@ def read(path) -> list[dict[str, str]]:
 def test_one_row_per_picture(predictions, tmp_path):
     csv.write(predictions, tmp_path / "p.csv")
     animal, empty, _ = read(tmp_path / "p.csv")
-    assert list(animal)[:9] == [
-        "path", "event_id", "frame", "site", "season", "datetime", "failure", "answer",
-        "animal_probability",
+    assert list(animal)[:11] == [
+        "path", "event_id", "frame", "site", "season", "datetime", "failure", "reviewed_by",
+        "reviewed_at", "answer", "animal_probability",
     ]  # fmt: skip
     assert animal["datetime"] == "2020-01-02 03:04:05" and animal["frame"] == "0"
     assert animal["answer"] == "cat" and animal["animal_probability"] == "0.7500"
@@ -62,6 +62,20 @@ def test_a_failure_is_a_row_with_its_reason_and_never_empty(predictions, tmp_pat
     assert {key: value for key, value in failed.items() if value} == {
         "path": "d.jpg", "event_id": "e2", "frame": "0", "failure": "truncated file",
     }  # fmt: skip
+
+
+def test_the_answer_of_a_person_has_no_probabilities(predictions, tmp_path):
+    ids = predictions.ids.assign(reviewed_by=["Ada", None, None], reviewed_at=pd.NaT)
+    ids.loc[0, "reviewed_at"] = pd.Timestamp("2026-01-02 03:04:05.6")
+    csv.write(Predictions(ids, predictions.classes, predictions.probabilities), tmp_path / "p.csv")
+    person, network, _ = read(tmp_path / "p.csv")
+    assert {key: value for key, value in person.items() if value} == {
+        "path": "a.jpg", "event_id": "e1", "frame": "0", "datetime": "2020-01-02 03:04:05",
+        "reviewed_by": "Ada", "reviewed_at": "2026-01-02 03:04:05",
+        "answer": "cat", "empty": "no", "species": "cat", "species_1": "cat",
+    }  # fmt: skip
+    assert network["reviewed_by"] == network["reviewed_at"] == ""
+    assert network["animal_probability"] == "0.1000"
 
 
 def test_one_row_per_event(predictions, tmp_path):

@@ -42,6 +42,19 @@ def written(predictions, path, **options) -> dict:
     return results
 
 
+def test_passes_the_validator_of_megadetector(predictions, tmp_path, valid):
+    written(predictions, tmp_path / "md.json")
+    valid("megadetector", tmp_path / "md.json")
+
+
+def test_the_validator_sees_a_number_as_format_version(predictions, tmp_path, valid):
+    results = written(predictions, tmp_path / "md.json")
+    results["info"]["format_version"] = 1.6
+    (tmp_path / "md.json").write_text(json.dumps(results))
+    with pytest.raises(AssertionError, match="format_version is not a string"):
+        valid("megadetector", tmp_path / "md.json")
+
+
 def test_header(predictions):
     completed = datetime.datetime(2020, 1, 2, 3, 4, 5)
     results = megadetector.content(predictions, completed=completed)
