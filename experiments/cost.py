@@ -48,13 +48,13 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
 
 
 @functools.cache
-def multiply_adds(model: ModelConfig, channels: int = 3) -> int:
+def multiply_adds(model: ModelConfig) -> int:
     """Multiply-adds of a network's trunk on one picture: its convolutions and dense layers."""
     import keras
 
     from camtrap_tf import models
 
-    network = models.build(model, {"species": ("one", "other")}, channels)
+    network = models.build(model, {"species": ("one", "other")})
     total = 0
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
