@@ -33,7 +33,7 @@ from absl import app, flags
 
 from camtrap_tf import intervals
 from camtrap_tf.artifacts import write_text
-from camtrap_tf.config import QUICK, Config, Step
+from camtrap_tf.config import PRESETS, QUICK, Config
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.labels import EMPTY, MISSING, Task
 from camtrap_tf.predictions import Predictions
@@ -59,25 +59,29 @@ class Plan:
 
     first: int = 40
     more: int = 20
-    rounds: int = 6
-    epochs: int = 40
-    further: int = 20
+    rounds: int = 5
+    epochs: int = 12
+    further: int = 8
     size: int = 72
     crop: int = 64
 
     def recipe(self, seed: int, init: str) -> Config:
-        """The `quick` recipe for so few pictures; gentler where it goes on."""
-        epochs, rate = (self.further, 0.02) if init else (self.epochs, 0.05)
-        schedule = tuple(
-            Step(1 + round(share * epochs), rate / divisor, 0.0005)
-            for share, divisor in ((0, 1), (0.6, 10), (0.85, 100))
-        )
+        """The `quick` network and AdamW, for so few pictures; gentler where it goes on."""
         train = dataclasses.replace(
-            QUICK.train, task=Task.ONE_STAGE, seed=seed, epochs=epochs, schedule=schedule, init=init
+            PRESETS["modern"].train,
+            task=Task.ONE_STAGE,
+            seed=seed,
+            init=init,
+            epochs=self.further if init else self.epochs,
+            learning_rate=0.0005 if init else 0.001,
+            batch_size=32,
+            rate_for_batch=0,
+            warmup_epochs=1,
+            ema=0.0,
+            steps_per_call=QUICK.train.steps_per_call,
         )
-        return dataclasses.replace(
-            QUICK, train=train, model=dataclasses.replace(QUICK.model, crop=self.crop)
-        )
+        model = dataclasses.replace(QUICK.model, crop=self.crop)
+        return dataclasses.replace(QUICK, train=train, model=model)
 
 
 def deal_days(table: EventTable, seed: int) -> dict[str, list[str]]:
@@ -315,6 +319,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("images", None, "folder of the pictures", required=True)
     flags.DEFINE_string("out", None, "folder of the loops", required=True)
     flags.DEFINE_integer("seeds", 2, "number of seeds")
-    flags.DEFINE_integer("rounds", 6, "trainings of a loop")
+    flags.DEFINE_integer("rounds", 5, "trainings of a loop")
     flags.DEFINE_string("results", "experiments/results", "folder of the tables")
     app.run(main)
