@@ -9,7 +9,8 @@ Each PATH is a folder (searched with its subfolders), a list of files (.txt with
 --out becomes a job that can be stopped at any moment (Ctrl-C, kill, power): the same command
 goes on where it was, and the result is the same. --only_new looks for pictures that came since
 they were listed. It holds predictions.parquet, what --format names, not_processed.csv with the
-files that are no pictures, and clock_problems.csv with times that cannot be. A picture that cannot be read is a row with its reason.
+files that are no pictures, and clock_problems.csv with times that cannot be. A picture that
+cannot be read is a row with its reason.
 
 Capture events are those of the metadata or of --events. Other pictures are grouped: those of a
 folder (one camera) are an event as long as each was taken (EXIF) at most --event_gap seconds
@@ -20,6 +21,7 @@ the numbers decide.
 """
 
 import logging
+import shlex
 from pathlib import Path
 
 from absl import flags
@@ -55,6 +57,11 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_integer("batch_size", 32, "pictures in one call of a network", **where)
     flags.DEFINE_integer("block_size", 512, "pictures whose answers are kept together", **where)
+    flags.DEFINE_enum(
+        "engine", "local", ["local", "beam"],
+        "who answers: this machine, or Apache Beam (camtrap_tf/beam_prediction.py)", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
     flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
 
 
@@ -91,10 +98,25 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         values.threads,
     )
     path = predict(
-        sources, Bundle.read(values.bundle), values.out, how, table, images, values.only_new
+        sources,
+        Bundle.read(values.bundle),
+        values.out,
+        how,
+        table,
+        images,
+        values.only_new,
+        _engine(values),
     )
     log.info("wrote %s", path)
     outputs.write(Predictions.read(path), values.out, values.format, options)
+
+
+def _engine(values: flags.FlagValues):
+    if values.engine == "local":
+        return None
+    from camtrap_tf import beam_prediction
+
+    return beam_prediction.engine(shlex.split(values.beam_options))
 
 
 def _source(path: str):
