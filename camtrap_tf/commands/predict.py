@@ -88,7 +88,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.bundle import Bundle
     from camtrap_tf.config import Precision
-    from camtrap_tf.predict import Options, predict
+    from camtrap_tf.predict import Options, predict, share_processors
+
+    share_processors()
 
     how = Options(
         values.event_gap,
