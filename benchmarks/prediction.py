@@ -21,6 +21,7 @@ one core (of two), as a GPU would have its own.
 import argparse
 import collections
 import contextlib
+import dataclasses
 import os
 import resource
 import tempfile
@@ -46,23 +47,30 @@ PICTURE = PictureSpec(size=256, bar_share=100 / 1536)
 INPUT = InputSpec(mean=(110.0,) * 3, std=(55.0,) * 3)
 
 
-def write_bundle(folder: Path, architecture: str, threshold: float = 0.5) -> Bundle:
+def write_bundle(
+    folder: Path,
+    architecture: str,
+    threshold: float,
+    picture: PictureSpec = PICTURE,
+    crop: int = 224,
+) -> Bundle:
     """Writes a bundle of two networks with random weights."""
     folder.mkdir(parents=True, exist_ok=True)
+    spec = dataclasses.replace(INPUT, crop=crop)
     vocabulary, members = Vocabulary(), []
     for seed, task in enumerate((Task.EMPTY, Task.ANIMAL)):
         keras.utils.set_random_seed(seed)
         path = folder / f"{task.value}.keras"
-        model = models.build(ModelConfig(architecture), vocabulary.heads(task))
+        model = models.build(ModelConfig(architecture, crop=crop), vocabulary.heads(task))
         model.save(path)
-        noise = np.random.default_rng(0).normal(size=(4, 224, 224, 3)).astype(np.float32)
+        noise = np.random.default_rng(0).normal(size=(4, crop, crop, 3)).astype(np.float32)
         spread = {head: float(np.std(one)) for head, one in model.predict(noise, verbose=0).items()}
         member = Member(
-            path.name, task.value, task, INPUT, architecture, sha256(path), {}, {}, spread
+            path.name, task.value, task, spec, architecture, sha256(path), {}, {}, spread
         )
         members.append(to_json(member))
     content = {
-        "vocabulary": vocabulary.to_json(), "picture": to_json(PICTURE), "members": members,
+        "vocabulary": vocabulary.to_json(), "picture": to_json(picture), "members": members,
         "animal_threshold": threshold, "model_version": f"random {architecture}",
     }  # fmt: skip
     write_json(folder / FILE, KIND, VERSION, content)
@@ -84,7 +92,7 @@ class Bench:
 
     def __init__(self, files: list[Path], folder: Path, architecture: str):
         self.files, self.folder, self.architecture = files, folder, architecture
-        self.bundle = write_bundle(folder, architecture)
+        self.bundle = write_bundle(folder, architecture, 0.5)
         self.blocks, self.root = blocks_of(files), files[0].parent
         self.where = (self.blocks, self.root)
         self.plain = prediction.Predictor(self.bundle)
@@ -199,12 +207,12 @@ def memory(folder: Path, count: int) -> None:
     rng, root = np.random.default_rng(0), folder / "season"
     for number in range(100):
         path = folder / f"{number}.jpg"
-        path.write_bytes(pictures.encode_jpeg(rng.integers(0, 255, (240, 320, 3), np.uint8), 80))
+        path.write_bytes(pictures.encode_jpeg(rng.integers(0, 255, (90, 120, 3), np.uint8), 80))
     for number in range(count):
         camera = root / f"{number // 1000:03d}"
         camera.mkdir(parents=True, exist_ok=True)
         os.link(folder / f"{number % 100}.jpg", camera / f"{number:06d}.jpg")
-    bundle = write_bundle(folder / "bundle", "small", 0.0)
+    bundle = write_bundle(folder / "bundle", "small", 0.0, PictureSpec(size=32), 32)
     seen = {}
     keep = Job.write
 

@@ -9,6 +9,7 @@ worker sees them, and the package is installed on the workers. `beam.py` has the
 
 import functools
 import os
+import pickle
 from pathlib import Path
 
 from camtrap_tf import beam
@@ -37,14 +38,17 @@ def answer_one(number: int, bundle: str, root: str, folder: str, options: Option
     """On a worker: answers a block of a job; returns its number."""
     job = Job(as_path(folder), {})
     if not job.file(number).is_file():
-        for block, answers in _predictor(bundle, options).answer([job.block(number)], root):
+        for block, answers in _predictor(bundle, pickle.dumps(options)).answer(
+            [job.block(number)], root
+        ):
             job.write(block, answers)
     return number
 
 
 @functools.lru_cache(maxsize=1)
-def _predictor(bundle: str, options: Options) -> Predictor:
-    return Predictor(Bundle.read(bundle), options)
+def _predictor(bundle: str, options: bytes) -> Predictor:
+    """Kept from block to block; by pickled options, since a detector's tables have no hash."""
+    return Predictor(Bundle.read(bundle), pickle.loads(options))
 
 
 def _absolute(path: Path) -> str:

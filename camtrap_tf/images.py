@@ -1,4 +1,4 @@
-"""Pictures as TensorFlow ops: decode, cut the bar, resize, crop, augment, normalise.
+"""Pictures as TensorFlow ops: decode, cut the bar, resize, crop, normalise.
 
 The same functions run in the input pipeline, in prediction and inside exported graphs. They
 take one picture or a batch: `[..., height, width, 3]`. `pictures.py` is their NumPy
@@ -10,14 +10,18 @@ import tensorflow as tf
 from camtrap_tf.config import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    AugmentConfig,
+    Context,
     Fit,
     InputSpec,
     Normalisation,
     PictureSpec,
 )
+from camtrap_tf.context import NINE_FRAMES
 from camtrap_tf.pictures import BAR_BLACK, BAR_ROW, BAR_WHITE
 
+# What the difference to an event's median frame is divided by: about its deviation (17) on bursts
+# of a station in California at 96 pixels. Zero, nothing differs, stays zero.
+DIFFERENCE_STD = 16.0
 # Equal to Pillow's decoder, bit for bit, at no cost.
 _DCT = "INTEGER_ACCURATE"
 
@@ -27,6 +31,23 @@ def decode_stored(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     if spec.keep_original:
         return decode(encoded, spec)
     return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT)
+
+
+def decode_window(encoded: tf.Tensor, window: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """Decodes a part of a picture that a shard holds: the same pixels for less work.
+
+    Args:
+        encoded: [] string.
+        window: [4] int32, top, left, height and width of the part, inside the stored square.
+        spec: of the shard.
+
+    Returns:
+        [height, width, 3] uint8.
+    """
+    if spec.keep_original:
+        top, left, height, width = tf.unstack(window)
+        return decode(encoded, spec)[top : top + height, left : left + width]
+    return tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=_DCT)
 
 
 def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
@@ -92,153 +113,81 @@ def _bar_rows(height: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     return tf.cast(tf.round(tf.cast(height, tf.float32) * spec.bar_share), tf.int32)
 
 
+def stacked(frames: tf.Tensor, context: Context) -> tf.Tensor:
+    """Frames of one event with what networks see beside them; see `context.stacked`.
+
+    Args:
+        frames: [frames, height, width, 3] uint8, at least one.
+        context: what to add.
+
+    Returns:
+        [frames, height, width, context.channels] uint8, equal to `context.stacked`'s.
+    """
+    count = tf.shape(frames)[0]
+    if context is Context.DIFFERENCE:
+        apart = tf.abs(tf.cast(frames, tf.int32) - _median(frames))
+        apart = (tf.reduce_sum(apart, axis=-1, keepdims=True) + 1) // 3
+        frames = tf.concat([frames, tf.cast(apart, tf.uint8)], axis=-1)
+    elif context is Context.NINE_CHANNELS:
+        chosen = [frames[place] for place in (0, count // 2, count - 1)]
+        frames = tf.repeat(tf.concat(chosen, axis=-1)[None], count, axis=0)
+    return frames
+
+
+def stacked_alone(pictures: tf.Tensor, context: Context) -> tf.Tensor:
+    """[n, height, width, 3] uint8, each an event of its own -> [n, ..., context.channels]."""
+    if context is Context.DIFFERENCE:
+        return tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
+    if context is Context.NINE_CHANNELS:
+        return tf.concat([pictures] * NINE_FRAMES, axis=-1)
+    return pictures
+
+
+def _median(frames: tf.Tensor) -> tf.Tensor:
+    """Per-pixel median of [frames, ...] uint8, as int32; of an even number the mean, cut off.
+
+    Rows are sorted by exchanging neighbours, all pixels at once: ten times as fast as
+    `tf.sort`, which sorts each pixel's few values on their own.
+    """
+    count = tf.shape(frames)[0]
+    # An even number of rows; the added one is the largest and stays last.
+    rows = tf.pad(frames, [[0, count % 2], [0, 0], [0, 0], [0, 0]], constant_values=255)
+
+    def exchanged(rows):
+        pairs = tf.minimum(rows[::2], rows[1::2]), tf.maximum(rows[::2], rows[1::2])
+        return tf.reshape(tf.stack(pairs, axis=1), tf.shape(rows))
+
+    def sweep(done, rows):
+        rows = exchanged(rows)
+        return done + 2, tf.concat([rows[:1], exchanged(rows[1:-1]), rows[-1:]], axis=0)
+
+    shape = tf.TensorShape([None, *frames.shape[1:]])
+    _, ordered = tf.while_loop(
+        lambda done, rows: done < tf.shape(rows)[0],
+        sweep,
+        (tf.constant(0), tf.ensure_shape(rows, shape)),
+        shape_invariants=(tf.TensorShape([]), shape),
+    )
+    low, high = ordered[(count - 1) // 2], ordered[count // 2]
+    return (tf.cast(low, tf.int32) + tf.cast(high, tf.int32)) // 2
+
+
 def central_crop(pixels: tf.Tensor, crop: int) -> tf.Tensor:
     """[..., size, size, 3] -> [..., crop, crop, 3], from the middle."""
     top = (tf.shape(pixels)[-3] - crop) // 2
     left = (tf.shape(pixels)[-2] - crop) // 2
-    return _cut(pixels, top, left, crop)
-
-
-def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor) -> tf.Tensor:
-    """Changes a training picture at random, as a pure function of `seed`.
-
-    Values are never clipped, so that contrast and brightness undo no information.
-
-    Args:
-        pixels: [size, size, 3] uint8.
-        crop: height and width of the result.
-        config: what to change and how much.
-        seed: [2] int, such as (run seed and epoch, index of the picture).
-
-    Returns:
-        [crop, crop, 3] float32 on the scale 0-255, possibly beyond.
-    """
-    draws = tf.random.stateless_uniform([5 + 2 * config.operations], seed)
-    if config.random_crop:
-        room = tf.cast(tf.shape(pixels)[:2] - crop + 1, tf.float32)
-        corner = tf.cast(draws[:2] * room, tf.int32)
-        pixels = _cut(pixels, corner[0], corner[1], crop)
-    else:
-        pixels = central_crop(pixels, crop)
-    if config.flip:
-        pixels = tf.cond(draws[2] < 0.5, lambda: tf.reverse(pixels, [1]), lambda: pixels)
-    low, high = config.contrast
-    shift = (2.0 * draws[3] - 1.0) * config.brightness
-    values = tf.cast(pixels, tf.float32)
-    values = _scaled_about_means(values, low + draws[4] * (high - low), shift)
-    for place in range(5, 5 + 2 * config.operations, 2):
-        strength = config.magnitude * (2.0 * draws[place + 1] - 1.0)
-        values = _operate(values, draws[place], strength)
-    return values
-
-
-def _operate(values: tf.Tensor, choice: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-    """One of `OPERATIONS`, chosen by `choice` in [0, 1), with a strength in [-1, 1]."""
-    branches = [
-        lambda operation=operation: operation(values, strength) for operation in OPERATIONS.values()
-    ]
-    index = tf.cast(choice * len(branches), tf.int32)
-    return tf.ensure_shape(tf.switch_case(index, branches), values.shape)
-
-
-def _rotate(values, strength):
-    angle = strength * 0.6  # radians: 34 degrees
-    return _warp(values, tf.cos(angle), -tf.sin(angle), tf.sin(angle), tf.cos(angle))
-
-
-def _zoom(values, strength):
-    factor = 1.0 + 0.4 * strength
-    return _warp(values, factor, 0.0, 0.0, factor)
-
-
-def _shear_x(values, strength):
-    return _warp(values, 1.0, 0.4 * strength, 0.0, 1.0)
-
-
-def _shear_y(values, strength):
-    return _warp(values, 1.0, 0.0, 0.4 * strength, 1.0)
-
-
-def _saturate(values, strength):
-    grey = tf.reduce_mean(values, axis=-1, keepdims=True)
-    return grey + (values - grey) * (1.0 + strength)
-
-
-def _gamma(values, strength):
-    return 255.0 * (tf.clip_by_value(values, 0.0, 255.0) / 255.0) ** tf.exp(strength)
-
-
-def _tint(values, strength):
-    return values + strength * tf.constant([40.0, 0.0, -40.0])
-
-
-def _contrast(values, strength):
-    return _scaled_about_means(values, tf.exp(strength))
-
-
-def _solarise(values, strength):
-    threshold = 256.0 * (1.0 - tf.abs(strength))
-    return tf.where(values < threshold, values, 255.0 - values)
-
-
-def _cover(values, strength):
-    """Greys a square, up to half as wide as the picture, at a place that depends on strength."""
-    size = values.shape[0]
-    side = tf.abs(strength) * 0.5 * size
-    place = tf.math.floormod(strength * tf.constant([7919.0, 104729.0]), 1.0) * (size - side)
-    steps = tf.range(size, dtype=tf.float32)
-    rows = (steps >= place[0]) & (steps < place[0] + side)
-    columns = (steps >= place[1]) & (steps < place[1] + side)
-    return tf.where((rows[:, None] & columns[None])[..., None], 127.0, values)
-
-
-# What RandAugment draws from; each with a strength in [-1, 1], where 0 changes nothing.
-OPERATIONS = {
-    "rotate": _rotate,
-    "zoom": _zoom,
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "saturate": _saturate,
-    "gamma": _gamma,
-    "tint": _tint,
-    "contrast": _contrast,
-    "solarise": _solarise,
-    "cover": _cover,
-}
-
-
-def _warp(values: tf.Tensor, a, b, c, d) -> tf.Tensor:
-    """Reads row y, column x of the result at [[a, b], [c, d]] (x, y), about the centre."""
-    centre = (values.shape[0] - 1) / 2
-    right = centre - a * centre - b * centre
-    down = centre - c * centre - d * centre
-    transform = [a, b, right, c, d, down, 0.0, 0.0]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=values[None],
-        transforms=tf.stack([tf.cast(value, tf.float32) for value in transform])[None],
-        output_shape=values.shape[:2],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-    )[0]
-
-
-def _scaled_about_means(values: tf.Tensor, factor: tf.Tensor, shift=0.0) -> tf.Tensor:
-    """Scales the distance to the channel means of [height, width, channels], then shifts all."""
-    height, width, channels = values.shape
-    rows = tf.reshape(values, (height, width * channels))
-    means = tf.reduce_mean(tf.reshape(tf.reduce_mean(rows, axis=0), (width, channels)), axis=0)
-    rows = rows * factor + tf.tile(means * (1.0 - factor) + shift, [width])
-    return tf.reshape(rows, values.shape)
+    return cut(pixels, top, left, crop)
 
 
 def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
-    """Pixel values [..., crop, crop, 3], any type, 0-255 -> network input, float32."""
+    """Pixel values [..., crop, crop, channels], any type, 0-255 -> network input, float32."""
     values = tf.cast(tf.convert_to_tensor(pixels), tf.float32)
     if spec.normalisation is Normalisation.IMAGE:
-        return tf.image.per_image_standardization(values)
-    by_data = spec.normalisation is Normalisation.DATASET
-    mean, std = (spec.mean, spec.std) if by_data else (IMAGENET_MEAN, IMAGENET_STD)
+        if spec.context is not Context.DIFFERENCE:
+            return tf.image.per_image_standardization(values)
+        picture = tf.image.per_image_standardization(values[..., :3])
+        return tf.concat([picture, values[..., 3:] / DIFFERENCE_STD], axis=-1)
+    mean, std = _statistics(spec)
     # By rows: TensorFlow broadcasts three channels five times as slowly as a row of 672 values.
     shape = tf.shape(values)
     rows = tf.reshape(values, tf.concat([shape[:-2], [-1]], 0))
@@ -246,14 +195,25 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape((rows - mean) / std, shape), values.shape)
 
 
+def _statistics(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of every channel of the input."""
+    by_data = spec.normalisation is Normalisation.DATASET
+    mean, std = (spec.mean, spec.std) if by_data else (IMAGENET_MEAN, IMAGENET_STD)
+    if spec.context is Context.DIFFERENCE:
+        return (*mean, 0.0), (*std, DIFFERENCE_STD)
+    frames = spec.context.channels // 3
+    return mean * frames, std * frames
+
+
 def network_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     """Stored squares [..., size, size, 3] uint8 -> input of a network, for prediction."""
     return normalise(central_crop(pixels, spec.crop), spec)
 
 
-def _cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
-    cut = pixels[..., top : top + crop, left : left + crop, :]
-    return tf.ensure_shape(cut, (*pixels.shape[:-3], crop, crop, 3))
+def cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
+    """[..., height, width, channels] -> [..., crop, crop, channels]."""
+    part = pixels[..., top : top + crop, left : left + crop, :]
+    return tf.ensure_shape(part, (*pixels.shape[:-3], crop, crop, pixels.shape[-1]))
 
 
 def _decode_jpeg_scaled(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:

@@ -7,19 +7,22 @@ stopped and started again sees the same pictures in the same order. Every pictur
 
 import dataclasses
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from camtrap_tf import images, records, sampling
-from camtrap_tf.config import AugmentConfig, InputSpec
+from camtrap_tf import augmentation, images, records, sampling
+from camtrap_tf.config import AugmentConfig, Context, InputSpec
+from camtrap_tf.context import NINE_FRAMES
 from camtrap_tf.distribution import Share
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import Manifest
 
 _SHUFFLE_FRAMES = 4096  # encoded; shards are shuffled globally when they are planned
+_SHUFFLE_DECODED = 512  # 512 x 256 x 256 x 4 = 134 MB
 _READERS = 4
 _AGAIN = 1 << 40  # pictures fed again are augmented from seeds beyond every epoch's
 
@@ -59,7 +62,7 @@ def training(
         share: which rows to read; the elements are the batches of one replica after another.
 
     Returns:
-        A dataset of (`[rows, crop, crop, 3]` float32, labels by head `[rows]` int32, -1
+        A dataset of (`[rows, crop, crop, channels]` float32, labels by head `[rows]` int32, -1
         missing, keys `[rows, 3]` int64), where rows = batch / replicas.
     """
     share = share or Share()
@@ -68,11 +71,18 @@ def training(
     frames = frames.enumerate().skip(done * data.batch_size)
     if share.workers > 1:
         frames = frames.filter(lambda index, _: index % data.batch_size // rows == share.worker)
-    examples = frames.map(
-        lambda index, frame: _example(manifest, data, epoch, index, frame),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
+
+    def decode(index, frame):
+        seed = tf.stack([tf.constant(_epoch_seed(data, epoch)), index])
+        drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
+        return pixels, drawn, frame["labels"], frame["key"]
+
+    def finish(pixels, drawn, labels, keys):
+        return augmentation.finish(data.augment, data.spec)(pixels, drawn), labels, keys
+
+    examples = frames.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     batches = examples.batch(data.batch_size // share.replicas, drop_remainder=True)
+    batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
     count = (steps - done) * (share.replicas // share.workers)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
@@ -89,16 +99,24 @@ class Again:
         def build(serialised, places, seeds):
             def one(inputs):
                 record, place, seed = inputs
-                event = records.parse(record, manifest.vocabulary)
-                columns = _event_columns(event, manifest.vocabulary)
+                columns = _event_columns(
+                    records.parse(record, manifest.vocabulary), manifest.vocabulary
+                )
+                columns = _with_context(columns, manifest, data.spec.context)
                 frame = {name: values[place] for name, values in columns.items()}
-                pixels, labels = _pixels_and_labels(manifest, data, seed, frame)
-                return pixels, labels
+                drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
+                return pixels, drawn, task_labels(frame, data.task, manifest.vocabulary)
 
             heads = manifest.vocabulary.heads(data.task)
-            shape = (data.spec.crop, data.spec.crop, 3)
-            signature = (tf.TensorSpec(shape), dict.fromkeys(heads, tf.TensorSpec((), tf.int32)))
-            return tf.map_fn(one, (serialised, places, seeds), fn_output_signature=signature)
+            signature = (
+                tf.TensorSpec((*[data.spec.crop] * 2, data.spec.context.channels), tf.uint8),
+                tf.TensorSpec(None),
+                dict.fromkeys(heads, tf.TensorSpec((), tf.int32)),
+            )
+            pixels, drawn, labels = tf.map_fn(
+                one, (serialised, places, seeds), fn_output_signature=signature
+            )
+            return augmentation.finish(data.augment, data.spec)(pixels, drawn), labels
 
         self._build = build
 
@@ -141,18 +159,41 @@ def record_offsets(path: Path) -> np.ndarray:
 
 
 def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
-    """The encoded pictures that the task can use, in the order of an epoch."""
+    """The pictures that the task can use, in the order of an epoch.
+
+    Elements are tables: `frame` (the encoded picture; with a context the decoded square with what
+    stands beside it), `key` and `labels` (by head of the task).
+    """
     order = np.random.default_rng([data.seed, epoch])
     shards = manifest.shards_of(data.split)
     numbers = order.permutation(len(shards))
     files = [str(manifest.folder / shards[number].file) for number in numbers]
-    frames = _frames(files, manifest.vocabulary, numbers=numbers)
-    frames = frames.filter(lambda frame: usable(frame, data.task))
+    vocabulary = manifest.vocabulary
+
+    def of_task(columns):
+        columns = _with_context(columns, manifest, data.spec.context)
+        kept = {
+            "frame": columns["frame"],
+            "key": columns["key"],
+            "labels": task_labels(columns, data.task, vocabulary),
+        }
+        chosen = usable(columns, data.task)
+        if data.spec.context is Context.NINE_CHANNELS:  # an event's frames all show the event
+            chosen = tf.logical_and(chosen, columns["position"] == 0)
+        wanted = tf.where(chosen)[:, 0]
+        return tf.nest.map_structure(lambda column: tf.gather(column, wanted), kept)
+
+    frames = _frames(files, vocabulary, numbers=numbers, choose=of_task)
     if data.oversample:
         frames = _oversampled(frames, manifest, data, epoch).repeat()
-    return frames.shuffle(
-        _SHUFFLE_FRAMES, seed=int(order.integers(2**31)), reshuffle_each_iteration=False
+    decoded = data.spec.context is not Context.NONE
+    frames = frames.shuffle(
+        _SHUFFLE_DECODED if decoded else _SHUFFLE_FRAMES,
+        seed=int(order.integers(2**31)),
+        reshuffle_each_iteration=False,
     )
+    # Of nine channels the manifest does not tell how many there are; see `steps_per_epoch`.
+    return frames.repeat() if data.spec.context is Context.NINE_CHANNELS else frames
 
 
 def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
@@ -161,7 +202,7 @@ def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> 
     often = tf.constant(sampling.copies(sampling.class_counts(manifest, data.split, data.task)))
 
     def repeat(index, frame):
-        label = task_labels(frame, data.task, manifest.vocabulary)[head]
+        label = frame["labels"][head]
         seed = tf.stack([_epoch_seed(data, epoch), -1 - index])  # not an augmentation's
         draw = tf.random.stateless_uniform([], seed, dtype=tf.float64)
         count = tf.cast(tf.floor(often[label] + draw), tf.int64)
@@ -174,27 +215,64 @@ def _epoch_seed(data: TrainingData, epoch: int) -> np.int64:
     return np.int64(data.seed * 100_003 + epoch)
 
 
-def _example(manifest: Manifest, data: TrainingData, epoch: int, index, frame: dict) -> tuple:
-    seed = tf.stack([tf.constant(_epoch_seed(data, epoch)), index])
-    return (*_pixels_and_labels(manifest, data, seed, frame), frame["key"])
+def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
+    """An event's columns; with a context `frame` are decoded squares and what stands beside them.
+
+    Where every frame's input is the whole event, its labels are the event's too.
+    """
+    if context is Context.NONE:
+        return columns
+    spec = manifest.picture
+    square = tf.TensorSpec((spec.size, spec.size, 3), tf.uint8)
+    squares = tf.map_fn(
+        lambda encoded: images.decode_stored(encoded, spec),
+        columns["frame"],
+        fn_output_signature=square,
+    )
+    stacked = images.stacked(squares, context)
+    shape = (None, spec.size, spec.size, context.channels)
+    columns = columns | {"frame": tf.ensure_shape(stacked, shape)}
+    if context is Context.NINE_CHANNELS:
+        heads = records.label_heads(manifest.vocabulary)
+        columns |= {head: columns[f"event/{head}"] for head in heads}
+    return columns
 
 
-def _pixels_and_labels(manifest: Manifest, data: TrainingData, seed, frame: dict) -> tuple:
-    pixels = images.decode_stored(frame["frame"], manifest.picture)
-    pixels = images.augment(pixels, data.spec.crop, data.augment, seed)
-    labels = task_labels(frame, data.task, manifest.vocabulary)
-    return images.normalise(pixels, data.spec), labels
+def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, frame) -> tuple:
+    """A picture's draws and its cropped, varied pixels [crop, crop, channels] uint8."""
+    spec, crop = manifest.picture, data.spec.crop
+    drawn = augmentation.draws(data.augment, seed)
+    window = augmentation.window(drawn, tf.constant((spec.size, spec.size)), crop, data.augment)
+    if data.spec.context is Context.NONE:
+        pixels = images.decode_window(frame, window, spec)
+    else:
+        pixels = images.cut(frame, window[0], window[1], crop)
+    pixels = tf.ensure_shape(pixels, (crop, crop, data.spec.context.channels))
+    return drawn, augmentation.vary(pixels, drawn, data.augment)
 
 
 def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
-    """Whole batches in one epoch."""
-    return manifest.frames(data.split, data.task) // data.batch_size
+    """Whole batches in one epoch.
+
+    Of nine channels an epoch shows an event once, taking events for three frames long.
+    """
+    pictures = manifest.frames(data.split, data.task)
+    if data.spec.context is Context.NINE_CHANNELS:
+        pictures //= NINE_FRAMES
+    return pictures // data.batch_size
 
 
-def stored_pictures(manifest: Manifest, split: str, batch_size: int) -> tf.data.Dataset:
-    """All pictures of a split, in file order: batches `[<= batch, size, size, 3]` uint8."""
+def stored_pictures(
+    manifest: Manifest, split: str, batch_size: int, context: Context = Context.NONE
+) -> tf.data.Dataset:
+    """All pictures of a split, in file order: batches `[<= batch, size, size, channels]` uint8."""
     spec = manifest.picture
     shape = (spec.size, spec.size, 3)
+    if context is not Context.NONE:
+        frames = _split_frames(
+            manifest, split, lambda columns: _with_context(columns, manifest, context)["frame"]
+        )
+        return frames.batch(batch_size).prefetch(2)
     frames = _split_frames(manifest, split)
     pixels = frames.map(
         lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"], spec), shape),
@@ -243,13 +321,21 @@ def task_labels(frame: dict, task: Task, vocabulary: Vocabulary) -> dict[str, tf
     return {head: tf.cast(value, tf.int32) for head, value in labels.items()}
 
 
-def _split_frames(manifest: Manifest, split: str) -> tf.data.Dataset:
+def _split_frames(
+    manifest: Manifest, split: str, choose: Callable = lambda columns: columns
+) -> tf.data.Dataset:
     files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(split)]
-    frames = _frames(files, manifest.vocabulary, readers=1)
+    frames = _frames(files, manifest.vocabulary, readers=1, choose=choose)
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
 
 
-def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, numbers=None):
+def _frames(
+    files: list[str],
+    vocabulary: Vocabulary,
+    readers: int = _READERS,
+    numbers=None,
+    choose: Callable = lambda columns: columns,
+) -> tf.data.Dataset:
     """One element per picture: its encoded bytes, ids, key, image-level and event-level labels.
 
     Args:
@@ -257,6 +343,7 @@ def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, n
         vocabulary: of the shards.
         readers: files that are read in turn.
         numbers: [files] int64, the shard numbers that stand in keys; their place when None.
+        choose: takes an event's columns, gives those wanted, of the pictures wanted.
     """
     numbers = np.arange(len(files)) if numbers is None else numbers
     named = tf.data.Dataset.from_tensor_slices((np.asarray(numbers, np.int64), files))
@@ -271,10 +358,9 @@ def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, n
 
     def columns(shard, record):
         event = records.parse(record[1], vocabulary)
-        return _event_columns(event, vocabulary, (shard, record[0]))
+        return choose(_event_columns(event, vocabulary, (shard, record[0])))
 
-    events = events.map(columns, num_parallel_calls=tf.data.AUTOTUNE)
-    return events.flat_map(tf.data.Dataset.from_tensor_slices)
+    return events.map(columns, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
 
 
 def _event_columns(event: dict, vocabulary: Vocabulary, key: tuple = (0, 0)) -> dict:

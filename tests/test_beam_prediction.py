@@ -1,7 +1,5 @@
 """The same answers from Beam's local runner with two workers."""
 
-import dataclasses
-
 import pytest
 
 pytest.importorskip("apache_beam")
@@ -32,7 +30,3 @@ def test_beam_goes_on_where_another_engine_stopped(season, colour_bundle, tmp_pa
     arguments = [str(season), f"--bundle={colour_bundle.folder}", f"--out={out}", *flags]
     assert cli.main(["predict", *arguments]) == 0
     assert kept == [2, 3, 4, 5]
-
-
-def test_options_can_be_sent_to_workers():
-    assert hash(dataclasses.replace(SMALL, threads=1)) != hash(SMALL)

@@ -5,13 +5,16 @@ from absl import flags
 from camtrap_tf.errors import InputError
 
 # The keys of outputs.FORMATS; written out so that --help needs no imports.
-FORMATS = ["csv", "megadetector", "camtrap_dp"]
+FORMATS = ["csv", "parquet", "megadetector", "camtrap_dp", "speciesnet", "folders"]
 HELP = """Formats (--format, several with commas between them):
 
 csv           predictions.csv, a row per picture, and events.csv, a row per capture event
+parquet       answers.parquet and answers_by_event.parquet: a column per answer and probability
 megadetector  megadetector.json: MegaDetector batch results 1.6, which Timelapse opens
 camtrap_dp    folder camtrap_dp: a Camtrap DP 1.0.2 package with observations of pictures and
               of events, for GBIF, Agouti, Trapper and R (camtrapdp, camtraptor)
+speciesnet    speciesnet.json: predictions as SpeciesNet writes them
+folders       folder by_species: links to the pictures, sorted by answer
 """
 
 
@@ -24,8 +27,13 @@ def define(values: flags.FlagValues, formats: list[str]) -> None:
     )  # fmt: skip
     flags.DEFINE_string(
         "species", None,
-        "camtrap_dp: CSV file with the columns label and scientificName; 'serengeti' for the table "
-        "of the 48 Serengeti species, which is used where they are the model's",
+        "camtrap_dp, speciesnet: CSV file with the columns label and scientificName; 'serengeti' "
+        "for the table of the 48 Serengeti species, which is used where they are the model's",
+        flag_values=values,
+    )  # fmt: skip
+
+    flags.DEFINE_enum(
+        "link", "symbolic", ["symbolic", "hard"], "folders: what leads to the pictures",
         flag_values=values,
     )  # fmt: skip
 
@@ -83,7 +91,7 @@ def options(values: flags.FlagValues, pictures: str | None = None, completed=Non
     """
     from camtrap_tf.outputs import Options
 
-    given = {"floor": values.floor, "species": values.species}
+    given = {"floor": values.floor, "species": values.species, "link": values.link}
     if "place" in values:
         plain = ["deployments", "time_zone", "project", "sampling_design", "package", "media_url"]
         given |= {name: values[name].value for name in plain}

@@ -38,6 +38,14 @@ TOP = 5
 
 def frame(predictions: Predictions) -> pd.DataFrame:
     """The rows as described in this module's documentation, in the predictions' order."""
+    columns = answers(predictions)
+    if "species" in predictions.classes:
+        columns |= _best_species(predictions)
+    return pd.DataFrame(columns)
+
+
+def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
+    """The columns but those of the five best species, by name."""
     columns: dict[str, pd.Series | np.ndarray] = {
         name: predictions.ids[name] for name in ID_COLUMNS
     }
@@ -47,9 +55,7 @@ def frame(predictions: Predictions) -> pd.DataFrame:
     for head, names in predictions.classes.items():
         columns[head] = _names(predictions.top(head), names)
         columns[f"{head}_confidence"] = np.where(by_person, np.nan, predictions.confidence(head))
-    if "species" in predictions.classes:
-        columns |= _best_species(predictions)
-    return pd.DataFrame(columns)
+    return columns
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:

@@ -149,7 +149,7 @@ def _kept(confidence: np.ndarray, right: np.ndarray, events: np.ndarray) -> Draw
         "Accept the sure answers and look at the rest yourself: "
         + _kept_words(curve.coverage, curve.accuracy)
         + " A threshold is to be chosen on other pictures than those it is judged by: see "
-        "`camtrap plan`."
+        "“camtrap plan”."
     )
     return _drawing("kept", "How much can be left to the model?", note, plot)
 
@@ -181,8 +181,9 @@ def _coverage(predictions: Predictions, heads: list[str]) -> Drawing:
 
     words = []
     for head, curve in curves.items():
-        sure = f"{percent(curve.coverage[-1], 0)} are accepted at 99%"
-        words.append(f"{_HEADS[head]}: {sure}, {percent(curve.accuracy[-1])} of them right")
+        share, right = curve.coverage[-1], curve.accuracy[-1]
+        sure = f"{percent(share, 0)} are accepted at 99%, {percent(right)} of them right"
+        words.append(f"{_HEADS[head]}: {sure if share else 'none is accepted at 99%'}")
     note = "Each question by itself, on the pictures that have a label for it. " + "; ".join(words)
     return _drawing("coverage", "Each question by itself", note + ".", plot, panels=len(heads))
 
@@ -207,7 +208,8 @@ def _lenient(predictions: Predictions, heads: list[str]) -> dict[str, np.ndarray
 
 def _reliability(predictions: Predictions, heads: list[str]) -> Drawing:
     """Confidence against accuracy, before and after calibration where that is known."""
-    applied = predictions.info.get("temperatures", {})
+    temperatures = predictions.info.get("temperatures", {})
+    applied = {head: value for head, value in temperatures.items() if value != 1}
     undone = calibration.calibrate(
         predictions, {head: 1 / applied[head] for head in heads if head in applied}
     )
