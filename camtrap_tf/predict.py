@@ -667,8 +667,8 @@ def _compute_in(network: Network, precision: Precision) -> None:
 def _slow_bfloat16() -> bool:
     """Whether bfloat16 would be computed by AVX-512 or less.
 
-    AVX512-BF16 does half as many multiplications a second as float32 does (measured on Sapphire
-    Rapids with AMX masked); AMX does many times as many.
+    There AVX512-BF16 does half as many multiplications a second as float32 does (measured on a
+    Sapphire Rapids whose AMX was masked; see `benchmarks/prediction.py`).
     """
     facts = Path("/proc/cpuinfo")
     if tf.config.list_physical_devices("GPU") or not facts.is_file():
