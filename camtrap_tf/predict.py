@@ -29,7 +29,8 @@ import tensorflow as tf
 from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike, as_path, existing_folder
 from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import EVENT_GAP_SECONDS, PictureSpec, Precision, to_json
+from camtrap_tf.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
+from camtrap_tf.context import stacked as context_of
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, occurs
 from camtrap_tf.labels import BINARY, EMPTY, Task
@@ -45,6 +46,7 @@ from camtrap_tf.prediction_job import (
     Block,
     Job,
     NotProcessed,
+    events_of,
 )
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.progress import Meter
@@ -234,6 +236,7 @@ class Predictor:
         self, bundle: Bundle, options: Options | None = None, devices: Sequence[str] | None = None
     ):
         self.bundle, self.options = bundle, options or Options()
+        _check_context(bundle.context, self.options.detector)
         self.classes = classes(bundle, self.options.detector)
         stages = (2,) if _is_stage1(self.options.detector) else (1, 2)
         self.devices = list(devices or _devices())
@@ -252,7 +255,10 @@ class Predictor:
             root: folder that the pictures' paths are relative to.
             advance: is told of pictures as their first stage is answered.
         """
-        with _Calls(self) as calls, contextlib.closing(self._decoded(blocks, root)) as decoded:
+        decoding = self._decoded(blocks, root)
+        if self.bundle.context is not Context.NONE:
+            decoding = self._stacked(decoding)
+        with _Calls(self) as calls, contextlib.closing(decoding) as decoded:
             under_way: collections.deque[_UnderWay] = collections.deque()
             for block, rows, read in decoded:
                 if not under_way or under_way[-1].block is not block:
@@ -288,6 +294,43 @@ class Predictor:
                     yield _read_now(*waiting.popleft())
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def _stacked(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
+        """The same with squares that show what the frames of each event tell about one another.
+
+        A block's squares are in memory together: its events are whole.
+        """
+        with contextlib.closing(decoded):
+            for _, batches in itertools.groupby(decoded, key=lambda batch: batch[0].number):
+                batches = list(batches)
+                block = batches[0][0]
+                read = [one for _, _, reads in batches for one in reads]
+                read = _with_context(block, read, self.bundle.context, self.options.gap_seconds)
+                for _, rows, _ in batches:
+                    yield block, rows, read[rows.start : rows.stop]
+
+
+def _with_context(
+    block: Block, read: list["_Read"], context: Context, gap_seconds: float
+) -> list["_Read"]:
+    """A block's pictures with what stands beside them; unreadable frames are left out."""
+    facts = pd.DataFrame(
+        [_facts(path, one) for path, one in zip(block.pictures["path"], read, strict=True)],
+        columns=list(FACTS),
+    )
+    ids = block.pictures[["path", "event_id", "frame"]].reset_index(drop=True)
+    given = block.pictures["datetime"].reset_index(drop=True)
+    ids["datetime"] = given.fillna(pd.to_datetime(facts["datetime"]))
+    events = events_of(ids, facts, gap_seconds)
+    stacked = list(read)
+    readable = np.array([one.picture is not None for one in read], bool)
+    for _, frames in events[readable].groupby("event_id", sort=False):
+        rows = frames.sort_values("frame").index
+        squares = context_of(np.stack([read[row].picture.pixels for row in rows]), context)
+        for row, square in zip(rows, squares, strict=True):
+            picture = dataclasses.replace(read[row].picture, pixels=square)
+            stacked[row] = read[row]._replace(picture=picture)
+    return stacked
 
 
 class _Read(NamedTuple):
@@ -366,11 +409,12 @@ class _Replica:
     ):
         self.device = device
         with tf.device(device):
+            shape = (1, *[bundle.picture.size] * 2, bundle.context.channels)
             self.stages = {stage: bundle.networks(stage) for stage in stages}
             for network in itertools.chain(*self.stages.values()):
                 if precision is not None:
                     _compute_in(network, precision)
-                network.probabilities(np.zeros((1, *[bundle.picture.size] * 2, 3), np.uint8))
+                network.probabilities(np.zeros(shape, np.uint8))
 
     def answer(self, stage: int, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Mean probabilities of a stage by head."""
@@ -534,6 +578,15 @@ def _record(
         "block_size": options.block_size,
         **({} if options.detector is None else {"detector": options.detector.record()}),
     }
+
+
+def _check_context(context: Context, detector: Detector | None) -> None:
+    if detector is not None and context is not Context.NONE:
+        raise InputError(
+            "networks that compare an event's frames see them whole, without a detector",
+            f"model.context={context.value}",
+            "Leave out --megadetector, or take a bundle of networks without context.",
+        )
 
 
 def _is_stage1(detector: Detector | None) -> bool:

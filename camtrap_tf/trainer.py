@@ -17,11 +17,11 @@ import numpy as np
 import tensorflow as tf
 
 from camtrap_tf import distribution, losses, models, pipeline, sampling, schedules
-from camtrap_tf.config import Config, InputSpec, Optimizer, Precision, RareClasses, TrainConfig
+from camtrap_tf.config import Config, Optimizer, Precision, RareClasses, TrainConfig
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network
+from camtrap_tf.network import Network, input_spec
 from camtrap_tf.progress import Meter
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -363,7 +363,7 @@ def _training_data(config: Config, manifest: Manifest) -> pipeline.TrainingData:
     return pipeline.TrainingData(
         "train",
         train.task,
-        InputSpec(config.model.crop, config.model.normalisation, manifest.mean, manifest.std),
+        input_spec(config.model, manifest),
         config.augment,
         train.batch_size,
         train.seed,
