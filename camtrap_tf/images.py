@@ -32,8 +32,8 @@ def decode_stored(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
 def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """Decodes a picture of any size and makes the stored square, inside a graph.
 
-    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
-    the way is bilinear with antialiasing, as in `pictures.read`.
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; a side
+    still twice as long is halved; the rest is bilinear with antialiasing, as in `pictures.read`.
 
     Args:
         encoded: [] string, a JPEG, PNG, GIF (first frame) or BMP.
@@ -62,13 +62,36 @@ def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     if spec.fit is Fit.PAD:
         longer = tf.maximum(shape[0], shape[1])
         size = tf.maximum(1, (shape[:2] * spec.size + longer // 2) // longer)
-    resized = tf.image.resize(cut, size, "bilinear", antialias=True)
-    square = tf.saturate_cast(tf.round(resized), tf.uint8)
+    square = _resized(cut, tf.stack(size))
     if spec.fit is Fit.PAD:
         before = (spec.size - size) // 2
         after = spec.size - size - before
         square = tf.pad(square, tf.stack([[before[0], after[0]], [before[1], after[1]], [0, 0]]))
     return tf.ensure_shape(square, (spec.size, spec.size, 3))
+
+
+def _resized(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """[height, width, 3] uint8 at another size, rounded after each step, as `pictures._resized`."""
+    shape = tf.shape(pixels)[:2]
+    twice = shape >= 2 * size
+    values = tf.cast(pixels, tf.float32)[tf.newaxis]
+    for side, pair in enumerate(((2, 1), (1, 2))):
+        values = tf.cond(
+            twice[side],
+            lambda whole=values, pair=pair: tf.nn.avg_pool2d(whole, pair, pair, "SAME"),
+            lambda whole=values: whole,
+        )
+    # The last pair of a row may be cut: the picture then ends within it.
+    scale = tf.cast(size * (1 + tf.cast(twice, tf.int32)) / shape, tf.float32)
+    resized = tf.raw_ops.ScaleAndTranslate(
+        images=tf.floor(values + 0.5),
+        size=size,
+        scale=scale,
+        translation=tf.zeros(2),
+        kernel_type="triangle",
+        antialias=True,
+    )[0]
+    return tf.saturate_cast(tf.round(resized), tf.uint8)
 
 
 def _bar(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:

@@ -32,6 +32,8 @@ else:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 # Larger ones are refused as implausible for a camera trap, before anything is decoded.
 MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
+# Goes up when a file gives other pixels than before: a folder of shards is made by one rule.
+RULE = 2
 BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels white or black
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit instead
@@ -103,8 +105,8 @@ class Stored:
 def read(source: PathLike | bytes, spec: PictureSpec) -> Picture:
     """Decodes a picture, cuts its info bar and makes the square.
 
-    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
-    the way is bilinear with antialiasing.
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; a side still
+    twice as long is halved; the rest of the way is bilinear with antialiasing.
 
     Raises:
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
@@ -284,7 +286,13 @@ def _square(image: Image.Image, spec: PictureSpec) -> Image.Image:
 def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
     if image.size == (width, height):
         return image
-    return image.resize((width, height), Image.Resampling.BILINEAR)
+    # Pairs of pixels first, where a side is still twice as long: half the time of antialiasing
+    # alone, and nearer to the mean of all pixels of the file, since the filter smooths less.
+    across = 2 if image.width >= 2 * width else 1
+    down = 2 if image.height >= 2 * height else 1
+    box = (0, 0, image.width / across, image.height / down)
+    halved = image.reduce((across, down))
+    return halved.resize((width, height), Image.Resampling.BILINEAR, box)
 
 
 def _bar(image: Image.Image, spec: PictureSpec) -> int:

@@ -16,7 +16,7 @@ from camtrap_tf.config import PictureSpec
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.manifest import Manifest
-from data_prep import plan, shard
+from data_prep import plan, shard, tasks
 from tests import odd_pictures
 
 SPEC = PictureSpec(size=8, jpeg_quality=95)
@@ -283,7 +283,7 @@ def test_verifying_a_finished_folder_mends_what_is_damaged(folder):
 def test_low_disk_space_is_noticed_before_a_shard_is_begun(folder, monkeypatch):
     free = iter([10**9, 10])
     usage = type("Usage", (), {"free": property(lambda _: next(free, 10))})()
-    monkeypatch.setattr(shard.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(tasks.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"0.0 MB free, about 0.0 MB needed'\. Free some space"):
         shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=1)
     monkeypatch.undo()
