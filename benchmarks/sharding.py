@@ -196,14 +196,17 @@ def tell_processes(made: list[Path], many: int) -> None:
             for processes, found in runs.items():
                 found.append((seconds(few, processes), seconds(files, processes)))
         (few_1, all_1), (few_2, all_2) = (map(min, zip(*runs[n], strict=True)) for n in (1, 2))
-        print(f"write_shards, {len(few)} pictures: {few_1:.2f} s, two processes {few_2:.2f} s, ratio"
-              f" {few_1 / few_2:.2f}; {many} pictures: {all_1:.2f} s, two processes {all_2:.2f} s,"
-              f" ratio {all_1 / all_2:.2f}; without the start {(all_1 - few_1) / (all_2 - few_2):.2f}"
-             )  # fmt: skip
+        _tell_ratio(f"{len(few)} pictures", few_1, few_2)
+        _tell_ratio(f"{many} pictures", all_1, all_2)
+        _tell_ratio("what the latter take longer", all_1 - few_1, all_2 - few_2)
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
             quarter, whole = pool.submit(peak_memory, files, f"{folder}/out").result()
     print(f"memory of a process: {quarter:.0f} MB after a quarter, {whole:.0f} MB after all")
+
+
+def _tell_ratio(what: str, one: float, two: float) -> None:
+    print(f"write_shards, {what}: {one:.2f} s, two processes {two:.2f} s, {one / two:.2f} times")
 
 
 def main() -> None:
