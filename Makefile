@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow lint clean experiments-smoke
+.PHONY: install demo test test-slow validators lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -34,10 +34,19 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n 2 --dist=worksteal
 
+# The formats' own validators. Of megadetector only the validator is wanted, not its networks.
+validators: .validators/.installed
+
+.validators/.installed: tests/validators/requirements.txt
+	test -x .validators/bin/python || $(PYTHON) -m venv .validators
+	.validators/bin/python -m pip install --quiet --requirement tests/validators/requirements.txt
+	.validators/bin/python -m pip install --quiet --no-deps megadetector==10.0.28
+	touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) demo experiments-smoke *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .validators demo experiments-smoke *.egg-info .pytest_cache .ruff_cache

@@ -20,6 +20,7 @@ EXTRAS = {
         "apache-beam>=2.77",
         "ai-edge-litert>=2.3",
         "grpcio>=1.80",
+        "playwright>=1.60",  # drives an installed Chromium; downloads none
         "pyright>=1.1.400",
         "pytest>=9",
         "pytest-xdist>=3.8",
@@ -40,7 +41,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["camtrap_tf*", "data_prep*", "export*", "experiments*"]),
-    package_data={"camtrap_tf.report": ["*.html"]},
+    package_data={
+        "camtrap_tf.outputs": ["*.csv"],
+        "camtrap_tf.report": ["*.html"],
+        "camtrap_tf.review": ["page/*"],
+    },
     install_requires=[
         "tensorflow>=2.21,<2.22",  # exported graphs and Keras fit work-arounds are checked on 2.21
         "keras>=3.15",
@@ -58,6 +63,8 @@ setup(
         "requests>=2.32",
         "matplotlib>=3.11",
         "jinja2>=3.1",
+        "flask>=3.1",  # camtrap review: TRUSTED_HOSTS came with 3.1
+        "waitress>=3.0",  # serves it
         "tqdm>=4.67",
     ],
     extras_require=EXTRAS,

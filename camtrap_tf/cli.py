@@ -27,6 +27,7 @@ VERBS = {
     "bundle": "trained runs -> one bundle that predicts",
     "evaluate": "a bundle on labelled shards -> predictions and metrics",
     "predict": "a bundle on a folder of new pictures -> answers",
+    "review": "predictions + pictures -> people answer what the model is unsure of",
     "convert": "predictions -> the formats that people and programs use",
     "export": "a bundle -> SavedModel and TFLite, checked against Keras",
     "plan": "predictions of two splits -> what to automate, what to send to people",

@@ -480,9 +480,26 @@ RELEASED_CODE = Config(
     train=TrainConfig(schedule=RELEASED_STEPS),
 )
 
+# Stage 1 on a camera's computer: little data, few epochs, whole numbers afterwards.
+EDGE = Config(
+    model=ModelConfig(architecture="edge", crop=112),
+    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5), operations=1),
+    train=TrainConfig(
+        epochs=20,
+        batch_size=32,
+        optimizer=Optimizer.ADAMW,
+        schedule_kind=ScheduleKind.COSINE,
+        learning_rate=0.002,
+        weight_decay=0.05,
+        warmup_epochs=1,
+        ema=0.99,
+    ),
+)
+
 PRESETS = {
     "paper": Config(),  # Tables S.1 and S.2
     "released_code": RELEASED_CODE,  # what the authors' published program does
     "modern": MODERN,  # what has been learnt about training since
     "quick": QUICK,  # a small network for small data and processors
+    "edge": EDGE,  # stage 1 for a camera's computer
 }

@@ -1,4 +1,4 @@
-"""Pictures as TensorFlow ops: decode, cut the bar, resize, crop, augment, normalise.
+"""Pictures as TensorFlow ops: decode, cut the bar, resize, crop, normalise.
 
 The same functions run in the input pipeline, in prediction and inside exported graphs. They
 take one picture or a batch: `[..., height, width, 3]`. `pictures.py` is their NumPy
@@ -10,7 +10,6 @@ import tensorflow as tf
 from camtrap_tf.config import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    AugmentConfig,
     Fit,
     InputSpec,
     Normalisation,
@@ -27,6 +26,23 @@ def decode_stored(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     if spec.keep_original:
         return decode(encoded, spec)
     return tf.io.decode_jpeg(encoded, channels=3, dct_method=_DCT)
+
+
+def decode_window(encoded: tf.Tensor, window: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """Decodes a part of a picture that a shard holds: the same pixels for less work.
+
+    Args:
+        encoded: [] string.
+        window: [4] int32, top, left, height and width of the part, inside the stored square.
+        spec: of the shard.
+
+    Returns:
+        [height, width, 3] uint8.
+    """
+    if spec.keep_original:
+        top, left, height, width = tf.unstack(window)
+        return decode(encoded, spec)[top : top + height, left : left + width]
+    return tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=_DCT)
 
 
 def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
@@ -71,7 +87,11 @@ def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
 
 
 def _resized(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """[height, width, 3] uint8 at another size, rounded after each step, as `pictures._resized`."""
+    """[height, width, 3] uint8 at another size, step by step as `pictures._resized`.
+
+    Sides still twice as long are halved, then rows are resized, then columns; each step is
+    rounded, halves going up.
+    """
     shape = tf.shape(pixels)[:2]
     twice = shape >= 2 * size
     values = tf.cast(pixels, tf.float32)[tf.newaxis]
@@ -82,16 +102,18 @@ def _resized(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
             lambda whole=values: whole,
         )
     # The last pair of a row may be cut: the picture then ends within it.
-    scale = tf.cast(size * (1 + tf.cast(twice, tf.int32)) / shape, tf.float32)
-    resized = tf.raw_ops.ScaleAndTranslate(
-        images=tf.floor(values + 0.5),
-        size=size,
-        scale=scale,
-        translation=tf.zeros(2),
-        kernel_type="triangle",
-        antialias=True,
-    )[0]
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
+    high, wide = tf.unstack(tf.cast(size * (1 + tf.cast(twice, tf.int32)) / shape, tf.float32))
+    rows = tf.shape(values)[1]
+    for part, scale in (((rows, size[1]), (1.0, wide)), (size, (high, 1.0))):
+        values = tf.raw_ops.ScaleAndTranslate(
+            images=tf.floor(values + 0.5),
+            size=part,
+            scale=scale,
+            translation=tf.zeros(2),
+            kernel_type="triangle",
+            antialias=True,
+        )
+    return tf.saturate_cast(tf.floor(values[0] + 0.5), tf.uint8)
 
 
 def _bar(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
@@ -116,140 +138,7 @@ def central_crop(pixels: tf.Tensor, crop: int) -> tf.Tensor:
     """[..., size, size, 3] -> [..., crop, crop, 3], from the middle."""
     top = (tf.shape(pixels)[-3] - crop) // 2
     left = (tf.shape(pixels)[-2] - crop) // 2
-    return _cut(pixels, top, left, crop)
-
-
-def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor) -> tf.Tensor:
-    """Changes a training picture at random, as a pure function of `seed`.
-
-    Values are never clipped, so that contrast and brightness undo no information.
-
-    Args:
-        pixels: [size, size, 3] uint8.
-        crop: height and width of the result.
-        config: what to change and how much.
-        seed: [2] int, such as (run seed and epoch, index of the picture).
-
-    Returns:
-        [crop, crop, 3] float32 on the scale 0-255, possibly beyond.
-    """
-    draws = tf.random.stateless_uniform([5 + 2 * config.operations], seed)
-    if config.random_crop:
-        room = tf.cast(tf.shape(pixels)[:2] - crop + 1, tf.float32)
-        corner = tf.cast(draws[:2] * room, tf.int32)
-        pixels = _cut(pixels, corner[0], corner[1], crop)
-    else:
-        pixels = central_crop(pixels, crop)
-    if config.flip:
-        pixels = tf.cond(draws[2] < 0.5, lambda: tf.reverse(pixels, [1]), lambda: pixels)
-    low, high = config.contrast
-    shift = (2.0 * draws[3] - 1.0) * config.brightness
-    values = tf.cast(pixels, tf.float32)
-    values = _scaled_about_means(values, low + draws[4] * (high - low), shift)
-    for place in range(5, 5 + 2 * config.operations, 2):
-        strength = config.magnitude * (2.0 * draws[place + 1] - 1.0)
-        values = _operate(values, draws[place], strength)
-    return values
-
-
-def _operate(values: tf.Tensor, choice: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-    """One of `OPERATIONS`, chosen by `choice` in [0, 1), with a strength in [-1, 1]."""
-    branches = [
-        lambda operation=operation: operation(values, strength) for operation in OPERATIONS.values()
-    ]
-    index = tf.cast(choice * len(branches), tf.int32)
-    return tf.ensure_shape(tf.switch_case(index, branches), values.shape)
-
-
-def _rotate(values, strength):
-    angle = strength * 0.6  # radians: 34 degrees
-    return _warp(values, tf.cos(angle), -tf.sin(angle), tf.sin(angle), tf.cos(angle))
-
-
-def _zoom(values, strength):
-    factor = 1.0 + 0.4 * strength
-    return _warp(values, factor, 0.0, 0.0, factor)
-
-
-def _shear_x(values, strength):
-    return _warp(values, 1.0, 0.4 * strength, 0.0, 1.0)
-
-
-def _shear_y(values, strength):
-    return _warp(values, 1.0, 0.0, 0.4 * strength, 1.0)
-
-
-def _saturate(values, strength):
-    grey = tf.reduce_mean(values, axis=-1, keepdims=True)
-    return grey + (values - grey) * (1.0 + strength)
-
-
-def _gamma(values, strength):
-    return 255.0 * (tf.clip_by_value(values, 0.0, 255.0) / 255.0) ** tf.exp(strength)
-
-
-def _tint(values, strength):
-    return values + strength * tf.constant([40.0, 0.0, -40.0])
-
-
-def _contrast(values, strength):
-    return _scaled_about_means(values, tf.exp(strength))
-
-
-def _solarise(values, strength):
-    threshold = 256.0 * (1.0 - tf.abs(strength))
-    return tf.where(values < threshold, values, 255.0 - values)
-
-
-def _cover(values, strength):
-    """Greys a square, up to half as wide as the picture, at a place that depends on strength."""
-    size = values.shape[0]
-    side = tf.abs(strength) * 0.5 * size
-    place = tf.math.floormod(strength * tf.constant([7919.0, 104729.0]), 1.0) * (size - side)
-    steps = tf.range(size, dtype=tf.float32)
-    rows = (steps >= place[0]) & (steps < place[0] + side)
-    columns = (steps >= place[1]) & (steps < place[1] + side)
-    return tf.where((rows[:, None] & columns[None])[..., None], 127.0, values)
-
-
-# What RandAugment draws from; each with a strength in [-1, 1], where 0 changes nothing.
-OPERATIONS = {
-    "rotate": _rotate,
-    "zoom": _zoom,
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "saturate": _saturate,
-    "gamma": _gamma,
-    "tint": _tint,
-    "contrast": _contrast,
-    "solarise": _solarise,
-    "cover": _cover,
-}
-
-
-def _warp(values: tf.Tensor, a, b, c, d) -> tf.Tensor:
-    """Reads row y, column x of the result at [[a, b], [c, d]] (x, y), about the centre."""
-    centre = (values.shape[0] - 1) / 2
-    right = centre - a * centre - b * centre
-    down = centre - c * centre - d * centre
-    transform = [a, b, right, c, d, down, 0.0, 0.0]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=values[None],
-        transforms=tf.stack([tf.cast(value, tf.float32) for value in transform])[None],
-        output_shape=values.shape[:2],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-    )[0]
-
-
-def _scaled_about_means(values: tf.Tensor, factor: tf.Tensor, shift=0.0) -> tf.Tensor:
-    """Scales the distance to the channel means of [height, width, channels], then shifts all."""
-    height, width, channels = values.shape
-    rows = tf.reshape(values, (height, width * channels))
-    means = tf.reduce_mean(tf.reshape(tf.reduce_mean(rows, axis=0), (width, channels)), axis=0)
-    rows = rows * factor + tf.tile(means * (1.0 - factor) + shift, [width])
-    return tf.reshape(rows, values.shape)
+    return cut(pixels, top, left, crop)
 
 
 def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
@@ -271,9 +160,10 @@ def network_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     return normalise(central_crop(pixels, spec.crop), spec)
 
 
-def _cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
-    cut = pixels[..., top : top + crop, left : left + crop, :]
-    return tf.ensure_shape(cut, (*pixels.shape[:-3], crop, crop, 3))
+def cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
+    """[..., height, width, channels] -> [..., crop, crop, channels]."""
+    part = pixels[..., top : top + crop, left : left + crop, :]
+    return tf.ensure_shape(part, (*pixels.shape[:-3], crop, crop, pixels.shape[-1]))
 
 
 def _decode_jpeg_scaled(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:

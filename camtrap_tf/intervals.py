@@ -76,6 +76,29 @@ def confusions(
     return np.asarray(_draws(times, rng) @ per_kind)
 
 
+def sums(
+    values: np.ndarray, cells: np.ndarray, number: int, events: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Sums of values by cell over bootstrap samples of events.
+
+    Args:
+        values: [rows] float.
+        cells: [rows] int, the cell that each row falls into.
+        number: of cells.
+        events: [rows] int, number of the row's event.
+        seed: of the draws.
+
+    Returns:
+        [DRAWS, cells] float.
+    """
+    rng = np.random.default_rng(seed)
+    events = np.unique(events, return_inverse=True)[1]  # numbered without gaps
+    blocks, times = _kinds(np.arange(events.max(initial=-1) + 1), rng)
+    keys = blocks[events] * number + cells
+    per_block = np.bincount(keys, values, len(times) * number).reshape(len(times), number)
+    return _draws(times, rng) @ per_block
+
+
 def quantiles(drawn: np.ndarray, level: float = LEVEL) -> np.ndarray:
     """[2, ...]: the middle `level` of draws [draws, ...]; NaN draws are left out."""
     tail = (1 - level) / 2

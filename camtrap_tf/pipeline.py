@@ -7,13 +7,14 @@ stopped and started again sees the same pictures in the same order. Every pictur
 
 import dataclasses
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from camtrap_tf import images, records, sampling
+from camtrap_tf import augmentation, images, records, sampling
 from camtrap_tf.config import AugmentConfig, InputSpec
 from camtrap_tf.distribution import Share
 from camtrap_tf.labels import MISSING, Task, Vocabulary
@@ -68,11 +69,18 @@ def training(
     frames = frames.enumerate().skip(done * data.batch_size)
     if share.workers > 1:
         frames = frames.filter(lambda index, _: index % data.batch_size // rows == share.worker)
-    examples = frames.map(
-        lambda index, frame: _example(manifest, data, epoch, index, frame),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
+
+    def decode(index, frame):
+        seed = tf.stack([tf.constant(_epoch_seed(data, epoch)), index])
+        drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
+        return pixels, drawn, frame["labels"], frame["key"]
+
+    def finish(pixels, drawn, labels, keys):
+        return augmentation.finish(data.augment, data.spec)(pixels, drawn), labels, keys
+
+    examples = frames.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     batches = examples.batch(data.batch_size // share.replicas, drop_remainder=True)
+    batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
     count = (steps - done) * (share.replicas // share.workers)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
@@ -89,16 +97,23 @@ class Again:
         def build(serialised, places, seeds):
             def one(inputs):
                 record, place, seed = inputs
-                event = records.parse(record, manifest.vocabulary)
-                columns = _event_columns(event, manifest.vocabulary)
+                columns = _event_columns(
+                    records.parse(record, manifest.vocabulary), manifest.vocabulary
+                )
                 frame = {name: values[place] for name, values in columns.items()}
-                pixels, labels = _pixels_and_labels(manifest, data, seed, frame)
-                return pixels, labels
+                drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
+                return pixels, drawn, task_labels(frame, data.task, manifest.vocabulary)
 
             heads = manifest.vocabulary.heads(data.task)
-            shape = (data.spec.crop, data.spec.crop, 3)
-            signature = (tf.TensorSpec(shape), dict.fromkeys(heads, tf.TensorSpec((), tf.int32)))
-            return tf.map_fn(one, (serialised, places, seeds), fn_output_signature=signature)
+            signature = (
+                tf.TensorSpec((data.spec.crop, data.spec.crop, 3), tf.uint8),
+                tf.TensorSpec(None),
+                dict.fromkeys(heads, tf.TensorSpec((), tf.int32)),
+            )
+            pixels, drawn, labels = tf.map_fn(
+                one, (serialised, places, seeds), fn_output_signature=signature
+            )
+            return augmentation.finish(data.augment, data.spec)(pixels, drawn), labels
 
         self._build = build
 
@@ -141,13 +156,26 @@ def record_offsets(path: Path) -> np.ndarray:
 
 
 def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
-    """The encoded pictures that the task can use, in the order of an epoch."""
+    """The pictures that the task can use, in the order of an epoch.
+
+    Elements are tables: `frame` (the encoded picture), `key` and `labels` (by head of the task).
+    """
     order = np.random.default_rng([data.seed, epoch])
     shards = manifest.shards_of(data.split)
     numbers = order.permutation(len(shards))
     files = [str(manifest.folder / shards[number].file) for number in numbers]
-    frames = _frames(files, manifest.vocabulary, numbers=numbers)
-    frames = frames.filter(lambda frame: usable(frame, data.task))
+    vocabulary = manifest.vocabulary
+
+    def of_task(columns):
+        kept = {
+            "frame": columns["frame"],
+            "key": columns["key"],
+            "labels": task_labels(columns, data.task, vocabulary),
+        }
+        wanted = tf.where(usable(columns, data.task))[:, 0]
+        return tf.nest.map_structure(lambda column: tf.gather(column, wanted), kept)
+
+    frames = _frames(files, vocabulary, numbers=numbers, choose=of_task)
     if data.oversample:
         frames = _oversampled(frames, manifest, data, epoch).repeat()
     return frames.shuffle(
@@ -161,7 +189,7 @@ def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> 
     often = tf.constant(sampling.copies(sampling.class_counts(manifest, data.split, data.task)))
 
     def repeat(index, frame):
-        label = task_labels(frame, data.task, manifest.vocabulary)[head]
+        label = frame["labels"][head]
         seed = tf.stack([_epoch_seed(data, epoch), -1 - index])  # not an augmentation's
         draw = tf.random.stateless_uniform([], seed, dtype=tf.float64)
         count = tf.cast(tf.floor(often[label] + draw), tf.int64)
@@ -174,16 +202,13 @@ def _epoch_seed(data: TrainingData, epoch: int) -> np.int64:
     return np.int64(data.seed * 100_003 + epoch)
 
 
-def _example(manifest: Manifest, data: TrainingData, epoch: int, index, frame: dict) -> tuple:
-    seed = tf.stack([tf.constant(_epoch_seed(data, epoch)), index])
-    return (*_pixels_and_labels(manifest, data, seed, frame), frame["key"])
-
-
-def _pixels_and_labels(manifest: Manifest, data: TrainingData, seed, frame: dict) -> tuple:
-    pixels = images.decode_stored(frame["frame"], manifest.picture)
-    pixels = images.augment(pixels, data.spec.crop, data.augment, seed)
-    labels = task_labels(frame, data.task, manifest.vocabulary)
-    return images.normalise(pixels, data.spec), labels
+def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, encoded) -> tuple:
+    """A picture's draws and its cropped, varied pixels [crop, crop, 3] uint8."""
+    spec, crop = manifest.picture, data.spec.crop
+    drawn = augmentation.draws(data.augment, seed)
+    window = augmentation.window(drawn, tf.constant((spec.size, spec.size)), crop, data.augment)
+    pixels = tf.ensure_shape(images.decode_window(encoded, window, spec), (crop, crop, 3))
+    return drawn, augmentation.vary(pixels, drawn, data.augment)
 
 
 def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
@@ -249,7 +274,13 @@ def _split_frames(manifest: Manifest, split: str) -> tf.data.Dataset:
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
 
 
-def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, numbers=None):
+def _frames(
+    files: list[str],
+    vocabulary: Vocabulary,
+    readers: int = _READERS,
+    numbers=None,
+    choose: Callable = lambda columns: columns,
+) -> tf.data.Dataset:
     """One element per picture: its encoded bytes, ids, key, image-level and event-level labels.
 
     Args:
@@ -257,6 +288,7 @@ def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, n
         vocabulary: of the shards.
         readers: files that are read in turn.
         numbers: [files] int64, the shard numbers that stand in keys; their place when None.
+        choose: takes an event's columns, gives those wanted, of the pictures wanted.
     """
     numbers = np.arange(len(files)) if numbers is None else numbers
     named = tf.data.Dataset.from_tensor_slices((np.asarray(numbers, np.int64), files))
@@ -271,10 +303,9 @@ def _frames(files: list[str], vocabulary: Vocabulary, readers: int = _READERS, n
 
     def columns(shard, record):
         event = records.parse(record[1], vocabulary)
-        return _event_columns(event, vocabulary, (shard, record[0]))
+        return choose(_event_columns(event, vocabulary, (shard, record[0])))
 
-    events = events.map(columns, num_parallel_calls=tf.data.AUTOTUNE)
-    return events.flat_map(tf.data.Dataset.from_tensor_slices)
+    return events.map(columns, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
 
 
 def _event_columns(event: dict, vocabulary: Vocabulary, key: tuple = (0, 0)) -> dict:

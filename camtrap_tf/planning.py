@@ -389,21 +389,25 @@ def _warnings(
     """Why the target may not be met, in words."""
     takes = f"it takes {needed} events without a mistake to promise {target:.1%}"
     texts = []
-    if math.isinf(threshold):
-        why = "keeps" if promise else "reaches"
-        texts.append(f"no threshold {why} {target:.1%} on the validation split: people label these")
+    if math.isinf(threshold) and promise:
+        texts.append(
+            f"no threshold keeps {target:.1%} on the validation split: people label these ({takes})"
+        )
+    elif math.isinf(threshold):
+        texts.append(
+            f"no threshold reaches {target:.1%} on the validation split: people label these"
+        )
     elif proof < needed:
         texts.append(
             f"the validation split is too small to promise {target:.1%}: events accepted there: "
-            f"{proof}, which without one mistake prove no more than {risk ** (1 / proof):.1%}"
+            f"{proof}, which without one mistake prove no more than {risk ** (1 / proof):.1%}; "
+            + takes
         )
     elif not promise and not validated[0] >= target:
         texts.append(
             f"{target:.1%} is reached on the validation split but not proven there: the "
             f"interval begins at {validated[0]:.1%}"
         )
-    if (promise and math.isinf(threshold)) or (texts and proof < needed):
-        texts.append(takes)
     if achieved < target:
         texts.append(f"on the test split {achieved:.1%} of the accepted answers are right")
     return texts
@@ -474,8 +478,9 @@ def _part_lines(part: Part, question: str) -> list[str]:
     column = {EMPTY: "1 - animal_probability", "animal": f"{question}_confidence"}[part.kind]
     if math.isinf(part.threshold):
         return [head + "people label them all"]
+    where = f"where {column} is at least {part.threshold:.3f}" if part.threshold > 0 else "them all"
     return [
-        head + f"accept where {column} is at least {part.threshold:.3f}",
+        head + f"accept {where}",
         f"  on validation {part.chosen_coverage:.1%} accepted, {part.chosen_accuracy:.1%} of them "
         f"right; on test {_range(part.coverage, part.coverage_interval)} accepted, "
         f"{_range(part.accuracy, part.accuracy_interval)} of them right",

@@ -13,7 +13,6 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
-import datetime
 import itertools
 import logging
 import os
@@ -296,6 +295,14 @@ def _read(path: Path, spec: PictureSpec) -> _Read:
         return _Read(None, str(error))
 
 
+def _facts(path: str, read: _Read) -> tuple:
+    """What is kept of a picture beside its answers, in the order of `FACTS`."""
+    if read.picture is None:
+        return None, read.failure, None, None
+    burst = read.picture.burst or pictures.burst_in(path.rpartition("/")[2])
+    return read.picture.taken, None, read.picture.camera, burst and burst[0]
+
+
 def _read_now(block: Block, rows: range, reads: list[concurrent.futures.Future]) -> tuple:
     return block, rows, [read.result() for read in reads]
 
@@ -361,8 +368,7 @@ class _UnderWay:
         self.block, self.calls, self.size = block, calls, predictor.options.batch_size
         self.threshold = predictor.bundle.animal_threshold
         self.two_stages = bool(predictor.replicas[0].stages[1])
-        self.times: list[datetime.datetime | None] = []
-        self.failures: list[str | None] = []
+        self.facts: list[tuple] = []  # in the order of `FACTS`
         self.animals: list[tuple[int, np.ndarray]] = []  # row and square
         self.open = collections.Counter()  # calls under way, by stage
         self.probabilities = {
@@ -372,8 +378,8 @@ class _UnderWay:
 
     def take(self, rows: range, read: list[_Read]) -> None:
         """The next pictures, decoded."""
-        self.times += [picture.taken if picture else None for picture, _ in read]
-        self.failures += [failure for _, failure in read]
+        paths = self.block.pictures["path"].iloc[rows.start : rows.stop]
+        self.facts += [_facts(path, own) for path, own in zip(paths, read, strict=True)]
         squares = [
             (row, picture.pixels) for row, (picture, _) in zip(rows, read, strict=True) if picture
         ]
@@ -384,13 +390,11 @@ class _UnderWay:
     @property
     def done(self) -> bool:
         """Whether all is answered."""
-        return len(self.failures) == len(self.block) and not self.open.total()
+        return len(self.facts) == len(self.block) and not self.open.total()
 
     def result(self) -> tuple[Block, Answers]:
         """The block with its answers."""
-        facts = pd.DataFrame(
-            {"datetime": pd.to_datetime(pd.Series(self.times)), "failure": self.failures}
-        )
+        facts = pd.DataFrame(self.facts, columns=list(FACTS))
         return self.block, Answers(facts.astype(FACTS), self.probabilities)
 
     def _ask(self, stage: int, squares: list[tuple[int, np.ndarray]]) -> None:
@@ -412,7 +416,7 @@ class _UnderWay:
 
     def _ask_rest(self) -> None:
         """Sends what waits for stage 2 when no more will come."""
-        if len(self.failures) == len(self.block) and not self.open[1] and self.animals:
+        if len(self.facts) == len(self.block) and not self.open[1] and self.animals:
             self._ask(2, self.animals)
             self.animals = []
 

@@ -5,6 +5,7 @@
     not_processed.csv    what was found beside them, with the reason why it is not answered
     blocks/N.parquet     the answers of a block of some hundred pictures; there when it is whole
     predictions.parquet  all of them, with events
+    clock_problems.csv   times that cannot be, see `clocks`
 
 A block is one task: it depends on its pictures and the bundle alone, ends in an atomic rename
 and is not done again where it stands. So the answers are the same to the byte however often the
@@ -27,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from camtrap_tf import events, pictures
+from camtrap_tf import clocks, events, pictures
 from camtrap_tf.artifacts import PathLike, as_path, atomic, check_stamp, is_remote, write_json
 from camtrap_tf.artifacts import read_json as read_stamped
 from camtrap_tf.config import EVENT_GAP_SECONDS
@@ -39,11 +40,15 @@ from camtrap_tf.predictions import Predictions, writing
 KIND, VERSION = "prediction job", 1
 BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
 JOB_FILE, PICTURES_FILE, NOT_PROCESSED = "job.json", "pictures.parquet", "not_processed.csv"
-PREDICTIONS_FILE = "predictions.parquet"
+PREDICTIONS_FILE, CLOCK_PROBLEMS = "predictions.parquet", "clock_problems.csv"
 BLOCK_SIZE = 512  # pictures; a block ends at the first event that ends after so many
 _LISTED = {**COLUMNS, "block": "int32"}
 # What reading a picture tells beside its pixels.
-FACTS = {"datetime": "datetime64[us]", "failure": "string"}
+FACTS = {
+    "datetime": "datetime64[us]", "failure": "string",
+    "camera": "string",  # maker, model and serial number
+    "position": "Int32",  # in its burst, from 1
+}  # fmt: skip
 log = logging.getLogger("camtrap")
 
 
@@ -233,18 +238,38 @@ class Job:
             self.folder / PICTURES_FILE, columns=["path", "event_id", "frame", "datetime", "block"]
         )
         numbers = range(int(listed["block"].to_numpy().max()) + 1) if len(listed) else ()
-        taken = [pq.read_table(self.file(n), columns=["datetime"])["datetime"] for n in numbers]
-        times = pc.coalesce(
-            listed["datetime"], pa.chunked_array(taken, pa.timestamp("us")).combine_chunks()
-        )
+        told = ["datetime", "camera", "position"]
+        read = pa.concat_tables([pq.read_table(self.file(n), columns=told) for n in numbers])
+        read = read.combine_chunks()
+        times = pc.coalesce(listed["datetime"], read["datetime"])
         ids = listed.select(["path", "event_id", "frame"]).to_pandas()
         ids = ids.astype({"event_id": "string", "frame": "Int32"})
         ids["datetime"] = times.to_pandas()
         alone = ids["event_id"].isna().to_numpy()
+        cameras = read["camera"].to_pandas()
+        self._tell_problems(clocks.problems(ids["path"], ids["datetime"], cameras))
         if alone.any():
-            event_id, frame = events.group(ids["path"][alone], ids["datetime"][alone], gap_seconds)
+            position = read["position"].to_pandas().astype("Int32")
+            columns = (ids["path"], ids["datetime"], cameras, position)
+            paths, times, cameras, position = (column[alone] for column in columns)
+            event_id, frame = events.group(paths, times, gap_seconds, cameras, position)
             ids.loc[alone, "event_id"], ids.loc[alone, "frame"] = event_id.array, frame.array
         return ids.drop(columns="path")
+
+    def _tell_problems(self, found: pd.DataFrame) -> None:
+        """Writes clock_problems.csv, and a line for each kind of problem to the log."""
+        with atomic(self.folder / CLOCK_PROBLEMS) as temporary:
+            found.to_csv(temporary, index=False, lineterminator="\n")
+        for problem, rows in found.groupby("problem", sort=False):
+            first = rows.iloc[0]
+            log.warning(
+                "clock: %s in %d folders, %s pictures, such as %s (%s)",
+                problem,
+                len(rows),
+                f"{rows['pictures'].sum():,}",
+                first["example"],
+                first["detail"],
+            )
 
 
 class NotProcessed:

@@ -85,6 +85,11 @@ class Predictions:
             self.info,
         )
 
+    def blocks(self, size: int = 1 << 16) -> Iterator[np.ndarray]:
+        """Positions of successive rows, `size` at a time, for `select`: large files in parts."""
+        for start in range(0, len(self), size):
+            yield np.arange(start, min(start + size, len(self)))
+
     def reviewed(self) -> np.ndarray:
         """[rows] bool: the answer is a person's."""
         return self.ids["reviewed_by"].notna().to_numpy()

@@ -12,7 +12,17 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from camtrap_tf.config import PRESETS, Config, difference, field_names, override, step_schedule
+from camtrap_tf.config import (
+    PRESETS,
+    Config,
+    Step,
+    TrainConfig,
+    difference,
+    field_names,
+    override,
+    step_schedule,
+    to_json,
+)
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.models import ARCHITECTURES
@@ -54,11 +64,15 @@ class Scale:
         recipe: of every network, but for the experiment's own changes.
         architectures: of Table 2 and Fig. 5; the first one stands in for the paper's choice in
             other results.
+        seeds: of networks that are trained several times, to see what chance does.
+        own: by architecture, fields of the recipe that are its own.
     """
 
     name: str
     recipe: Config
     architectures: tuple[str, ...] = paper.ARCHITECTURES
+    seeds: tuple[int, ...] = (0,)
+    own: dict[str, tuple[tuple[str, str], ...]] = dataclasses.field(default_factory=dict)
 
 
 def _short(epochs: int, batch_size: int, learning_rate: float) -> Config:
@@ -70,9 +84,13 @@ def _short(epochs: int, batch_size: int, learning_rate: float) -> Config:
     return dataclasses.replace(quick, train=train)
 
 
+# AlexNet without batch norm diverges at the rates that a dozen epochs need.
+_NORMED_ALEXNET = {"alexnet": (("model.variant", "released_code"),)}
 SCALES = {
     "paper": Scale("paper", paper.RECIPE),
-    "small": Scale("small", _short(12, 32, 0.05), ("small", "alexnet", "resnet18")),
+    "small": Scale(
+        "small", _short(12, 32, 0.02), ("small", "alexnet"), seeds=(0, 1, 2), own=_NORMED_ALEXNET
+    ),
     "smoke": Scale("smoke", _short(2, 16, 0.005), ("small", "resnet18")),
 }
 
@@ -125,10 +143,15 @@ class Lab:
             "train.task": job.task.value,
             "model.architecture": job.architecture,
             "model.crop": str(self.manifest.picture.size * 7 // 8),
+            **dict(self.scale.own.get(job.architecture, ())),
             **dict(job.changes),
         }
         if job.start:
             changes["train.init"] = str(self.folder(job.start))
+        epochs = int(changes.get("train.epochs", 0))
+        if epochs and "train.schedule" not in changes:
+            steps = stretched(self.scale.recipe.train, epochs)
+            changes["train.schedule"] = json.dumps([to_json(step) for step in steps])
         unknown = sorted(set(changes) - set(field_names()))
         if unknown:
             raise NotAvailable(f"not available in this version: {', '.join(unknown)}")
@@ -202,6 +225,15 @@ class Lab:
         if self.truth is None:
             raise NotAvailable("what is to be seen on each picture is known for drawn ones only")
         return pd.read_csv(self.truth, dtype={"species": "string"}).set_index("URL_Info")
+
+
+def stretched(train: TrainConfig, epochs: int) -> tuple[Step, ...]:
+    """A schedule whose steps come at the same share of a run of another length."""
+    share = epochs / train.epochs
+    return tuple(
+        dataclasses.replace(step, first=1 + round((step.first - 1) * share))
+        for step in train.schedule
+    )
 
 
 def cost(folder: Path) -> dict[str, float]:

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from camtrap_tf.bundle import Bundle
+from export import threshold
 
 if TYPE_CHECKING:
     from export.verify import Request
@@ -16,8 +17,8 @@ Tells which animals are in camera-trap pictures, and how sure it is. Made by `ca
 {species} species: {names}.
 {heads}
 An answer is 'automatic' where its probability reaches {automatic_at}; else 'ask a human'.
-Pictures whose probability of an animal is below {threshold:.4g} are taken for empty{recall}.
-
+Pictures whose probability of an animal is below {threshold:.4g} are taken for empty.
+{effects}
 ## Networks
 {members}
 Preprocessing (inside the SavedModel; described inside each TFLite file): `{picture}`.
@@ -38,12 +39,30 @@ On {count} pictures of `{check_on}`. By class: `parity.csv`.
 """
 
 
-def model_card(bundle: Bundle, request: "Request", parity: str, faults: list[str]) -> str:
+_EFFECTS = """
+That threshold was chosen so that {recall:.4g} of the {level} with an animal pass on 'val' (95%
+intervals; an event passes with any of its frames):
+```
+{table}
+```
+"""
+
+
+def model_card(
+    bundle: Bundle,
+    request: "Request",
+    count: int,
+    parity: str,
+    effects: list[threshold.Effect],
+    faults: list[str],
+) -> str:
     """The card as Markdown.
 
     Args:
         bundle: what is exported.
         request: how it was exported and checked.
+        count: number of pictures it was checked on.
+        effects: of its animal threshold, where that was chosen at a recall.
         parity: table of the comparison.
         faults: where the export differs too much and was written all the same.
     """
@@ -64,12 +83,14 @@ def model_card(bundle: Bundle, request: "Request", parity: str, faults: list[str
         heads="\n".join(extra),
         automatic_at=request.automatic_at,
         threshold=bundle.animal_threshold,
-        recall=f" (chosen for a recall of {request.recall:g} on validation)"
-        if request.recall
+        effects=_EFFECTS.format(
+            recall=request.recall, level=request.recall_of.value, table=threshold.table(effects)
+        )
+        if effects
         else "",
         members="\n".join(members),
         picture=bundle.picture,
-        count=request.check_pictures,
+        count=count,
         check_on=request.check_on,
         parity=parity,
         verdict=verdict,

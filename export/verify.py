@@ -107,7 +107,8 @@ class Request:
         shards: where the representative pictures of `Form.INT8` are drawn from.
         automatic_at: probability from which an answer is taken without a human, in [0, 1].
         recall: choose the animal threshold so that this share of the validation split's animals
-            passes stage 1 (`threshold.at_recall`); needs `shards`. None keeps the bundle's.
+            passes stage 1 (`threshold.with_recall`); needs `shards`. None keeps the bundle's.
+        recall_of: what that share counts.
         version: number of the SavedModel's folder.
         force: write the export even where it differs; the model card says so.
     """
@@ -118,6 +119,7 @@ class Request:
     shards: PathLike | None = None
     automatic_at: float = AUTOMATIC_AT
     recall: float | None = None
+    recall_of: threshold.Level = threshold.Level.PICTURES
     version: int = 1
     force: bool = False
 
@@ -137,14 +139,18 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     for folder in (out, unchecked):
         if folder.exists():
             raise InputError("an export is written to a new folder", str(folder), "Remove it.")
+    effects: list[threshold.Effect] = []
     if request.recall is not None:
-        bundle = threshold.with_recall(bundle, request.shards, request.recall)
+        bundle, effects = threshold.with_recall(
+            bundle, request.shards, request.recall, request.recall_of
+        )
     checks = read_checks(request.check_on, bundle, request.check_pictures)
     rows = _write_and_compare(bundle, unchecked, request, checks)
     log.info("%s", table(rows))
     write_text(unchecked / "parity.csv", as_csv(rows))
     faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
-    write_text(unchecked / "model_card.md", model_card(bundle, request, table(rows), faults))
+    card = model_card(bundle, request, len(checks.encoded), table(rows), effects, faults)
+    write_text(unchecked / "model_card.md", card)
     if faults and not request.force:
         raise InputError(
             "an export answers as Keras does", "; ".join(faults), _way_out(rows, unchecked)

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,24 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real pictures: set CAMTRAP_TEST_DATA ({SHARED_DATA} is absent)")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def valid():
+    """Asserts that a file obeys its format, by the format's own validator; `make validators`."""
+    environment = Path(os.environ.get("CAMTRAP_VALIDATORS", ROOT / ".validators"))
+    python = environment / "bin" / "python"
+    if not python.is_file():
+        pytest.skip(f"no validators of formats: make validators ({python} is absent)")
+
+    def check(*arguments):
+        script = ROOT / "tests" / "validators" / "check.py"
+        done = subprocess.run(
+            [python, script, *map(str, arguments)], capture_output=True, text=True
+        )
+        assert done.stdout == "valid\n", done.stdout + done.stderr
+
+    return check
 
 
 @pytest.fixture(scope="session")

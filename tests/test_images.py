@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from camtrap_tf import images, pictures
-from camtrap_tf.config import AugmentConfig, Fit, InputSpec, Normalisation, PictureSpec
+from camtrap_tf.config import Fit, InputSpec, Normalisation, PictureSpec
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -37,8 +37,8 @@ def test_graph_and_file_reader_agree(form, shape, fit):
     graph = tf.function(lambda one: images.decode(one, spec))
     theirs = graph(tf.constant(content)).numpy().astype(int)
     assert theirs.shape == (64, 64, 3)
-    assert np.abs(ours - theirs).max() <= 2
-    assert np.abs(ours - theirs).mean() < 0.3
+    assert np.abs(ours - theirs).max() <= 1
+    assert np.abs(ours - theirs).mean() < 0.04  # near halves float32 may fall the other way
 
 
 def test_a_stored_square_passes_unchanged():
@@ -48,6 +48,16 @@ def test_a_stored_square_passes_unchanged():
         pictures.read(content, spec).pixels,
         images.decode_stored(tf.constant(content), spec).numpy(),
     )
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (16, 16), (3, 9), (24, 1), (7, 24)])
+def test_a_decoded_window_has_the_pixels_of_the_whole(corner):
+    content = tf.constant(pictures.encode_jpeg(smooth(64, 64), 95))
+    whole = images.decode_stored(content, PictureSpec(size=64)).numpy()
+    (top, left), window = corner, tf.constant([*corner, 40, 40])
+    for spec in (PictureSpec(size=64), PictureSpec(size=64, keep_original=True)):
+        found = images.decode_window(content, window, spec)
+        np.testing.assert_array_equal(found, whole[top : top + 40, left : left + 40])
 
 
 def test_the_bar_is_cut_before_resizing():
@@ -128,36 +138,6 @@ def test_scaled_decoding_never_falls_below_the_square():
     assert pictures.decode_scale(511, 2048, spec) == 1
 
 
-def test_augmentation_is_a_function_of_its_seed_eagerly_and_in_a_pipeline():
-    pixels, config = tf.constant(smooth(48, 48)), AugmentConfig()
-
-    def change(index):
-        return images.augment(pixels, 32, config, tf.stack([7, index]))
-
-    eager = np.stack([change(tf.constant(i, tf.int64)) for i in range(8)])
-    piped = tf.data.Dataset.range(8).map(change, num_parallel_calls=4).batch(8)
-    np.testing.assert_allclose(next(iter(piped)).numpy(), eager, atol=1e-3)
-    assert len({row.tobytes() for row in eager}) == 8
-
-
-def test_augmentation_switched_off_is_the_central_crop():
-    off = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
-    pixels = smooth(48, 48)
-    found = images.augment(tf.constant(pixels), 32, off, tf.constant([1, 2])).numpy()
-    np.testing.assert_allclose(found, pixels[8:40, 8:40], atol=1e-3)
-
-
-def test_contrast_scales_about_the_channel_means_and_brightness_shifts():
-    config = AugmentConfig(random_crop=False, flip=False, brightness=63.0, contrast=(0.5, 0.5))
-    pixels = smooth(32, 32)
-    found = images.augment(tf.constant(pixels), 32, config, tf.constant([1, 2])).numpy()
-    means = pixels.mean(axis=(0, 1))
-    shift = found.mean(axis=(0, 1)) - means
-    np.testing.assert_allclose(shift, shift[0], atol=0.01)
-    assert abs(shift[0]) <= 63
-    np.testing.assert_allclose(found - shift - means, 0.5 * (pixels - means), atol=0.01)
-
-
 def test_normalisation_by_data_set_and_by_picture():
     pixels = np.full((2, 2, 3), 110, np.uint8)
     spec = InputSpec(2, Normalisation.DATASET, (100.0, 90.0, 110.0), (10.0, 20.0, 5.0))
@@ -203,33 +183,3 @@ def test_exif_rotation_and_time():
     assert picture.taken.isoformat() == "2012-05-08T19:23:36"
     turned = pictures.read(encoded(np.rot90(smooth(40, 80), -1), "JPEG"), PictureSpec(size=16))
     assert np.abs(picture.pixels.astype(int) - turned.pixels).mean() < 3
-
-
-@pytest.mark.parametrize("name", list(images.OPERATIONS))
-def test_operations_of_randaugment(name):
-    pixels = tf.constant(smooth(32, 32), tf.float32)
-    operation = images.OPERATIONS[name]
-    np.testing.assert_allclose(operation(pixels, tf.constant(0.0)), pixels, atol=0.01)
-    for strength in (-1.0, 1.0):
-        changed = operation(pixels, tf.constant(strength)).numpy()
-        assert changed.shape == (32, 32, 3)
-        assert np.isfinite(changed).all()
-        assert np.abs(changed - pixels).mean() > 1
-
-
-def test_a_quarter_turn_is_a_rotation():
-    # _warp reads the result at (x, y) from [[0, 1], [-1, 0]] (x, y): from (y, -x).
-    pixels = tf.constant(smooth(9, 9), tf.float32)
-    turned = images._warp(pixels, 0.0, 1.0, -1.0, 0.0).numpy()
-    np.testing.assert_allclose(turned, np.rot90(pixels, -1), atol=0.01)
-
-
-def test_randaugment_is_a_function_of_its_seed_eagerly_and_in_a_pipeline():
-    pixels, config = tf.constant(smooth(48, 48)), AugmentConfig(operations=2, magnitude=1.0)
-
-    def change(index):
-        return images.augment(pixels, 32, config, tf.stack([7, index]))
-
-    eager = np.stack([change(tf.constant(i, tf.int64)) for i in range(8)])
-    piped = tf.data.Dataset.range(8).map(change, num_parallel_calls=4).batch(8)
-    np.testing.assert_allclose(next(iter(piped)).numpy(), eager, atol=0.05)

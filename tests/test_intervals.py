@@ -71,3 +71,10 @@ def test_quantiles_leave_out_what_is_not_known():
     low, high = intervals.quantiles(drawn)
     np.testing.assert_allclose(low, [0.025, 0.5, np.nan])
     np.testing.assert_allclose(high, [0.975, 0.5, np.nan])
+
+
+def test_sums_by_cell_over_draws_of_events():
+    # Two events: the first adds 1 to cell 0, the second 2 to cell 1.
+    drawn = intervals.sums(np.array([1.0, 2.0]), np.array([0, 1]), 3, np.array([5, 9]))
+    assert drawn.shape == (intervals.DRAWS, 3)
+    assert {tuple(row) for row in drawn.tolist()} == {(2, 0, 0), (1, 2, 0), (0, 4, 0)}

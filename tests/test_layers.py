@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # The lowest layer that a module belongs to; everything in camtrap_tf not named here is L0.
 LAYERS = {
-    "camtrap_tf.records": 1, "camtrap_tf.images": 1,
+    "camtrap_tf.records": 1, "camtrap_tf.images": 1, "camtrap_tf.augmentation": 1,
     "camtrap_tf.pipeline": 2, "camtrap_tf.models": 2, "camtrap_tf.losses": 2,
     "camtrap_tf.schedules": 2, "camtrap_tf.distribution": 2, "camtrap_tf.network": 2,
     "camtrap_tf.sampling": 2,

@@ -22,14 +22,19 @@ RED, BLUE, GREY = (230, 90, 90), (90, 90, 230), (100, 100, 100)
 SMALL = Options(batch_size=4, block_size=5)
 
 
-def save(path, colour, seconds=None) -> None:
-    """A picture with a patch of a colour, taken so many seconds after noon."""
+def save(path, colour, seconds=None, camera=None, comment=None) -> None:
+    """A picture with a patch of a colour, taken so many seconds after noon, by a camera."""
     base = np.full((60, 80, 3), 95, np.uint8)
     base[15:45, 20:60] = colour
     exif = Image.Exif()
     if seconds is not None:
         taken = datetime.datetime(2020, 5, 1, 12) + datetime.timedelta(seconds=seconds)
         exif.get_ifd(0x8769)[0x9003] = taken.strftime("%Y:%m:%d %H:%M:%S")
+    if camera is not None:
+        exif[0x010F], exif[0x0110] = camera
+        exif.get_ifd(0x8769)[0xA431] = "H500\0\0"
+    if comment is not None:
+        exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + comment
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(base).save(path, exif=exif)
 
@@ -119,6 +124,24 @@ def test_only_new_adds_what_has_come(season, colour_bundle, tmp_path, monkeypatc
     # The late frame belongs to the event that was there.
     assert found.ids["event_id"][33] == "A/6-0.jpg" and found.ids["frame"][33] == 3
     assert "1 pictures changed since they were listed" in caplog.text
+
+
+def test_bursts_cameras_and_clocks(colour_bundle, tmp_path, caplog):
+    root = tmp_path / "season"
+    for number in range(4):  # two triggers of two pictures within two seconds
+        comment = b"M %d/2" % (number % 2 + 1)
+        save(root / "A" / f"{number}.jpg", RED, number // 2, ("RECONYX", "HC500"), comment)
+    for number, seconds in enumerate((9, 3, -1e9)):
+        save(root / "B" / f"IMG_{number}_{number + 1}of3.jpg", RED, seconds)
+    found = Predictions.read(predict([root], colour_bundle, tmp_path / "out", SMALL))
+    events = found.ids.set_index("path")["event_id"]
+    assert list(events[:4]) == ["A/0.jpg", "A/0.jpg", "A/2.jpg", "A/2.jpg"]
+    block = pd.read_parquet(tmp_path / "out" / "blocks" / "000000.parquet")
+    assert list(block["camera"].dropna()) == 4 * ["RECONYX HC500 H500"]
+    assert list(block["position"]) == [1, 2, 1, 2, 1, 2]  # the seventh is in the next block
+    problems = pd.read_csv(tmp_path / "out" / "clock_problems.csv")
+    assert list(problems["problem"]) == ["not set"]
+    assert "clock: not set in 1 folders, 1 pictures, such as B/IMG_2_3of3.jpg" in caplog.text
 
 
 def test_another_bundle_or_another_flag_is_refused(season, colour_bundle, tmp_path):

@@ -1,8 +1,14 @@
 """Writes predictions.parquet in the formats that people and programs use.
 
 camtrap convert answers/predictions.parquet --format=csv,megadetector --out=FOLDER
+camtrap convert answers/predictions.parquet --format=camtrap_dp --out=FOLDER
+    --deployments=deployments.csv --time_zone=+03:00 --project='Serengeti 2026'
+    --sampling_design=systematicRandom --contributor='Ada Lovelace'
 
 """
+
+import datetime
+from pathlib import Path
 
 from absl import flags
 
@@ -14,7 +20,12 @@ __doc__ += output_flags.HELP
 
 def define(values: flags.FlagValues) -> None:
     output_flags.define(values, ["csv"])
+    output_flags.define_package(values)
     flags.DEFINE_string("out", None, "folder to write", flag_values=values, required=True)
+    flags.DEFINE_multi_string(
+        "reviews", [], "people's answers (camtrap review), which replace the model's",
+        flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_string(
         "images", None, "folder that the paths of the pictures are relative to", flag_values=values
     )
@@ -29,7 +40,12 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         )
     from camtrap_tf import outputs
     from camtrap_tf.predictions import Predictions
+    from camtrap_tf.review import answers
 
-    options = output_flags.options(values, values.images)
-    outputs.check(values.format, options)
-    outputs.write(Predictions.read(arguments[0]), values.out, values.format, options)
+    outputs.check(values.format, output_flags.options(values, values.images))
+    predictions = Predictions.read(arguments[0])
+    if values.reviews:
+        predictions = answers.merge(predictions, answers.read(values.reviews))
+    completed = datetime.datetime.fromtimestamp(Path(arguments[0]).stat().st_mtime)
+    options = output_flags.options(values, values.images, completed)
+    outputs.write(predictions, values.out, values.format, options)

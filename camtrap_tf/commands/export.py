@@ -53,6 +53,13 @@ def define(values: flags.FlagValues) -> None:
         lower_bound=0,
         upper_bound=1,
     )
+    flags.DEFINE_enum(
+        "recall_of",
+        "pictures",
+        ["pictures", "events"],
+        "what --recall counts; an event passes with any of its frames, as on a camera",
+        flag_values=values,
+    )
     flags.DEFINE_integer("version", 1, "SavedModel's version folder", flag_values=values)
     flags.DEFINE_boolean(
         "force", False, "write even what differs; the model card says so", flag_values=values
@@ -66,6 +73,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.bundle import Bundle
     from export.tflite import Form
+    from export.threshold import Level
     from export.verify import Request, export_and_verify
 
     request = Request(
@@ -75,6 +83,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         shards=values.shards,
         automatic_at=values.automatic_at,
         recall=values.recall,
+        recall_of=Level(values.recall_of),
         version=values.version,
         force=values.force,
     )

@@ -31,7 +31,7 @@ OURS: dict[str, Trunk] = {
     **googlenet.TRUNKS,
     **resnet.TRUNKS,
 }
-ARCHITECTURES: dict[str, Trunk] = {**OURS, **applications.TRUNKS}
+ARCHITECTURES: dict[str, Trunk] = {**OURS, **applications.EDGE, **applications.TRUNKS}
 
 
 def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]], channels: int = 3):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from camtrap_tf.artifacts import PathLike
 from camtrap_tf.errors import InputError
-from camtrap_tf.outputs import csv, megadetector
+from camtrap_tf.outputs import camtrap_dp, csv, folders, megadetector, parquet, speciesnet
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import Predictions
 
@@ -18,10 +18,17 @@ log = logging.getLogger("camtrap")
 # Each writes into a folder, atomically, and returns the files or folders it wrote.
 FORMATS: dict[str, Callable[[Predictions, Path, Options], list[Path]]] = {
     "csv": csv.write_files,
+    "parquet": parquet.write_files,
     "megadetector": megadetector.write_files,
+    "camtrap_dp": camtrap_dp.write_files,
+    "speciesnet": speciesnet.write_files,
+    "folders": folders.write_files,
 }
 # Of formats that need more than predictions: raises InputError where it is missing.
-CHECKS: dict[str, Callable[[Options], None]] = {}
+CHECKS: dict[str, Callable[[Options], None]] = {
+    "camtrap_dp": camtrap_dp.check,
+    "folders": folders.check,
+}
 
 
 def check(formats: Sequence[str], options: Options) -> None:

@@ -21,6 +21,8 @@ species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
 """
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,14 @@ TOP = 5
 
 def frame(predictions: Predictions) -> pd.DataFrame:
     """The rows as described in this module's documentation, in the predictions' order."""
+    columns = answers(predictions)
+    if "species" in predictions.classes:
+        columns |= _best_species(predictions)
+    return pd.DataFrame(columns)
+
+
+def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
+    """The columns but those of the five best species, by name."""
     columns: dict[str, pd.Series | np.ndarray] = {
         name: predictions.ids[name] for name in ID_COLUMNS
     }
@@ -45,9 +55,7 @@ def frame(predictions: Predictions) -> pd.DataFrame:
     for head, names in predictions.classes.items():
         columns[head] = _names(predictions.top(head), names)
         columns[f"{head}_confidence"] = np.where(by_person, np.nan, predictions.confidence(head))
-    if "species" in predictions.classes:
-        columns |= _best_species(predictions)
-    return pd.DataFrame(columns)
+    return columns
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
@@ -59,16 +67,23 @@ def write_files(predictions: Predictions, folder: Path, options: Options) -> lis
 
 
 def write(predictions: Predictions, path: PathLike) -> None:
-    """Writes one CSV file, atomically."""
-    with atomic(path) as temporary:
-        frame(predictions).to_csv(
-            temporary,
-            index=False,
-            encoding="utf-8",
-            lineterminator="\n",
-            float_format="%.4f",
-            date_format="%Y-%m-%d %H:%M:%S",
-        )
+    """Writes one CSV file, atomically, a block of rows at a time."""
+    blocks = (frame(predictions.select(rows)) for rows in predictions.blocks())
+    write_rows(itertools.chain([frame(predictions.select(np.arange(0)))], blocks), path)
+
+
+def write_rows(blocks: Iterable[pd.DataFrame], path: PathLike) -> None:
+    """Writes data frames of the same columns, one below the other, atomically."""
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        for number, block in enumerate(blocks):
+            block.to_csv(
+                file,
+                index=False,
+                header=number == 0,
+                lineterminator="\n",
+                float_format="%.4f",
+                date_format="%Y-%m-%d %H:%M:%S",
+            )
 
 
 def _names(indices: np.ndarray, names: tuple[str, ...]) -> pd.Series:

@@ -3,6 +3,7 @@
 The format is that of https://lila.science/megadetector-output-format. Our networks see whole
 pictures, so an animal is one detection whose box is the whole picture:
 
+- its category is 'person' or 'vehicle' where that is the most probable class;
 - `conf` of the detection is the probability that there is an animal;
 - its `classifications` are the most probable species *given an animal*, best first;
 - a picture whose animal probability is below `FLOOR` has `detections: []`. A picture taken
@@ -23,13 +24,14 @@ import numpy as np
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import EMPTY
+from camtrap_tf.outputs import species
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import Predictions
 
 FORMAT_VERSION = "1.6"
 TOP = 5  # species per detection
 WHOLE_PICTURE = [0.0, 0.0, 1.0, 1.0]  # x, y, width, height, as shares of the picture
-ANIMAL = "1"  # id of the only detection category
+CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}  # MegaDetector's own
 DIGITS = 4
 UNREADABLE, NO_ANSWER = "image access failure", "inference failure"  # the format's own words
 
@@ -55,18 +57,25 @@ def content(
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes megadetector.json."""
-    write(predictions, folder / "megadetector.json", options.floor)
+    write(predictions, folder / "megadetector.json", options.floor, options.answered_at)
     return [folder / "megadetector.json"]
 
 
-def write(predictions: Predictions, path: PathLike, floor: float = Options.floor) -> None:
+def write(
+    predictions: Predictions,
+    path: PathLike,
+    floor: float = Options.floor,
+    completed: datetime.datetime | None = None,
+) -> None:
     """Writes one JSON file, atomically, a line per picture: millions need little memory.
 
     Raises:
         InputError: as `content`.
     """
     header = json.dumps(
-        _header(predictions, floor, datetime.datetime.now()), indent=1, ensure_ascii=False
+        _header(predictions, floor, completed or datetime.datetime.now()),
+        indent=1,
+        ensure_ascii=False,
     )
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(header.removesuffix("\n}") + ',\n "images": [')
@@ -88,7 +97,7 @@ def _header(predictions: Predictions, floor: float, completed: datetime.datetime
         raise InputError("`floor` lies in [0, 1]", floor, "Give a probability such as 0.1.")
     header = {
         "info": _info(predictions, floor, completed),
-        "detection_categories": {ANIMAL: "animal"},
+        "detection_categories": dict(CATEGORIES),
     }
     names = _species_names(predictions)
     if names:
@@ -117,10 +126,16 @@ def _info(predictions: Predictions, floor: float, completed: datetime.datetime) 
 def _species_names(predictions: Predictions) -> list[str]:
     """Names of the species; none may be called as a detection category is."""
     names = [name for name in predictions.classes.get("species", ()) if name != EMPTY]
-    return ["animal (species)" if name == "animal" else name for name in names]
+    return [f"{name} (species)" if name in CATEGORIES.values() else name for name in names]
 
 
 def _images(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
+    for rows in predictions.blocks():
+        yield from _block(predictions.select(rows), floor)
+
+
+def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
+    categories = _categories(predictions)
     animal = _animal_probability(predictions)
     given = _species_given_animal(predictions)
     best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
@@ -132,12 +147,22 @@ def _images(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
         elif animal[row] < floor:
             yield {"file": path, "detections": []}
         else:
-            yield {"file": path, "detections": [_detection(animal[row], given[row], best[row])]}
+            found = _detection(categories[row], animal[row], given[row], best[row])
+            yield {"file": path, "detections": [found]}
 
 
-def _detection(animal: float, given: np.ndarray, best: np.ndarray) -> dict[str, Any]:
+def _categories(predictions: Predictions) -> np.ndarray:
+    """[rows] object: id of the category of what is most probably there."""
+    kinds = species.names(predictions.classes.get("species", ()))["observationType"]
+    ids = np.array([*kinds.map({"human": "2", "vehicle": "3"}).fillna("1"), "1"], object)
+    if "species" not in predictions.classes:
+        return np.full(len(predictions), "1", object)
+    return ids[predictions.top("species")]
+
+
+def _detection(category: str, animal: float, given: np.ndarray, best: np.ndarray) -> dict[str, Any]:
     detection: dict[str, Any] = {
-        "category": ANIMAL,
+        "category": category,
         "conf": round(float(animal), DIGITS),
         "bbox": list(WHOLE_PICTURE),
     }

@@ -1,6 +1,8 @@
 """What the formats need to know beside the predictions."""
 
 import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
 
 from camtrap_tf.artifacts import PathLike
 
@@ -11,8 +13,36 @@ class Options:
 
     Args:
         pictures: folder that the predictions' paths are relative to.
+        completed: when the pictures were answered, local time; now when None.
         floor: `megadetector`: lowest animal probability that is written as a detection.
+        species: `camtrap_dp`, `speciesnet`: CSV file of scientific names by label, or
+            'serengeti' (`outputs/species.py`).
+        link: `folders`: 'symbolic' or 'hard'.
+        deployments: `camtrap_dp`: CSV file of deployments, or a Camtrap DP package that has them.
+        places: `camtrap_dp`: latitude and longitude by folder, where there is no such file.
+        time_zone: `camtrap_dp`: that of the cameras' clocks, such as '+03:00'.
+        package: `camtrap_dp`: JSON file with fields of datapackage.json.
+        project: `camtrap_dp`: title of the project.
+        sampling_design: `camtrap_dp`: one of `camtrap_dp.SAMPLING_DESIGNS`.
+        contributors: `camtrap_dp`: names.
+        media_url: `camtrap_dp`: where the pictures are to be had, before their paths.
     """
 
     pictures: PathLike | None = None
+    completed: datetime.datetime | None = None
     floor: float = 0.1
+    species: PathLike | None = None
+    link: str = "symbolic"
+    deployments: PathLike | None = None
+    places: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    time_zone: str | None = None
+    package: PathLike | None = None
+    project: str | None = None
+    sampling_design: str | None = None
+    contributors: Sequence[str] = ()
+    media_url: str | None = None
+
+    @property
+    def answered_at(self) -> datetime.datetime:
+        """`completed`, or now."""
+        return self.completed or datetime.datetime.now()

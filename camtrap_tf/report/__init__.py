@@ -56,6 +56,27 @@ def write_report(
     Raises:
         InputError: rows without a path (capture events), or a negative number of examples.
     """
+    _check(predictions, examples)
+    scores = scoring.evaluate(predictions) if metrics is None else metrics
+    right = scoring.right_answers(predictions)
+    drawings = figures.draw(predictions, right, scores)
+    if figures_folder is not None:
+        figures.save(drawings, figures_folder)
+    page = _template().render(
+        title=title,
+        sections=cards.sections(predictions, right, images_root, examples),
+        figures=drawings,
+        comparison=tables.comparison(predictions, others) if others else [],
+        plan=_plan(validation, predictions, target),
+        rules=aggregation.compare(validation, predictions) if validation is not None else [],
+        dropped=dropped,
+        info=predictions.info,
+        **_tables(predictions, scores),
+    )
+    write_text(out_html, page)
+
+
+def _check(predictions: Predictions, examples: int) -> None:
     if predictions.ids["path"].isna().any():
         raise InputError(
             "a report is made from one row per picture",
@@ -64,31 +85,21 @@ def write_report(
         )
     if examples < 0:
         raise InputError("`examples` is at least 0", examples, "Give a number such as 24.")
-    scores = scoring.evaluate(predictions) if metrics is None else metrics
-    right = scoring.right_answers(predictions)
-    drawings = figures.draw(predictions, right, scores)
-    if figures_folder is not None:
-        figures.save(drawings, figures_folder)
-    page = _template().render(
-        title=title,
-        facts=tables.facts(predictions),
-        headline=tables.headline(predictions),
-        accuracy=tables.accuracy(scores, predictions.one_stage),
-        empties=tables.empties(predictions),
-        sections=cards.sections(predictions, right, images_root, examples),
-        species=tables.species(predictions),
-        confusion=tables.confusion(predictions),
-        mistakes=tables.mistakes(predictions),
-        figures=drawings,
-        places=tables.places(predictions),
-        comparison=tables.comparison(predictions, others) if others else [],
-        plan=_plan(validation, predictions, target),
-        rules=aggregation.compare(validation, predictions) if validation is not None else [],
-        failures=tables.failures(predictions),
-        dropped=dropped,
-        info=predictions.info,
-    )
-    write_text(out_html, page)
+
+
+def _tables(predictions: Predictions, scores: dict) -> dict:
+    """The page's tables, by the name that the template knows them by."""
+    return {
+        "facts": tables.facts(predictions),
+        "headline": tables.headline(predictions),
+        "accuracy": tables.accuracy(scores, predictions.one_stage),
+        "empties": tables.empties(predictions),
+        "species": tables.species(predictions),
+        "confusion": tables.confusion(predictions),
+        "mistakes": tables.mistakes(predictions),
+        "places": tables.places(predictions),
+        "failures": tables.failures(predictions),
+    }
 
 
 def _plan(

@@ -118,6 +118,7 @@ def _right_and_wrong(confidence: np.ndarray, right: np.ndarray) -> Drawing:
     return _drawing("right-and-wrong", title, words, plot)
 
 
+_FEW = 2000  # events, below which noise makes a calibration error that is worth a word
 _MARKS = np.arange(20) / 20  # thresholds whose intervals are drawn
 
 
@@ -148,7 +149,7 @@ def _kept(confidence: np.ndarray, right: np.ndarray, events: np.ndarray) -> Draw
         "Accept the sure answers and look at the rest yourself: "
         + _kept_words(curve.coverage, curve.accuracy)
         + " A threshold is to be chosen on other pictures than those it is judged by: see "
-        "`camtrap plan`."
+        "“camtrap plan”."
     )
     return _drawing("kept", "How much can be left to the model?", note, plot)
 
@@ -180,8 +181,9 @@ def _coverage(predictions: Predictions, heads: list[str]) -> Drawing:
 
     words = []
     for head, curve in curves.items():
-        sure = f"{percent(curve.coverage[-1], 0)} are accepted at 99%"
-        words.append(f"{_HEADS[head]}: {sure}, {percent(curve.accuracy[-1])} of them right")
+        share, right = curve.coverage[-1], curve.accuracy[-1]
+        sure = f"{percent(share, 0)} are accepted at 99%, {percent(right)} of them right"
+        words.append(f"{_HEADS[head]}: {sure if share else 'none is accepted at 99%'}")
     note = "Each question by itself, on the pictures that have a label for it. " + "; ".join(words)
     return _drawing("coverage", "Each question by itself", note + ".", plot, panels=len(heads))
 
@@ -206,7 +208,8 @@ def _lenient(predictions: Predictions, heads: list[str]) -> dict[str, np.ndarray
 
 def _reliability(predictions: Predictions, heads: list[str]) -> Drawing:
     """Confidence against accuracy, before and after calibration where that is known."""
-    applied = predictions.info.get("temperatures", {})
+    temperatures = predictions.info.get("temperatures", {})
+    applied = {head: value for head, value in temperatures.items() if value != 1}
     undone = calibration.calibrate(
         predictions, {head: 1 / applied[head] for head in heads if head in applied}
     )
@@ -226,17 +229,37 @@ def _reliability(predictions: Predictions, heads: list[str]) -> Drawing:
             _share_axis(one)
             one.legend(frameon=False, loc="upper left", fontsize=8)
 
-    words = []
-    for head in heads:
-        old = f"{percent(before[head].error)} before calibration, " if head in before else ""
-        words.append(f"{_HEADS[head]} {old}{percent(after[head].error)} as answered")
+    words = "; ".join(
+        _distance(_HEADS[head], predictions, undone if head in before else None, head)
+        for head in heads
+    )
     note = (
         "On the dotted line, answers are right as often as they say. Below it they are too "
-        "sure. Larger dots stand for more pictures. Mean distance: " + "; ".join(words) + "."
+        "sure. Larger dots stand for more pictures. Mean distance, in bins of equal numbers of "
+        f"pictures: {words}."
     )
     return _drawing(
         "reliability", "Can its confidence be taken at its word?", note, plot, panels=len(heads)
     )
+
+
+def _distance(title: str, predictions: Predictions, undone: Predictions | None, head: str) -> str:
+    """Calibration error in words; on few events beside what noise alone makes of it."""
+    events = predictions.event_codes()
+    confidence, right = _head(predictions, head)
+    curve = calibration.reliability(confidence, right, equal_mass=True)
+    text = f"{title} {percent(curve.error)}"
+    if undone is not None:
+        earlier = calibration.reliability(*_head(undone, head), equal_mass=True)
+        text += f" ({percent(earlier.error)} before calibration)"
+    number = len(np.unique(events[~np.isnan(confidence) & ~np.isnan(right)]))
+    if number < _FEW:
+        chance = calibration.error(confidence, right, events).chance
+        text += (
+            f", where a perfectly calibrated model would show up to {percent(chance)} on so few "
+            f"capture events ({number})"
+        )
+    return text
 
 
 def _dots(

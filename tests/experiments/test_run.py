@@ -35,6 +35,13 @@ def test_the_crop_keeps_the_papers_ratio(lab):
     assert lab.config(Job(Task.EMPTY, "small")).model.crop == 35  # 40 * 224 / 256
 
 
+def test_a_longer_run_has_a_stretched_schedule(lab):
+    recipe = lab.config(Job(Task.EMPTY, "small", (("train.epochs", "8"),))).train
+    assert recipe.epochs == 8
+    short = SCALES["smoke"].recipe.train.schedule  # of two epochs
+    assert [step.first for step in recipe.schedule] == [1 + 4 * (s.first - 1) for s in short]
+
+
 def test_an_unknown_architecture_is_no_number(lab):
     with pytest.raises(NotAvailable, match="not available in this version: vgg99"):
         lab.config(Job(Task.EMPTY, "vgg99"))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf.predictions import Predictions
-from experiments import averaging, label_noise, paper, scoring, table_s3
+from experiments import averaging, calibration, label_noise, paper, rare_classes, scoring, table_s3
 from experiments.rows import Row
 
 
@@ -86,3 +86,24 @@ def test_accuracies_of_one_stage():
     assert np.nanmean(found[paper.ONE_STAGE_TOTAL]) == pytest.approx(2 / 5)
     assert np.nanmean(found[paper.ONE_STAGE_EMPTY]) == pytest.approx(3 / 5)
     assert np.nanmean(found[paper.ONE_STAGE_SPECIES]) == pytest.approx(1 / 3)
+
+
+def test_recall_by_rarity():
+    names = tuple("abcdefg")
+    predictions = answered("species", names, [0, 1, 6, 6], [0, 6, 6, -1], ["a", "b", "c", "d"])
+    found = rare_classes.right(predictions, np.arange(7) == 6)
+    np.testing.assert_array_equal(found["recall of rare species"], [np.nan, 0, 1, np.nan])
+    np.testing.assert_array_equal(found["recall of frequent species"], [1, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(found["top-1"], [1, 0, 1, np.nan])
+
+
+def test_calibration_rows_by_hand():
+    """90% sure, right three times in four, on both splits: the temperature is about 2."""
+    answers, labels = np.zeros(400, int), (np.arange(400) % 4 == 3).astype(int)
+    one = answered(*EMPTY, answers, labels, [str(i) for i in range(400)])
+    found = {row.figure: row for row in calibration.measured("empty", "empty", one, one)}
+    assert found["temperature"].measured == pytest.approx(2, rel=0.03)
+    assert found["calibration error before"].measured == pytest.approx(0.15, abs=1e-6)
+    assert found["calibration error after"].measured < 0.01
+    assert found["change of the calibration error"].high < -0.05
+    assert found["Brier score before"].measured == pytest.approx(0.75 * 0.01 + 0.25 * 0.81)

@@ -45,3 +45,11 @@ def test_fewer_empties_keep_all_animals(tiny_shards, tmp_path):
     assert subset.frames("train", Task.ONE_STAGE) == len(ids)
     again = subsets.write(manifest, "fewer_empties", tmp_path)
     assert Manifest.read(again) == subset
+
+
+def test_a_quarter_to_learn_from_is_tested_on_the_whole(tiny_shards, tmp_path):
+    whole = counted(tiny_shards)
+    subset = Manifest.read(subsets.write(whole, "quarter", tmp_path))
+    assert 0 < subset.frames("train") < whole.frames("train") / 2
+    for split in ("val", "test"):
+        assert subset.frames(split) == whole.frames(split)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -12,6 +13,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.events import group
 from camtrap_tf.labels import Task
 from camtrap_tf.predict import predict_folder, predict_shards
+from camtrap_tf.predictions import Predictions
 from export import threshold, verify
 from export.edge import carried
 from export.saved_model import write_saved_model
@@ -166,8 +168,37 @@ def test_threshold_at_a_recall(bundle, tiny_shards):
     assert threshold.at_recall(probabilities, animal, 0.6) == 0.3
     assert threshold.at_recall(probabilities, animal, 0.61) == 0.2
     assert threshold.at_recall(probabilities, animal, 1.0) == 0.1
-    chosen = threshold.with_recall(bundle, tiny_shards, 0.9).animal_threshold
-    assert 0.5 < chosen <= 1
+    changed, effects = threshold.with_recall(bundle, tiny_shards, 0.9)
+    assert 0.5 < changed.animal_threshold <= 1
+    # 8 validation events of 2 frames, 3 of them empty; no other split but 'train'.
+    assert [(e.split, e.level.value, e.animals, e.empties) for e in effects] == [
+        ("val", "pictures", 10, 6), ("val", "events", 5, 3),
+    ]  # fmt: skip
+    assert effects[0].recall >= 0.9
+    with pytest.raises(InputError, match="Give --shards, and a two-stage bundle"):
+        threshold.with_recall(bundle, None, 0.9)
+
+
+def test_an_event_passes_with_any_of_its_frames():
+    ids = {"event_id": ["a", "a", "b", "b", "c", "d"], "path": list("123456")}
+    probability = np.array([0.1, 0.8, 0.2, 0.3, 0.4, np.nan])
+    answers = Predictions(
+        pd.DataFrame(ids),
+        {"empty": ("animal", "empty")},
+        {"empty": np.stack([probability, 1 - probability], axis=1)},
+        {"empty": np.array([1, 0, 1, 1, 0, 0])},  # a: empty, animal; b: both empty; c, d: animal
+        {},
+        {},
+    )
+    pictures, events = (
+        threshold.Effect.of(answers, 0.35, "test", level) for level in threshold.Level
+    )
+    # d has no answer. Of the animals 2 and 5 both pass; 1, 3 and 4 are empty and do not.
+    assert (pictures.animals, pictures.recall, pictures.empties, pictures.removed) == (2, 1, 3, 1)
+    assert (events.animals, events.recall, events.empties, events.removed) == (2, 1, 1, 1)
+    seen = threshold.Seen.of(answers, threshold.Level.EVENTS)
+    np.testing.assert_allclose(seen.probability, [0.8, 0.3, 0.4], rtol=1e-6)
+    assert "pictures         2  100.0%" in threshold.table([pictures])
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,22 @@ def test_parameters_as_keras_counts_them(name, total, width):
     assert model.count_params() - (width + 1) * 3 == total - (width + 1) * 1000
 
 
+def test_the_edge_network_is_plain_and_remembers_tens_of_steps():
+    import keras
+
+    from camtrap_tf import models
+
+    model = models.build(ModelConfig("edge", crop=64), HEADS)
+    inner = next(one for one in model.layers if isinstance(one, keras.Model))
+    norms = [one for one in inner.layers if isinstance(one, keras.layers.BatchNormalization)]
+    assert len(norms) == 34
+    assert {one.momentum for one in norms} == {0.9}
+    # Keras' summary of MobileNetV3Small(minimalistic=True) without its top.
+    assert model.count_params() == 441_000 + (576 + 1) * 3
+    kinds = {type(one).__name__ for one in inner.layers}
+    assert not kinds & {"Multiply", "HardSigmoid", "Activation"}
+
+
 @pytest.mark.parametrize(
     ("name", "module"),
     [("DenseNet121", "densenet"), ("MobileNetV2", "mobilenet_v2"), ("ResNet50", "resnet")],

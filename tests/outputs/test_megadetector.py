@@ -10,6 +10,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.labels import BINARY
 from camtrap_tf.outputs import megadetector
 from camtrap_tf.predictions import Predictions
+from data_prep.sources import read as read_source
 
 NAN = float("nan")
 
@@ -42,6 +43,19 @@ def written(predictions, path, **options) -> dict:
     return results
 
 
+def test_passes_the_validator_of_megadetector(predictions, tmp_path, valid):
+    written(predictions, tmp_path / "md.json")
+    valid("megadetector", tmp_path / "md.json")
+
+
+def test_the_validator_sees_a_number_as_format_version(predictions, tmp_path, valid):
+    results = written(predictions, tmp_path / "md.json")
+    results["info"]["format_version"] = 1.6
+    (tmp_path / "md.json").write_text(json.dumps(results))
+    with pytest.raises(AssertionError, match="format_version is not a string"):
+        valid("megadetector", tmp_path / "md.json")
+
+
 def test_header(predictions):
     completed = datetime.datetime(2020, 1, 2, 3, 4, 5)
     results = megadetector.content(predictions, completed=completed)
@@ -61,7 +75,7 @@ def test_header(predictions):
 
 def test_no_classification_is_called_like_a_detection(predictions):
     results = megadetector.content(predictions)
-    assert results["detection_categories"] == {"1": "animal"}
+    assert results["detection_categories"] == {"1": "animal", "2": "person", "3": "vehicle"}
     names = {"0": "animal (species)", "1": "lion", "2": "zebra"}
     assert results["classification_categories"] == names
 
@@ -93,6 +107,16 @@ def test_images(predictions, tmp_path):
     ]
 
 
+def test_people_and_vehicles_have_their_category(predictions, tmp_path):
+    p = np.array([[0.6, 0.4, 0, 0], [0.1, 0.7, 0.2, 0]] + [[0.1, 0.1, 0.7, 0.1]] * 3, np.float32)
+    names = ("human", "vehicle", "lion", "zebra")
+    alone = Predictions(predictions.ids.assign(failure=None), {"species": names}, {"species": p})
+    results = written(alone, tmp_path / "md.json")
+    found = [image["detections"][0]["category"] for image in results["images"]]
+    assert found == ["2", "3", "1", "1", "1"]
+    assert results["classification_categories"]["1"] == "vehicle (species)"
+
+
 def test_no_rows(predictions, tmp_path):
     assert written(predictions.select(np.zeros(5, bool)), tmp_path / "md.json")["images"] == []
 
@@ -103,6 +127,16 @@ def test_written_is_the_content(predictions, tmp_path):
     for one in (results, expected):
         del one["info"]["detection_completion_time"], one["info"]["classification_completion_time"]
     assert results == expected and list(results) == list(expected)
+
+
+def test_our_reader_of_the_format_gives_the_answers_back(predictions, tmp_path):
+    written(predictions, tmp_path / "md.json")
+    table = read_source("megadetector", tmp_path / "md.json", threshold=0.4)
+    assert table.frames["path"].tolist() == ["s/animal.jpg", "s/maybe.jpg", "s/empty.jpg"]
+    assert table.labels["species"].tolist() == ["animal", "empty", "empty"]
+    assert predictions.judged_empty()[:3].tolist() == [False, True, True]
+    failed = table.dropped.examples["picture the detector could not read"]
+    assert failed == ["s/bad.jpg", "s/none.jpg"]
 
 
 def test_floor(predictions, tmp_path):

@@ -346,8 +346,11 @@ def test_figures_say_what_they_show():
     assert "(50% of all), 100% are right; of the others, 0%" in first.note
     assert "a threshold of 51% accepts 50%" in found["kept"].note
     # |0.95 - 1| and |0.504 - 0|, half of the pictures each.
-    assert "species 27.7% as answered" in found["reliability"].note
-    assert "species: 0% are accepted at 99%" in found["coverage"].note
+    assert (
+        "species 27.7%, where a perfectly calibrated model would show up to"
+        in found["reliability"].note
+    )
+    assert "species: none is accepted at 99%" in found["coverage"].note
     assert "from lion (10) to hare (10)" in found["classes"].note
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", first.svg)
     (alone,) = drawn(species_only(confidence, np.full(20, -1))).values()
@@ -360,7 +363,7 @@ def test_reliability_shows_what_calibration_did():
     predictions.info["temperatures"] = {"species": 2.0}
     # Calibrated to 75%, right in 75%; before, it said 90% (odds of 9 for 3).
     note = drawn(predictions)["reliability"].note
-    assert "species 15.0% before calibration, 0% as answered" in note
+    assert "species 0% (15.0% before calibration), where" in note
 
 
 def test_figure_files(tmp_path):

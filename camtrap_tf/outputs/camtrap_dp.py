@@ -1,0 +1,508 @@
+"""Camtrap DP 1.0.2 packages: datapackage.json, deployments.csv, media.csv, observations.csv.
+
+The format is that of https://camtrap-dp.tdwg.org. Every picture has one observation of level
+'media', every capture event one of level 'event', in the same file.
+
+- `observationType` and `scientificName` come from the answer's word (`outputs/species.py`).
+- `count` is the lower bound of the answer's bin, because 11-50 is no number; the bin is in
+  `observationTags` as countBin:11-50, beside the model's own word, label:lionFemale.
+- `behavior` is what more likely than not is done, 'moving | eating', most probable first;
+  `lifeStage` is 'juvenile' where there are young.
+- `classifiedBy` is the model with the hash of its bundle, or the person.
+- A picture that could not be read is 'unclassified', with its reason as a comment.
+- A picture without a time has that of its event, else of the start of its deployment, and says
+  so in `mediaComments`.
+- `filePublic` is false. `filePath` is relative to the picture folder, or begins with `media_url`.
+"""
+
+import datetime
+import json
+import logging
+import mimetypes
+import re
+import urllib.parse
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from camtrap_tf import __version__
+from camtrap_tf.artifacts import PathLike, write_text
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import ATTRIBUTES, MISSING, count_lower_bound
+from camtrap_tf.outputs import csv, deployments, species
+from camtrap_tf.outputs.clock import stamped, zone
+from camtrap_tf.outputs.options import Options
+from camtrap_tf.predictions import Predictions
+
+log = logging.getLogger("camtrap")
+
+_URL = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2/"
+SAMPLING_DESIGNS = (
+    "simpleRandom", "systematicRandom", "clusteredRandom", "experimental", "targeted",
+    "opportunistic",
+)  # fmt: skip
+MEDIA_COLUMNS = (
+    "mediaID", "deploymentID", "captureMethod", "timestamp", "filePath", "filePublic", "fileName",
+    "fileMediatype", "exifData", "favorite", "mediaComments",
+)  # fmt: skip
+OBSERVATION_COLUMNS = (
+    "observationID", "deploymentID", "mediaID", "eventID", "eventStart", "eventEnd",
+    "observationLevel", "observationType", "cameraSetupType", "scientificName", "count",
+    "lifeStage", "sex", "behavior", "individualID", "individualPositionRadius",
+    "individualPositionAngle", "individualSpeed", "bboxX", "bboxY", "bboxWidth", "bboxHeight",
+    "classificationMethod", "classifiedBy", "classificationTimestamp", "classificationProbability",
+    "observationTags", "observationComments",
+)  # fmt: skip
+# What is not taken over from the package that deployments come from: it is about its own tables.
+_OWN_FIELDS = (
+    "resources", "profile", "id", "name", "created", "version", "spatial", "temporal", "taxonomic",
+)  # fmt: skip
+_BEHAVIOURS = tuple(name for name in ATTRIBUTES if name != "babies")
+_IDS = uuid.UUID("6f0c6a52-1a3e-5d43-9a0e-2f4b3a3b7c11")  # names our ids; never to be changed
+_PATH = re.compile(r"(?=^[^./~])(^((?!\.{2}).)*$).*")  # of the standard: relative, without '..'
+_TIME_NOTES = np.array(
+    [None, "time unknown: that of its event", "time unknown: that of its deployment's start"],
+    object,
+)
+
+
+def check(options: Options) -> None:
+    """Raises InputError unless the options tell what the package must say."""
+    _clock(options)
+    _facts(options)
+    deployments.read(options.deployments, options.places)
+    species.names((), options.species)
+
+
+def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
+    """Writes the package into the folder camtrap_dp."""
+    write(predictions, folder / "camtrap_dp", options)
+    return [folder / "camtrap_dp"]
+
+
+def write(predictions: Predictions, folder: PathLike, options: Options) -> None:
+    """Writes a package; datapackage.json, which makes it one, is written last.
+
+    Args:
+        predictions: one row per picture; `datetime` is camera-local.
+        folder: of the package.
+        options: deployments (or places), time zone, and what a package says of its project.
+
+    Raises:
+        InputError: a missing option, a picture that belongs to no deployment or whose time
+            nothing tells, or a path that the standard does not allow.
+    """
+    folder, clock, facts = Path(folder), _clock(options), _facts(options)
+    if predictions.ids["path"].isna().any():
+        raise InputError(
+            "Camtrap DP lists pictures", "rows without a path", "Give predictions of pictures."
+        )
+    sites = deployments.read(options.deployments, options.places)
+    starts, ends = (_local(sites, name, clock) for name in ("deploymentStart", "deploymentEnd"))
+    place = deployments.assign(predictions.ids, sites, starts)
+    times, notes = _times(predictions, place, starts)
+    starts, ends = _spans(sites, place, times, notes, starts, ends)
+    for column, known in (("deploymentStart", starts), ("deploymentEnd", ends)):
+        sites[column] = sites[column].where(_has_offset(sites[column]), stamped(known, clock))
+    names = species.names(predictions.words, options.species)
+    writer = _Writer(predictions, options, clock, sites["deploymentID"].to_numpy(object), names)
+    (folder / deployments.PACKAGE).unlink(missing_ok=True)
+    used = starts.notna()  # all but those that have neither pictures nor dates
+    csv.write_rows([sites.loc[used, list(deployments.COLUMNS)]], folder / "deployments.csv")
+    csv.write_rows(writer.media(place, times, notes), folder / "media.csv")
+    csv.write_rows(writer.observations(place, times), folder / "observations.csv")
+    _warn(writer, place, times, starts, ends)
+    fields = _fields(facts, options, sites[used], starts, ends, names[writer.seen])
+    text = json.dumps(fields, indent=1, ensure_ascii=False)
+    write_text(folder / deployments.PACKAGE, text + "\n")
+
+
+def _clock(options: Options) -> datetime.tzinfo:
+    if not options.time_zone:
+        raise InputError(
+            "Camtrap DP gives every time with its UTC offset",
+            "no time zone",
+            "Give --time_zone=+03:00, say, as the cameras' clocks are set.",
+        )
+    return zone(options.time_zone)
+
+
+def _facts(options: Options) -> dict[str, Any]:
+    """Fields of datapackage.json that people must tell: of the project and who contributed."""
+    source = deployments.package_fields(options.deployments)
+    facts = {key: value for key, value in source.items() if key not in _OWN_FIELDS}
+    if options.package:
+        given = deployments.read_fields(options.package)
+        facts |= {key: value for key, value in given.items() if key not in _OWN_FIELDS}
+    project = {"individualAnimals": False, "captureMethod": ["activityDetection"]}
+    project |= facts.get("project", {})
+    if options.project:
+        project["title"] = facts["title"] = options.project
+    if options.sampling_design:
+        project["samplingDesign"] = options.sampling_design
+    if options.contributors:
+        facts["contributors"] = [{"title": name} for name in options.contributors]
+    facts["project"] = project | {"observationLevel": ["media", "event"]}
+    absent = [
+        flag
+        for flag, value in (
+            ("--project=TITLE", project.get("title")),
+            (f"--sampling_design={'|'.join(SAMPLING_DESIGNS)}", project.get("samplingDesign")),
+            ("--contributor=NAME", facts.get("contributors")),
+        )
+        if not value
+    ]
+    if absent:
+        raise InputError(
+            "a Camtrap DP package names its project, how its places were chosen, and who made it",
+            "no such words",
+            f"Give {', '.join(absent)}, or --package=FILE.json with such fields.",
+        )
+    if project["samplingDesign"] not in SAMPLING_DESIGNS:
+        raise InputError(
+            f"samplingDesign is one of {', '.join(SAMPLING_DESIGNS)}",
+            project["samplingDesign"],
+            "Pick one of them.",
+        )
+    return facts
+
+
+def _local(sites: pd.DataFrame, column: str, clock: datetime.tzinfo) -> pd.Series:
+    """[deployments] datetime64, camera-local; a day alone ends at its last second."""
+    texts = sites[column]
+    aware = _has_offset(texts)
+    zoned = pd.to_datetime(texts.where(aware), utc=True, format="ISO8601", errors="coerce")
+    local = pd.to_datetime(texts.where(~aware), format="ISO8601", errors="coerce")
+    if column == "deploymentEnd":
+        whole_day = texts.str.len() == len("2020-01-02")
+        local += pd.to_timedelta(whole_day.fillna(False).astype(int) * 86_399, unit="s")
+    times = zoned.dt.tz_convert(clock).dt.tz_localize(None).fillna(local)
+    wrong = texts.notna() & times.isna()
+    if wrong.any():
+        raise InputError(
+            f"{column} is a time such as 2020-01-02T03:04:05+03:00",
+            texts[wrong].iloc[0],
+            f"Correct deployment {sites['deploymentID'][wrong].iloc[0]}.",
+        )
+    return times.astype("datetime64[us]")
+
+
+def _has_offset(texts: pd.Series) -> pd.Series:
+    return texts.str.contains(r":\d\d(?:Z|[+-]\d\d:\d\d)$", na=False)
+
+
+def _times(
+    predictions: Predictions, place: np.ndarray, starts: pd.Series
+) -> tuple[np.ndarray, np.ndarray]:
+    """[pictures] datetime64, none missing where that can be, and a code of `_TIME_NOTES`."""
+    times = predictions.ids["datetime"].to_numpy("datetime64[us]").copy()
+    notes = np.zeros(len(times), np.int8)
+    if not np.isnat(times).any():
+        return times, notes
+    first = pd.Series(times).groupby(predictions.event_codes()).transform("min")
+    for note, known in ((1, first.to_numpy()), (2, starts.to_numpy()[place])):
+        fill = np.isnat(times) & ~np.isnat(known)
+        times[fill], notes[fill] = known[fill], note
+    return times, notes
+
+
+def _spans(
+    sites: pd.DataFrame,
+    place: np.ndarray,
+    times: np.ndarray,
+    notes: np.ndarray,
+    starts: pd.Series,
+    ends: pd.Series,
+) -> tuple[pd.Series, pd.Series]:
+    """Start and end of deployments: given, else of their first and last picture.
+
+    Pictures whose time nothing else tells are put at the start.
+    """
+    taken = pd.Series(times).groupby(place).agg(["min", "max"]).reindex(range(len(starts)))
+    starts, ends = starts.fillna(taken["min"]), ends.fillna(taken["max"])
+    ends = ends.fillna(starts)
+    unknown = np.isnat(times)
+    times[unknown], notes[unknown] = starts.to_numpy("datetime64[us]")[place[unknown]], 2
+    timeless = np.flatnonzero(np.isnat(times))
+    if len(timeless):
+        raise InputError(
+            "the time of a picture, or the start of its deployment, is known",
+            f"neither for {len(timeless):,} pictures",
+            f"Give deploymentStart of {sites['deploymentID'].iloc[place[timeless[0]]]}.",
+        )
+    return starts, ends
+
+
+class _Writer:
+    """Rows of media and observations, block by block."""
+
+    def __init__(
+        self,
+        predictions: Predictions,
+        options: Options,
+        clock: datetime.tzinfo,
+        sites: np.ndarray,
+        names: pd.DataFrame,
+    ):
+        self.predictions, self.options, self.clock = predictions, options, clock
+        self.sites, self.names = sites, names
+        self.words = np.array([re.sub(r"[|:]", "-", word) for word in predictions.words], object)
+        self.seen = np.zeros(len(names), bool)  # words that were answered
+        info = predictions.info
+        model = ", ".join(str(info[key]) for key in ("model", "model_version") if key in info)
+        self.model = f"camtrap_tf {__version__}: {model}".removesuffix(": ")
+        self.answered_at = _utc(options.answered_at.astimezone())
+
+    def media(
+        self, place: np.ndarray, times: np.ndarray, notes: np.ndarray
+    ) -> Iterator[pd.DataFrame]:
+        """Rows of media.csv."""
+        for rows in self.predictions.blocks():
+            paths = self.predictions.ids["path"].iloc[rows]
+            files = _file_paths(paths, self.options)
+            table = {
+                "mediaID": self._media_ids(paths, place[rows]),
+                "deploymentID": self.sites[place[rows]],
+                "captureMethod": None,
+                "timestamp": stamped(times[rows], self.clock),
+                "filePath": files,
+                "filePublic": "false",
+                "fileName": paths.str.rpartition("/")[2].to_numpy(object),
+                "fileMediatype": _media_types(paths),
+                "mediaComments": _TIME_NOTES[notes[rows]],
+            }
+            yield pd.DataFrame(table, columns=list(MEDIA_COLUMNS))
+
+    def observations(self, place: np.ndarray, times: np.ndarray) -> Iterator[pd.DataFrame]:
+        """Rows of observations.csv: of pictures, then of events."""
+        codes, events = self.predictions.event_codes(), self.predictions.by_event()
+        event_ids = events.ids["event_id"].to_numpy(object)
+        for rows in self.predictions.blocks():
+            part, stamps = self.predictions.select(rows), stamped(times[rows], self.clock)
+            media = self._media_ids(part.ids["path"], place[rows])
+            links = {
+                "observationID": media + "_media",
+                "deploymentID": self.sites[place[rows]],
+                "mediaID": media,
+                "eventID": event_ids[codes[rows]],
+                "eventStart": stamps,
+                "eventEnd": stamps,
+                "observationLevel": "media",
+            }
+            yield self._observed(part, links)
+        taken = pd.Series(times).groupby(codes).agg(["min", "max"])
+        first = np.unique(codes, return_index=True)[1]
+        for rows in events.blocks():
+            links = {
+                "observationID": event_ids[rows] + "_event",
+                "deploymentID": self.sites[place[first[rows]]],
+                "eventID": event_ids[rows],
+                "eventStart": stamped(taken["min"].iloc[rows], self.clock),
+                "eventEnd": stamped(taken["max"].iloc[rows], self.clock),
+                "observationLevel": "event",
+            }
+            yield self._observed(events.select(rows), links)
+
+    def _media_ids(self, paths: pd.Series, place: np.ndarray) -> np.ndarray:
+        """[paths] object: the same whenever the same picture of the same deployment is written."""
+        pairs = zip(self.sites[place], paths, strict=True)
+        return np.array([str(uuid.uuid5(_IDS, f"{site}/{path}")) for site, path in pairs], object)
+
+    def _observed(self, part: Predictions, links: dict[str, Any]) -> pd.DataFrame:
+        codes = part.answer_codes()
+        self.seen[codes[codes != MISSING]] = True
+        answered, by_person = codes != MISSING, part.reviewed()
+        known = self.names.reindex(codes).reset_index(drop=True)  # -1, no answer: missing
+        types = known["observationType"].fillna("unclassified")
+        animal = (types == "animal").to_numpy(bool)
+        shown = answered & (types != "blank").to_numpy(bool)
+        table = links | {
+            "observationType": types,
+            "scientificName": known["scientificName"],
+            "count": self._counts(part, shown),
+            "lifeStage": _only(_top(part, "babies", animal) == 1, "juvenile"),
+            "sex": known["sex"],
+            "behavior": _behaviours(part, animal),
+            **self._classified(part, answered, by_person),
+            "observationTags": self._tags(part, codes, shown),
+            "observationComments": _comments(part, answered),
+        }
+        return pd.DataFrame(table, columns=list(OBSERVATION_COLUMNS))
+
+    def _counts(self, part: Predictions, shown: np.ndarray) -> pd.Series:
+        bins = part.classes.get("count", ())
+        bounds = np.array([*map(count_lower_bound, bins), 0])
+        return pd.Series(bounds[_top(part, "count", shown)]).replace(0, pd.NA).astype("Int32")
+
+    def _classified(
+        self, part: Predictions, answered: np.ndarray, by_person: np.ndarray
+    ) -> dict[str, Any]:
+        """How, by whom, when and how surely."""
+        reviewed_at = np.datetime_as_string(part.ids["reviewed_at"].to_numpy("datetime64[s]"))
+        times = np.where(by_person, np.char.add(reviewed_at, "Z"), self.answered_at)
+        known = ~(by_person & part.ids["reviewed_at"].isna().to_numpy())
+        people = part.ids["reviewed_by"].to_numpy(object)
+        return {
+            "classificationMethod": _only(answered, np.where(by_person, "human", "machine")),
+            "classifiedBy": _only(answered, np.where(by_person, people, self.model)),
+            "classificationTimestamp": _only(answered & known, times),
+            "classificationProbability": np.where(by_person, np.nan, part.answer_confidence()),
+        }
+
+    def _tags(self, part: Predictions, codes: np.ndarray, shown: np.ndarray) -> pd.Series:
+        """The model's own word and bin of the count."""
+        labels = "label:" + self.words[np.maximum(codes, 0)]
+        count = _top(part, "count", shown)
+        bins = np.array([*part.classes.get("count", ()), ""], object)
+        return _only(
+            shown, np.where(count != MISSING, labels + " | countBin:" + bins[count], labels)
+        )
+
+
+def _only(rows: np.ndarray, values: Any) -> pd.Series:
+    """[rows] the values, none beside the rows."""
+    return pd.Series(values, index=range(len(rows)), dtype=object).where(rows)
+
+
+def _top(part: Predictions, head: str, rows: np.ndarray) -> np.ndarray:
+    """[part] the head's answer, -1 where it has none, or beside `rows`."""
+    if head not in part.classes:
+        return np.full(len(part), MISSING)
+    return np.where(rows, part.top(head), MISSING)
+
+
+def _behaviours(part: Predictions, alive: np.ndarray) -> np.ndarray:
+    """[part] text or None: what is done, the most probable first."""
+    heads = [name for name in _BEHAVIOURS if name in part.classes]
+    texts = np.full(len(part), None, object)
+    if not heads:
+        return texts
+    probability = np.stack([part.probabilities[head][:, 1] for head in heads], axis=1)
+    shown = np.stack([_top(part, head, alive) == 1 for head in heads], axis=1)
+    order = np.argsort(-probability, axis=1, kind="stable")
+    for row in np.flatnonzero(shown.any(axis=1)):
+        texts[row] = " | ".join(heads[i] for i in order[row] if shown[row, i])
+    return texts
+
+
+def _comments(part: Predictions, answered: np.ndarray) -> pd.Series:
+    """Why there is no answer."""
+    reasons = ("unreadable: " + part.ids["failure"]).fillna("no answer")
+    return reasons.where(~answered)
+
+
+def _file_paths(paths: pd.Series, options: Options) -> np.ndarray:
+    """[paths] as the standard allows them.
+
+    Raises:
+        InputError: a path that it does not allow.
+    """
+    if options.media_url:
+        base = options.media_url.rstrip("/") + "/"
+        quoted = [urllib.parse.quote(path).replace("..", "%2E%2E") for path in paths]
+        return np.array([base + path for path in quoted], object)
+    wrong = [path for path in paths if not _PATH.fullmatch(path)]
+    if wrong:
+        raise InputError(
+            "Camtrap DP has paths that do not begin with '/', '.' or '~' and hold no '..'",
+            wrong[0],
+            "Predict with a folder that the pictures lie in, rename the file, or give "
+            "--media_url=https://...",
+        )
+    return paths.to_numpy(object)
+
+
+def _media_types(paths: pd.Series) -> np.ndarray:
+    """[paths] object: image/jpeg, ..."""
+    code, suffixes = pd.factorize(paths.str.extract(r"(\.\w+)$", expand=False).fillna(""))
+    guessed = [mimetypes.guess_type(f"x{suffix}")[0] or "" for suffix in suffixes]
+    kinds = ("image/", "video/", "audio/")
+    return np.array([g if g.startswith(kinds) else "image/jpeg" for g in guessed], object)[code]
+
+
+def _utc(time: datetime.datetime) -> str:
+    return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _warn(
+    writer: _Writer, place: np.ndarray, times: np.ndarray, starts: pd.Series, ends: pd.Series
+) -> None:
+    """Tells what a reader of the package should know."""
+    begin, end = (x.to_numpy("datetime64[us]")[place] for x in (starts, ends))
+    outside = int(((times < begin) | (times > end)).sum())
+    if outside:
+        log.warning("%d pictures were taken outside their deployment's time", outside)
+    names = writer.names
+    nameless = writer.seen & names["scientificName"].isna() & (names["observationType"] == "animal")
+    words = [
+        w for w, absent in zip(writer.words, nameless, strict=True) if absent and w != "animal"
+    ]
+    if words:
+        log.warning(
+            "no scientific name for %s: give --species=FILE.csv (columns label, scientificName)",
+            ", ".join(words),
+        )
+
+
+def _fields(
+    facts: dict[str, Any],
+    options: Options,
+    sites: pd.DataFrame,
+    starts: pd.Series,
+    ends: pd.Series,
+    names: pd.DataFrame,
+) -> dict[str, Any]:
+    """The content of datapackage.json."""
+    title = facts.get("title") or facts["project"]["title"]
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "camera-traps"
+    return {
+        "resources": [_resource(name) for name in ("deployments", "media", "observations")],
+        "profile": f"{_URL}camtrap-dp-profile.json",
+        "name": slug,
+        "id": str(uuid.uuid5(_IDS, title)),
+        "created": _utc(options.answered_at.astimezone()),
+        "title": title,
+        **{key: value for key, value in facts.items() if key != "title"},
+        "spatial": _spatial(sites),
+        "temporal": {"start": f"{starts.min():%Y-%m-%d}", "end": f"{ends.max():%Y-%m-%d}"},
+        "taxonomic": _taxonomic(names),
+    }
+
+
+def _resource(name: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "path": f"{name}.csv",
+        "profile": "tabular-data-resource",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "schema": f"{_URL}{name}-table-schema.json",
+    }
+
+
+def _spatial(sites: pd.DataFrame) -> dict[str, Any]:
+    """GeoJSON: the rectangle around the cameras, or the point of one."""
+    x, y = (sites[column].astype(float) for column in ("longitude", "latitude"))
+    west, east, south, north = x.min(), x.max(), y.min(), y.max()
+    if (west, south) == (east, north):
+        return {"type": "Point", "coordinates": [west, south]}
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _taxonomic(names: pd.DataFrame) -> list[dict[str, Any]]:
+    """The taxa that were seen, each once."""
+    taxa = names[names["scientificName"].notna()].drop_duplicates("scientificName")
+    fields = ["scientificName", "taxonRank", "class", "order", "family", "genus"]
+    listed = []
+    for row in taxa.sort_values("scientificName").to_dict("records"):
+        taxon = {field: row[field] for field in fields if not pd.isna(row[field])}
+        if not pd.isna(row["vernacularName"]):
+            taxon["vernacularNames"] = {"eng": row["vernacularName"]}
+        listed.append(taxon)
+    return listed

@@ -1,0 +1,110 @@
+"""Scientific names of a model's words, from a table that a project can give its own of.
+
+The table is a CSV file with the columns
+
+label            the model's word; case, spaces, '-' and '_' do not matter
+scientificName   the smallest taxon that the label is sure to lie in
+taxonRank, class, order, family, genus, vernacularName
+                 optional: of that taxon
+sex              optional: 'female' or 'male' where the label says it
+observationType  optional: 'animal' (where empty), 'human', 'vehicle', 'blank' or 'unknown'
+
+`species.csv` beside this file is one for the 48 Snapshot Serengeti labels. It is used where no
+other is given and more than half of a model's species are in it: a porcupine of California is
+no Hystrix.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from camtrap_tf.artifacts import PathLike, existing_file
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import EMPTY
+from camtrap_tf.predictions import ANIMAL
+
+SERENGETI = "serengeti"
+TYPES = ("animal", "human", "vehicle", "blank", "unknown")
+COLUMNS = (
+    "scientificName", "taxonRank", "class", "order", "family", "genus", "sex", "vernacularName",
+    "observationType",
+)  # fmt: skip
+# Words whose type is known without a table.
+_TYPE_OF = {
+    EMPTY: "blank", "blank": "blank", ANIMAL: "animal", "unknown": "unknown",
+    "human": "human", "person": "human", "people": "human",
+    "vehicle": "vehicle", "car": "vehicle", "truck": "vehicle", "motorcycle": "vehicle",
+    "bicycle": "vehicle", "atv": "vehicle",
+}  # fmt: skip
+_BINOMIAL = re.compile(r"[A-Z][a-z]+( [a-z][a-z-]+){1,2}")
+
+
+def names(words: tuple[str, ...], table: PathLike | None = None) -> pd.DataFrame:
+    """What is known of a model's words.
+
+    Args:
+        words: `Predictions.words`.
+        table: a CSV file as described above, 'serengeti', or None.
+
+    Returns:
+        One row per word in their order, columns `COLUMNS` (string, missing where not known;
+        `observationType` always known). A word that is a Latin name of two or three parts is
+        its own scientific name.
+
+    Raises:
+        InputError: no such file, or one that breaks a rule of its format.
+    """
+    known = read(_SERENGETI_FILE if table in (None, SERENGETI) else table)
+    keys = pd.Series([_key(word) for word in words], dtype="string")
+    if table is None:
+        wild = keys[~keys.isin(list(_TYPE_OF))]
+        if wild.isin(known.index).sum() * 2 <= len(wild):
+            known = known.iloc[:0]
+    found = known.reindex(keys).reset_index(drop=True)
+    types = keys.map(_TYPE_OF).fillna("animal").astype("string")
+    found["observationType"] = found["observationType"].fillna(types)
+    latin = pd.Series([w if _BINOMIAL.fullmatch(w) else None for w in words], dtype="string")
+    people = pd.Series("Homo sapiens", found.index).where(found["observationType"] == "human")
+    found["scientificName"] = found["scientificName"].fillna(latin).fillna(people)
+    return found.astype("string")
+
+
+def read(path: PathLike) -> pd.DataFrame:
+    """A table of names, columns `COLUMNS`, indexed by simplified label.
+
+    Raises:
+        InputError: as `names`.
+    """
+    path = existing_file(path, "a table of species")
+    try:
+        table = pd.read_csv(path, dtype="string", encoding="utf-8-sig", skipinitialspace=True)
+    except ValueError as error:
+        raise InputError(
+            "a table of species is a CSV file", str(path), f"Mend it: {error}."
+        ) from error
+    if not {"label", "scientificName"} <= set(table.columns):
+        raise InputError(
+            "a table of species has the columns label and scientificName",
+            list(table.columns),
+            f"Correct the first line of {path}.",
+        )
+    table = table[table["label"].notna()]
+    keys = table["label"].map(_key)
+    _refuse(table["label"][keys.duplicated()], "a label occurs once", path)
+    table = table.reindex(columns=list(COLUMNS)).set_axis(keys).astype("string")
+    wrong = table["observationType"].notna() & ~table["observationType"].isin(TYPES)
+    _refuse(table["observationType"][wrong], f"observationType is one of {', '.join(TYPES)}", path)
+    return table
+
+
+def _refuse(wrong: pd.Series, rule: str, path: Path) -> None:
+    if len(wrong):
+        raise InputError(rule, wrong.iloc[0], f"Correct {path}.")
+
+
+def _key(word: str) -> str:
+    return re.sub(r"[\s_-]", "", word).casefold()
+
+
+_SERENGETI_FILE = Path(__file__).with_name("species.csv")

@@ -1,0 +1,154 @@
+"""SpeciesNet's predictions (JSON), which Wildlife Insights and its relatives read.
+
+One entry per picture:
+
+- `classifications`: of a picture with an animal the five most probable species, given that there
+  is an animal; of others, or where no species was asked for, 'blank' and 'animal';
+- `detections`: the whole picture, with the probability that there is something; none in a
+  picture taken for empty;
+- `prediction`, `prediction_score`, `prediction_source`: the answer. A person's has source
+  'human' and score 1, for the format wants a score, and no classifications;
+- a picture that could not be read has `failures` and no answer; `failure_reason` is ours.
+
+A label is 'id;class;order;family;genus;species;common name', in lower case, empty where a level
+is not known. SpeciesNet's ids are known for blank, animal, human and vehicle only: those of
+species are made of their names.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from camtrap_tf.artifacts import PathLike, atomic
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import EMPTY, MISSING
+from camtrap_tf.outputs import species
+from camtrap_tf.outputs.options import Options
+from camtrap_tf.predictions import ANIMAL, Predictions
+
+TOP = 5
+DIGITS = 4
+FAILURES = ["CLASSIFIER", "DETECTOR"]
+_WHOLE_PICTURE = [0.0, 0.0, 1.0, 1.0]
+_CATEGORIES = {"animal": "1", "human": "2", "vehicle": "3"}
+_KNOWN = {
+    "blank": "f1856211-cfb7-4a5b-9158-c0f72fd09ee6;;;;;;blank",
+    "animal": "1f689929-883d-4dae-958c-3d57ab5b6c16;;;;;;animal",
+    "human": "990ae9dd-7a59-4344-afcb-1b7b21368000;mammalia;primates;hominidae;homo;sapiens;human",
+    "vehicle": "e2895ed5-780b-48f6-8a11-9e27cb594511;;;;;;vehicle",
+    "unknown": ";".join(["f2efdae9-efb8-48fb-8a91-eccf79ab4ffb", *["no cv result"] * 6]),
+}
+
+
+def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
+    """Writes speciesnet.json."""
+    write(predictions, folder / "speciesnet.json", options.species)
+    return [folder / "speciesnet.json"]
+
+
+def write(predictions: Predictions, path: PathLike, table: PathLike | None = None) -> None:
+    """Writes one JSON file, atomically, a line per picture.
+
+    Args:
+        predictions: one row per picture.
+        path: of the file.
+        table: of scientific names, see `outputs/species.py`.
+
+    Raises:
+        InputError: rows without a path (capture events), or a table that cannot be read.
+    """
+    if predictions.ids["path"].isna().any():
+        raise InputError(
+            "SpeciesNet's predictions have one entry per picture",
+            "rows without a path",
+            "Write picture-level predictions, not those by event.",
+        )
+    names = species.names(predictions.words, table)
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        file.write('{\n "predictions": [')
+        before = "\n  "
+        for rows in predictions.blocks():
+            for entry in _entries(predictions.select(rows), names):
+                file.write(before + json.dumps(entry, ensure_ascii=False, allow_nan=False))
+                before = ",\n  "
+        file.write("\n ]\n}\n")
+
+
+def labels(words: tuple[str, ...], names: pd.DataFrame) -> list[str]:
+    """SpeciesNet's labels of a model's words; `names` as `species.names` gives them."""
+    rows = names.fillna("").to_dict("records")
+    return [_label(word, row) for word, row in zip(words, rows, strict=True)]
+
+
+def _label(word: str, name: dict[str, str]) -> str:
+    kind = name["observationType"]
+    if kind != "animal" or word == ANIMAL:
+        return _KNOWN[kind]
+    genus, _, epithet = name["scientificName"].partition(" ")
+    levels = [name["class"], name["order"], name["family"], name["genus"] or (epithet and genus)]
+    parts = [*levels, epithet, name["vernacularName"] or word]
+    text = ";".join(part.replace(";", ",") for part in parts).lower()
+    return f"{uuid.uuid5(uuid.NAMESPACE_URL, f'camtrap_tf/{text}')};{text}"
+
+
+def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    words, by_person = labels(part.words, names), part.reviewed()
+    categories = [_CATEGORIES.get(kind) for kind in names["observationType"]]
+    codes, sure = part.answer_codes(), part.answer_confidence()
+    scores, something = _scores(part, codes), part.animal_probability()
+    best = np.argsort(-np.nan_to_num(scores, nan=-1), axis=1, kind="stable")[:, :TOP]
+    failures = part.ids["failure"].fillna("").to_numpy(object)
+    version = " ".join(
+        str(part.info[key]) for key in ("model", "model_version") if key in part.info
+    )
+    for row, path in enumerate(part.ids["path"]):
+        entry: dict[str, Any] = {"filepath": path}
+        if codes[row] == MISSING:
+            entry["failures"] = FAILURES
+            entry["failure_reason"] = failures[row] or "no answer"
+        else:
+            if not by_person[row]:
+                entry["classifications"] = _classifications(scores[row], best[row], words)
+            entry["detections"] = _detections(categories[codes[row]], something[row])
+            entry["prediction"] = words[codes[row]]
+            entry["prediction_score"] = round(float(sure[row]), DIGITS)
+            entry["prediction_source"] = "human" if by_person[row] else "classifier"
+        entry["model_version"] = f"camtrap_tf {version}".rstrip()
+        yield entry
+
+
+def _scores(part: Predictions, codes: np.ndarray) -> np.ndarray:
+    """[part, words] float32: the probabilities that led to the answer, NaN beside them."""
+    scores = np.full((len(part), len(part.words)), np.nan, np.float32)
+    if "species" in part.classes:
+        probabilities = part.probabilities["species"]
+        scores[:, : probabilities.shape[1]] = probabilities
+    if part.one_stage:
+        return scores
+    empty, animal = part.words.index(EMPTY), part.words.index(ANIMAL)
+    vague = np.isin(codes, [empty, animal])
+    scores[vague] = np.nan
+    scores[vague, animal] = part.animal_probability()[vague]
+    scores[vague, empty] = 1 - part.animal_probability()[vague]
+    return scores
+
+
+def _classifications(scores: np.ndarray, best: np.ndarray, words: list[str]) -> dict[str, list]:
+    shown = [i for i in best if scores[i] >= 0]
+    return {
+        "classes": [words[i] for i in shown],
+        "scores": [round(float(scores[i]), DIGITS) for i in shown],
+    }
+
+
+def _detections(category: str | None, something: np.floating) -> list[dict[str, Any]]:
+    if category is None:
+        return []
+    label = next(kind for kind, number in _CATEGORIES.items() if number == category)
+    conf = 1.0 if np.isnan(something) else round(float(something), DIGITS)
+    return [{"category": category, "label": label, "conf": conf, "bbox": _WHOLE_PICTURE}]

@@ -1,0 +1,329 @@
+"""Human answers as they are written down: a file that only grows.
+
+`reviews.jsonl` has one JSON object per line, UTF-8, appended and flushed to the disk before the
+person sees 'saved'. No line is ever changed: who changes their mind appends an answer, who
+undoes one appends that. Fields of an answer:
+
+    version    1
+    id         unique text; a line that occurs twice (files joined, say) counts once
+    act        'answer'
+    event_id   capture event
+    reviewer   who
+    at         when, ISO 8601, UTC
+    seconds    how long the event was on the screen, or null
+    drawn      how the event came up: 'gain', 'random', ...; accuracy is estimated from 'random'
+    verdict    'empty', 'animal' or 'unsure' (looked and cannot tell)
+    sightings  of 'animal', most prominent first: [{species, count, attributes}]; count is a bin
+               or null (not told), attributes {name: true or false}, absent = not told. A species
+               'animal' is an animal that the person cannot name.
+
+An undo has `version`, `id`, `act` 'undo', `reviewer`, `at` and `undoes`, the id of an answer. Of
+what one reviewer said of one event the latest answer counts that is not undone.
+
+A power cut leaves at most the beginning of a last line. It is passed over, told of, and closed
+with a newline before the next line is written.
+"""
+
+import dataclasses
+import datetime
+import enum
+import json
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from camtrap_tf.artifacts import PathLike, existing_file
+from camtrap_tf.errors import InputError
+from camtrap_tf.labels import EMPTY
+
+try:
+    import fcntl
+except ImportError:  # Windows: one process at a time writes a file
+    fcntl = None
+
+FILE, VERSION = "reviews.jsonl", 1
+log = logging.getLogger("camtrap")
+
+
+class Verdict(enum.Enum):
+    """What a person says of an event as a whole."""
+
+    EMPTY = "empty"
+    ANIMAL = "animal"
+    UNSURE = "unsure"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sighting:
+    """One species of an event.
+
+    Args:
+        species: a name; `predictions.ANIMAL` where the person cannot name it.
+        count: a bin of the number of animals, None where not told.
+        attributes: by name, whether it is so; absent where not told.
+    """
+
+    species: str
+    count: str | None = None
+    attributes: dict[str, bool] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What one person said of one event; see the module's description."""
+
+    event_id: str
+    reviewer: str
+    verdict: Verdict
+    sightings: tuple[Sighting, ...] = ()
+    drawn: str = "gain"
+    seconds: float | None = None
+    id: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
+    at: datetime.datetime = dataclasses.field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC)
+    )
+
+    def __post_init__(self):
+        species = [sighting.species for sighting in self.sightings]
+        if (self.verdict is Verdict.ANIMAL) != bool(species):
+            raise InputError(
+                "an answer names species when, and only when, there is an animal",
+                (self.verdict.value, species),
+                "Name at least one, or answer 'empty' or 'unsure'.",
+            )
+        if len(set(species)) < len(species) or not all(species) or EMPTY in species:
+            raise InputError(
+                "the species of an answer are different names, none of them 'empty'",
+                species,
+                "Name each once.",
+            )
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The answer as a vote: its species, sorted, or `('empty',)`; () if unsure."""
+        if self.verdict is Verdict.EMPTY:
+            return (EMPTY,)
+        return tuple(sorted(sighting.species for sighting in self.sightings))
+
+    def to_json(self) -> dict:
+        """The answer as JSON values: a line of the file."""
+        return {
+            "version": VERSION, "id": self.id, "act": "answer", "event_id": self.event_id,
+            "reviewer": self.reviewer, "at": self.at.isoformat(), "seconds": self.seconds,
+            "drawn": self.drawn, "verdict": self.verdict.value,
+            "sightings": [dataclasses.asdict(sighting) for sighting in self.sightings],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, content: dict) -> "Answer":
+        """The reverse of `to_json`.
+
+        Raises:
+            InputError: a field is absent, of another type, or has an impossible value.
+        """
+        try:
+            return cls(
+                event_id=_text(content["event_id"]),
+                reviewer=_text(content["reviewer"]),
+                verdict=Verdict(content["verdict"]),
+                sightings=tuple(_sighting(one) for one in content["sightings"]),
+                drawn=_text(content["drawn"]),
+                seconds=None if content["seconds"] is None else float(content["seconds"]),
+                id=_text(content["id"]),
+                at=datetime.datetime.fromisoformat(content["at"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                "an answer has the fields that camtrap_tf.review.answers describes",
+                content,
+                f"Mend it: {type(error).__name__} {error}.",
+            ) from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _sighting(content: dict) -> Sighting:
+    count = content["count"]
+    attributes = {_text(name): value for name, value in content["attributes"].items()}
+    if not all(isinstance(value, bool) for value in attributes.values()):
+        raise TypeError(f"{attributes} are not true or false")
+    return Sighting(_text(content["species"]), None if count is None else _text(count), attributes)
+
+
+def undo_of(answer: Answer, undo_id: str) -> dict:
+    """The line that undoes an answer."""
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "version": VERSION, "id": undo_id, "act": "undo", "reviewer": answer.reviewer,
+        "at": now.isoformat(), "undoes": answer.id,
+    }  # fmt: skip
+
+
+class Journal:
+    """A file of answers that is appended to; several processes may do so at once."""
+
+    def __init__(self, path: PathLike):
+        self.path = Path(path)
+        self._lock = threading.Lock()
+
+    def append(self, line: dict) -> None:
+        """Writes one line and returns when it is on the disk.
+
+        Raises:
+            OSError: the disk is full, say; the line does not count then.
+        """
+        encoded = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        with self._lock:
+            new = not self.path.exists()
+            descriptor = os.open(self.path, flags, 0o644)
+            try:
+                if fcntl is not None:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _write(descriptor, b"\n" + encoded if _is_torn(descriptor) else encoded)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if new:
+                _sync_folder(self.path.parent)
+
+    def lines(self) -> list[dict]:
+        """All lines, in order; those cut short by a power cut are passed over and told of."""
+        return _lines(self.path) if self.path.exists() else []
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Whether the file ends inside a line."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if not size:
+        return False
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) != b"\n"
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # the name of a new file is in its folder, which has its own flush
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lines(path: Path) -> list[dict]:
+    lines, torn = [], []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        begun = line.strip(b"\0 \r\t")  # some file systems leave zeros after a power cut
+        if not begun:
+            continue
+        try:
+            line = json.loads(begun)
+        except ValueError as error:
+            if not begun.startswith(b"{"):
+                raise InputError(
+                    "a file of human answers has one JSON object per line",
+                    f"{path}:{number}: {begun[:80]!r}",
+                    "Give a reviews.jsonl.",
+                ) from error
+            torn.append(number)
+        else:
+            lines.append(_checked(line, f"{path}:{number}"))
+    if torn:
+        log.warning("%s: passed over lines that were cut short: %s", path, torn)
+    return lines
+
+
+def _checked(line: object, where: str) -> dict:
+    if not isinstance(line, dict) or line.get("act") not in ("answer", "undo"):
+        raise InputError("a line is an answer or an undo", where, "Give a reviews.jsonl.")
+    if line.get("version") != VERSION:
+        raise InputError(
+            f"this version of camtrap_tf reads version {VERSION} of human answers",
+            f"{where}: {line.get('version')}",
+            "Install the version that wrote it.",
+        )
+    return line
+
+
+class Ledger:
+    """What stands after all lines: by reviewer and event, and in what order it was said.
+
+    Every operation takes the same time however many answers there are.
+    """
+
+    def __init__(self, lines: Iterable[dict] = ()):
+        self._answers: dict[str, Answer] = {}
+        self._undone: set[str] = set()
+        self._undos: dict[str, str] = {}  # from an undo's id to the answer's
+        self._said: dict[tuple[str, str], list[Answer]] = {}
+        self._history: dict[str, list[Answer]] = {}
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: dict) -> None:
+        """Takes one line of the file into account; one that was there before changes nothing."""
+        if line["act"] == "undo":
+            self._undone.add(line["undoes"])
+            self._undos[line["id"]] = line["undoes"]
+            return
+        answer = Answer.from_json(line)
+        if answer.id not in self._answers:
+            self._answers[answer.id] = answer
+            self._said.setdefault((answer.reviewer, answer.event_id), []).append(answer)
+            self._history.setdefault(answer.reviewer, []).append(answer)
+
+    def __contains__(self, answer_id: str) -> bool:
+        return answer_id in self._answers
+
+    def undone_by(self, undo_id: str) -> Answer | None:
+        """The answer that an undo took back; None where there was no such undo."""
+        return self._answers.get(self._undos.get(undo_id, ""))
+
+    def of(self, reviewer: str, event_id: str) -> Answer | None:
+        """What the reviewer's answer on the event is now."""
+        return self._last(self._said.get((reviewer, event_id), []))
+
+    def latest(self, reviewer: str) -> Answer | None:
+        """The reviewer's latest answer that is not undone: what an undo undoes."""
+        return self._last(self._history.get(reviewer, []))
+
+    def standing(self) -> list[Answer]:
+        """Of each reviewer and event the answer that counts."""
+        found = (self._last(stack) for stack in self._said.values())
+        return [answer for answer in found if answer is not None]
+
+    def _last(self, stack: list[Answer]) -> Answer | None:
+        while stack and stack[-1].id in self._undone:
+            stack.pop()
+        return stack[-1] if stack else None
+
+
+def read(paths: PathLike | Sequence[PathLike]) -> list[Answer]:
+    """The answers that count, of one file or several (of several people, of several computers).
+
+    Where one reviewer answers an event in several files, the one named last counts.
+
+    Raises:
+        InputError: no such file, or not a file of human answers.
+    """
+    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
+    ledger = Ledger()
+    for path in paths:
+        for line in _lines(existing_file(path, "a file of human answers")):
+            ledger.add(line)
+    return ledger.standing()

@@ -1,0 +1,164 @@
+"""The web page of a review, for one person on their own computer.
+
+Flask, because the page needs six routes and a static folder and Flask is the smallest framework
+with two decades of care behind it; waitress, because it is a production server in plain Python
+that runs on Windows, too, and reads pictures in several threads while an answer is written.
+
+What keeps others out:
+  - it listens on 127.0.0.1 only;
+  - a request for another host name is refused, so that a site which lets its name point to this
+    computer (DNS rebinding) reads nothing;
+  - a request from another origin is refused, and answers must be JSON, which other sites cannot
+    send unasked;
+  - pictures are asked for by number in the queue; the browser never names a path.
+Other users of the same computer can open the page.
+"""
+
+import dataclasses
+import errno
+import io
+import logging
+import typing
+from pathlib import Path
+
+import flask
+from PIL import Image, ImageOps
+from waitress.server import create_server
+
+from camtrap_tf.errors import InputError
+from camtrap_tf.review.session import Session, Stale, said
+
+HOST, PORT = "127.0.0.1", 8765
+THREADS = 8
+HOSTS = ["127.0.0.1", "localhost"]
+# What browsers show; anything else is made a JPEG.
+SHOWN = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+POLICY = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; "
+    "style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+log = logging.getLogger("camtrap")
+
+
+def application(session: Session) -> flask.Flask:
+    """The page and its requests, for any WSGI server."""
+    app = flask.Flask(__name__, static_folder="page", static_url_path="/page")
+    app.config["TRUSTED_HOSTS"] = HOSTS
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.before_request(_refuse_foreign)
+    app.after_request(_protect)
+    app.register_error_handler(InputError, lambda error: (str(error), 400))
+    app.register_error_handler(Stale, lambda _: ("another queue: load the page again", 409))
+    app.register_error_handler(LookupError, lambda error: (str(error), 404))
+    app.register_error_handler(OSError, lambda error: (f"not saved: {error.strerror}", 507))
+
+    @app.get("/")
+    def page():
+        return app.send_static_file("review.html")
+
+    @app.get("/api/session")
+    def describe():
+        return session.describe()
+
+    @app.get("/api/events")
+    def events():
+        arguments = flask.request.args
+        start, count = arguments.get("start", 0, int), arguments.get("count", 1, int)
+        return {"events": session.page(start, count)}
+
+    @app.get("/api/results")
+    def results():
+        return session.results()
+
+    @app.get("/pictures/<queue>/<int:place>/<int:frame>")
+    def picture(queue: str, place: int, frame: int):
+        return _picture(session.picture(queue, place, frame))
+
+    @app.post("/api/answers")
+    def answer():
+        content = _object()
+        return flask.jsonify(session.answer(str(content.pop("queue", "")), content))
+
+    @app.post("/api/undo")
+    def undo():
+        content = _object()
+        undone, place, saved = session.undo(str(content.get("queue", "")), content.get("id"))
+        told = None if undone is None else said(undone) | {"event_id": undone.event_id}
+        return {"undone": told, "place": place, "saved": dataclasses.asdict(saved)}
+
+    return app
+
+
+def _object() -> dict:
+    content = flask.request.get_json()
+    if not isinstance(content, dict):
+        raise InputError("a request is a JSON object", type(content).__name__, "Load the page.")
+    return content
+
+
+def _refuse_foreign() -> None:
+    """Only the page itself may ask for anything but the page."""
+    request = flask.request
+    own = f"{request.scheme}://{request.host}"  # `host` refuses what is not in TRUSTED_HOSTS
+    origin = request.headers.get("Origin", own)
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    navigates = request.method == "GET" and request.path == "/"
+    if not navigates and (origin != own or site not in ("same-origin", "none")):
+        flask.abort(403, "a request from another site")
+
+
+def _protect(response: flask.Response) -> flask.Response:
+    response.headers.update(POLICY)
+    if not flask.request.path.startswith("/pictures/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _picture(path: Path) -> flask.Response:
+    """The file itself where a browser shows it, else a JPEG of it."""
+    if not path.is_file():
+        raise LookupError("the file is not there")
+    kind = SHOWN.get(path.suffix.lower())
+    if kind is not None:
+        return flask.send_file(path.resolve(), mimetype=kind, conditional=True, max_age=3600)
+    try:
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError, Warning) as error:
+        raise LookupError(f"cannot be read: {error}") from error
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=92)
+    encoded.seek(0)
+    return flask.send_file(encoded, mimetype="image/jpeg", max_age=3600)
+
+
+def create(session: Session, port: int = PORT) -> typing.Any:
+    """A waitress server on the loopback address; `effective_port` is its port, `run` serves.
+
+    Args:
+        session: what to serve.
+        port: 0 takes a free one.
+
+    Raises:
+        InputError: the port is taken.
+    """
+    try:
+        return create_server(application(session), host=HOST, port=port, threads=THREADS)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise InputError(
+            "a port serves one page", port, "Stop the other review, or give --port=0."
+        ) from error
+
+
+def serve(session: Session, port: int = PORT) -> None:
+    """Serves until Ctrl-C."""
+    server = create(session, port)
+    log.info("review %d events at http://%s:%s/", len(session), HOST, server.effective_port)
+    log.info("answers go to %s; stop with Ctrl-C, nothing is lost", session.describe()["file"])
+    server.run()

@@ -1,0 +1,44 @@
+import pandas as pd
+import pytest
+
+from camtrap_tf import cli
+from camtrap_tf.event_table import EventTable
+from camtrap_tf.review.journal import Answer, Journal, Sighting, Verdict
+
+
+@pytest.fixture
+def results(small, tmp_path):
+    small.write(tmp_path / "answers" / "predictions.parquet")
+    journal = Journal(tmp_path / "answers" / "reviews.jsonl")
+    lion = (Sighting("lion", "2"),)
+    journal.append(Answer("e1", "kim", Verdict.ANIMAL, lion).to_json())
+    journal.append(Answer("e3", "kim", Verdict.EMPTY).to_json())
+    return tmp_path / "answers"
+
+
+def test_every_format_takes_peoples_answers(results, tmp_path):
+    arguments = ["convert", str(results / "predictions.parquet"), "--format=csv,megadetector"]
+    arguments += [f"--reviews={results / 'reviews.jsonl'}", f"--out={tmp_path / 'tables'}"]
+    assert cli.main(arguments) == 0
+    table = pd.read_csv(tmp_path / "tables" / "predictions.csv")
+    assert table["answer"].tolist() == ["hare", "hare", "lion", "empty", "empty", "empty", "empty"]
+    assert table["reviewed_by"].tolist()[2] == "kim" and table["reviewed_by"].notna().sum() == 3
+
+
+def test_answers_become_an_event_table(results, tmp_path):
+    out = tmp_path / "reviewed.parquet"
+    assert cli.main(["review", str(results), f"--export_events={out}"]) == 0
+    table = EventTable.read(out)
+    assert table.labels[["event_id", "species"]].to_numpy().tolist() == [
+        ["e1", "lion"], ["e3", "empty"],
+    ]  # fmt: skip
+    assert cli.main(["review", str(out), f"--export_events={out}"]) == 2
+
+
+def test_what_is_missing_is_told(results, capsys):
+    assert cli.main(["review"]) == 2
+    assert "review takes one folder" in capsys.readouterr().err
+    assert cli.main(["review", str(results)]) == 2
+    assert "review needs the pictures" in capsys.readouterr().err
+    assert cli.main(["review", str(results), f"--images={results}", "--only=rare"]) == 2
+    assert "--only is one of" in capsys.readouterr().err

@@ -1,0 +1,155 @@
+"""Random changes of training pictures: what they compute, and that a seed decides them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from camtrap_tf import augmentation, images, pipeline, records
+from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation
+from camtrap_tf.labels import Task
+from camtrap_tf.manifest import Manifest
+
+STILL = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    """A picture with soft structure, as photographs have."""
+    rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
+    waves = [np.sin(9 * rows + 5 * k) * np.cos(11 * columns - 3 * k) for k in range(3)]
+    return (127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("config", [AugmentConfig(), AugmentConfig(operations=2, magnitude=1.0)])
+def test_it_is_a_function_of_its_seed_eagerly_and_in_a_pipeline(config):
+    pixels = tf.constant(smooth(48, 48))
+
+    def change(index):
+        return augmentation.augment(pixels, 32, config, tf.stack([7, index]))
+
+    eager = np.stack([change(tf.constant(i, tf.int64)) for i in range(8)])
+    piped = tf.data.Dataset.range(8).map(change, num_parallel_calls=4).batch(8)
+    np.testing.assert_allclose(next(iter(piped)).numpy(), eager, atol=1e-3)
+    assert len({row.tobytes() for row in eager}) == 8
+
+
+def test_switched_off_it_is_the_central_crop():
+    pixels = smooth(48, 48)
+    found = augmentation.augment(tf.constant(pixels), 32, STILL, tf.constant([1, 2])).numpy()
+    np.testing.assert_array_equal(found, pixels[8:40, 8:40])
+
+
+def test_contrast_scales_about_the_channel_means_and_brightness_shifts():
+    config = AugmentConfig(random_crop=False, flip=False, brightness=63.0, contrast=(0.5, 0.5))
+    pixels = smooth(32, 32)
+    found = augmentation.augment(tf.constant(pixels), 32, config, tf.constant([1, 2])).numpy()
+    means = pixels.mean(axis=(0, 1))
+    shift = found.mean(axis=(0, 1)) - means
+    np.testing.assert_allclose(shift, shift[0], atol=0.01)
+    assert abs(shift[0]) <= 63
+    np.testing.assert_allclose(found - shift - means, 0.5 * (pixels - means), atol=0.01)
+
+
+def by_hand(stored: np.ndarray, crop: int, config: AugmentConfig, draw: np.ndarray) -> np.ndarray:
+    """The released code's order: crop, mirror, brightness, contrast; in double precision."""
+    top, left = (draw[:2] * np.float32(stored.shape[0] - crop + 1)).astype(int)
+    values = stored[top : top + crop, left : left + crop].astype(float)
+    values = values[:, ::-1] if draw[2] < 0.5 else values
+    values = values + (2 * draw[3] - 1) * config.brightness
+    means, (low, high) = values.mean(axis=(0, 1)), config.contrast
+    return means + (values - means) * (low + draw[4] * (high - low))
+
+
+@pytest.mark.parametrize("normalisation", Normalisation)
+def test_batches_are_what_the_released_code_would_make_of_the_pictures(normalisation, tiny_shards):
+    manifest, config = Manifest.read(tiny_shards), AugmentConfig()
+    spec = InputSpec(32, normalisation, (100.0, 90.0, 110.0), (30.0, 40.0, 50.0))
+    data = pipeline.TrainingData("train", Task.EMPTY, spec, config, 8, seed=3)
+    files = [manifest.folder / shard.file for shard in manifest.shards_of("train")]
+    events = [[records.decode(item) for item in records.read_file(file)] for file in files]
+    batches = list(pipeline.training(manifest, data, epoch=2).as_numpy_iterator())
+    keys = np.concatenate([keys for _, _, keys in batches])
+    for index, (shard, event, frame) in enumerate(keys):
+        encoded = tf.constant(events[shard][event].frames[frame])
+        stored = images.decode_stored(encoded, manifest.picture).numpy()
+        seed = (3 * 100_003 + 2, index)
+        draw = tf.random.stateless_uniform([5], seed).numpy()
+        values = by_hand(stored, 32, config, draw)
+        expected = images.normalise(tf.constant(values, tf.float32), spec)
+        found = batches[index // 8][0][index % 8]
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(keys) == 48
+
+
+def drawn_for(name: str, strength: float) -> tf.Tensor:
+    """Draws that choose one operation of RandAugment."""
+    place = (list(augmentation.OPERATIONS).index(name) + 0.5) / len(augmentation.OPERATIONS)
+    return tf.constant([0.0, 0.0, 1.0, 0.5, 0.5, place, (strength + 1) / 2], tf.float32)
+
+
+def operated(pixels, name: str, strength: float) -> np.ndarray:
+    config = AugmentConfig(operations=1, magnitude=1.0)
+    return augmentation.vary(tf.constant(pixels), drawn_for(name, strength), config).numpy()
+
+
+@pytest.mark.parametrize("name", augmentation.OPERATIONS)
+def test_operations_of_randaugment(name):
+    pixels = smooth(32, 32)
+    np.testing.assert_array_equal(operated(pixels, name, 0.0), pixels)
+    for strength in (-1.0, 0.9999):
+        changed = operated(pixels, name, strength)
+        assert changed.shape == (32, 32, 3)
+        assert np.abs(changed.astype(int) - pixels).mean() > 1
+
+
+@pytest.mark.parametrize("name", augmentation.OPERATIONS)
+def test_frames_of_a_stack_change_as_if_they_stood_alone(name):
+    frames = [smooth(32, 32), smooth(40, 40)[8:, 4:36], smooth(32, 32)[::-1]]
+    alone = [operated(frame, name, 0.7) for frame in frames]
+    together = operated(np.concatenate(frames, axis=-1), name, 0.7)
+    np.testing.assert_array_equal(together, np.concatenate(alone, axis=-1))
+
+
+def test_colours_by_table_are_what_their_formulas_say():
+    pixels, means = smooth(32, 32).astype(float), smooth(32, 32).mean(axis=(0, 1))
+    expected = {
+        "gamma": 255 * (pixels / 255) ** np.exp(0.5),
+        "tint": pixels + [20, 0, -20],
+        "contrast": means + (pixels - means) * np.exp(0.5),
+        "solarise": np.where(pixels < 128, pixels, 255 - pixels),
+        "saturate": pixels.mean(-1, keepdims=True) * -0.5 + pixels * 1.5,
+    }
+    for name, values in expected.items():
+        found = operated(smooth(32, 32), name, 0.5).astype(int)
+        assert np.abs(found - np.clip(values, 0, 255)).max() <= 0.51, name
+
+
+def test_shapes_are_those_of_tensorflows_own_warp():
+    pixels = smooth(48, 48)
+    for name, shape in augmentation.SHAPES.items():
+        matrix = shape(tf.constant(0.8)).numpy()
+        centre = np.array([23.5, 23.5])
+        shift = centre - matrix @ centre
+        transform = [*matrix[0], shift[0], *matrix[1], shift[1], 0, 0]
+        expected = tf.raw_ops.ImageProjectiveTransformV3(
+            images=pixels[None].astype(np.float32),
+            transforms=np.array([transform], np.float32),
+            output_shape=(48, 48),
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="REFLECT",
+        )[0]
+        found = operated(pixels, name, 0.8).astype(int)
+        assert np.abs(found - expected).max() < 0.52, name  # rounded to whole numbers
+
+
+def test_two_shapes_are_one_warp():
+    matrix = tf.constant([[0.0, 1.0], [-1.0, 0.0]])  # reads at (y, -x): a quarter turn
+    pixels = smooth(9, 9)
+    np.testing.assert_array_equal(
+        augmentation._warp(tf.constant(pixels), matrix), np.rot90(pixels, -1)
+    )
+    both = tf.concat([drawn_for("rotate", 0.5), drawn_for("zoom", 0.5)[5:]], 0)
+    config = AugmentConfig(operations=2, magnitude=1.0)
+    turned = augmentation.vary(tf.constant(smooth(48, 48)), both, config)
+    matrix = augmentation.SHAPES["rotate"](0.5) @ augmentation.SHAPES["zoom"](0.5)
+    np.testing.assert_array_equal(turned, augmentation._warp(tf.constant(smooth(48, 48)), matrix))
