@@ -111,13 +111,17 @@ METHODS = {
 
 
 def milliseconds(files: list[Path]) -> dict[str, float]:
-    """Median processor time of a picture by each method, the methods taking turns."""
+    """Median processor time of a picture by each method, taking turns every ten pictures.
+
+    Not every picture: a writer of shards finds its own memory in the cache, not that of others.
+    """
     times: dict[str, list[float]] = {name: [] for name in METHODS}
-    for path in files:
+    for ten in (files[k : k + 10] for k in range(0, len(files), 10)):
         for name, method in METHODS.items():
-            start = time.process_time()
-            method(path)
-            times[name].append(1e3 * (time.process_time() - start))
+            for path in ten:
+                start = time.process_time()
+                method(path)
+                times[name].append(1e3 * (time.process_time() - start))
     return {name: statistics.median(found) for name, found in times.items()}
 
 

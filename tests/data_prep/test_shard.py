@@ -310,7 +310,7 @@ def test_a_full_disk_leaves_no_half_file_and_the_next_run_goes_on(
         Image.fromarray(noise.integers(0, 255, (64, 64, 3), np.uint8)).save(path)
     spec, out = PictureSpec(size=64), small_disk / "out"
     shard.write_shards(make_plan(), folder, tmp_path / "undisturbed", spec, processes=1)
-    monkeypatch.setattr(shard, "_BYTES_PER_PIXEL", 0)  # let it run into the wall
+    monkeypatch.setattr(tasks, "_BYTES_PER_PIXEL", 0)  # let it run into the wall
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(160_000))  # room for the first shard and not for the second
     with pytest.raises(InputError, match=r"No space left on device.*Free some space"):
@@ -363,3 +363,9 @@ def test_killed_at_twenty_random_moments_the_shards_are_the_same(tmp_path):
         process.wait()
     subprocess.run([*command, f"--out={out}"], check=True, capture_output=True)
     assert contents(out) == contents(tmp_path / "undisturbed")
+
+
+def test_a_process_that_writes_shards_imports_neither_pandas_nor_tensorflow():
+    code = "import sys, data_prep.pool; print({'pandas', 'tensorflow'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
