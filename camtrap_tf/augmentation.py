@@ -4,7 +4,8 @@ Three steps, each where it costs least: `window` says which part of a picture to
 applies RandAugment to one decoded picture, `jitter` mirrors, scales and shifts a whole batch.
 All are pure functions of a picture's `draws`. Pictures may be stacks of frames,
 `[height, width, 3 frames]`: all of a stack's channels change alike in shape and place, and each
-frame's colours as if it stood alone.
+frame's colours as if it stood alone. Channels beyond a multiple of three are no colours (the
+difference to an event's median frame): they change in shape and place alone.
 """
 
 import functools
@@ -63,9 +64,10 @@ def vary(pixels: tf.Tensor, drawn: tf.Tensor, config: AugmentConfig) -> tf.Tenso
     chosen = tf.cast(drawn[_PLAIN::2] * len(OPERATIONS), tf.int32)
     strengths = config.magnitude * (2.0 * drawn[_PLAIN + 1 :: 2] - 1.0)
     pixels = _reshaped(pixels, chosen, strengths)
+    frames, rest = pixels[..., : _colours(pixels)], pixels[..., _colours(pixels) :]
     for slot in range(config.operations):
-        pixels = _recoloured(pixels, chosen[slot], strengths[slot])
-    return pixels
+        frames = _recoloured(frames, chosen[slot], strengths[slot])
+    return tf.concat([frames, rest], axis=-1) if rest.shape[-1] else frames
 
 
 def jitter(pixels: tf.Tensor, drawn: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
@@ -82,7 +84,11 @@ def jitter(pixels: tf.Tensor, drawn: tf.Tensor, config: AugmentConfig) -> tf.Ten
     low, high = config.contrast
     factor = (low + drawn[:, 4] * (high - low))[:, None]
     shift = ((2.0 * drawn[:, 3] - 1.0) * config.brightness)[:, None]
-    offset = channel_means(pixels) * (1.0 - factor) + shift
+    frames = pixels[..., : _colours(pixels)]
+    offset = channel_means(frames) * (1.0 - factor) + shift
+    rest = [[0, 0], [0, pixels.shape[-1] % 3]]
+    offset = tf.pad(offset, rest)
+    factor = tf.pad(tf.repeat(factor, frames.shape[-1], axis=1), rest, constant_values=1.0)
     if config.flip:
         mirrored = (drawn[:, 2] < 0.5)[:, None, None, None]
         pixels = tf.where(mirrored, tf.reverse(pixels, [2]), pixels)
@@ -126,6 +132,11 @@ def channel_means(pixels: tf.Tensor) -> tf.Tensor:
     sums = tf.reduce_sum(tf.cast(strips, tf.int32), axis=1)
     sums = tf.reduce_sum(tf.reshape(sums, (count, strip * width, channels)), axis=1)
     return tf.cast(sums, tf.float32) / (height * width)
+
+
+def _colours(pixels: tf.Tensor) -> int:
+    """How many channels are colours of pictures."""
+    return pixels.shape[-1] - pixels.shape[-1] % 3
 
 
 def _compiled(function):
@@ -207,9 +218,9 @@ def _by_table(change):
     `change` maps levels [256, 1], a strength and channel means [channels] to values
     [256, channels], in which the pixels are then looked up.
     """
-    levels = tf.range(256, dtype=tf.float32)[:, None]
 
     def operation(pixels, strength):
+        levels = tf.range(256, dtype=tf.float32)[:, None]
         table = _as_picture(change(levels, strength, _means_of_one(pixels)))
         return _look_up(pixels, table)
 

@@ -17,10 +17,10 @@ import tensorflow as tf
 
 from camtrap_tf import __version__, aggregation, calibration
 from camtrap_tf.artifacts import PathLike, atomic, existing_folder, read_json, sha256, write_json
-from camtrap_tf.config import InputSpec, PictureSpec, from_json, to_json
+from camtrap_tf.config import Context, InputSpec, PictureSpec, from_json, to_json
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task, Vocabulary
-from camtrap_tf.network import Network
+from camtrap_tf.network import Network, shared_context
 from camtrap_tf.predictions import Predictions, ensemble
 from camtrap_tf.train import Run
 
@@ -115,6 +115,11 @@ class Bundle:
             content.get("event_rules", {}),
             content["model_version"],
         )
+
+    @property
+    def context(self) -> Context:
+        """What its networks see of a picture's event beside the picture."""
+        return shared_context(member.input for member in self.members)
 
     def networks(self, stage: int | None = None) -> list[Network]:
         """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
@@ -238,6 +243,7 @@ def _check_runs(runs: list[Run], folder: Path) -> None:
             sorted(task.value for task in tasks),
             "Train what is missing, or leave out what does not belong.",
         )
+    shared_context(run.spec for run in runs)
     for field in ("vocabulary", "picture"):
         values = {str(getattr(run, field)) for run in runs}
         if len(values) > 1:

@@ -43,6 +43,22 @@ class Variant(enum.Enum):
     RELEASED_CODE_STAGE1 = "released_code_stage1"  # its VGG of stage 1, which differs again
 
 
+class Context(enum.Enum):
+    """What a network sees of a picture's capture event, beside the picture itself.
+
+    The frames of an event show the same background; what differs is what moved.
+    """
+
+    NONE = "none"  # nothing
+    DIFFERENCE = "difference"  # a fourth channel: how far pixels are from the event's median frame
+    NINE_CHANNELS = "nine_channels"  # first, middle and last frame, stacked (the paper's Fig. S4)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input."""
+        return {"none": 3, "difference": 4, "nine_channels": 9}[self.value]
+
+
 class Fit(enum.Enum):
     """How a picture that is not square becomes one."""
 
@@ -96,13 +112,16 @@ class InputSpec:
     Args:
         crop: height and width of the input, pixels.
         normalisation: how pixels become inputs.
-        mean, std: per channel, on pixel values 0-255; used by `Normalisation.DATASET`.
+        mean, std: of red, green and blue, on pixel values 0-255; used by
+            `Normalisation.DATASET`.
+        context: what of the capture event stands beside the picture.
     """
 
     crop: int = 224
     normalisation: Normalisation = Normalisation.DATASET
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    context: Context = Context.NONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +137,7 @@ class ModelConfig:
             replaces the rate where the architecture drops, and elsewhere acts before the heads.
         weights: a local file of ImageNet weights for a backbone of `keras.applications`, or "".
             Such weights need `Normalisation.IMAGENET`.
+        context: what of a picture's capture event the network sees beside it.
     """
 
     architecture: str = "resnet18"
@@ -126,8 +146,15 @@ class ModelConfig:
     normalisation: Normalisation = Normalisation.DATASET
     dropout: float | None = None
     weights: str = ""
+    context: Context = Context.NONE
 
     def __post_init__(self):
+        _require(
+            not self.weights or self.context is Context.NONE,
+            "model.weights, which know three channels, go with model.context=none",
+            self.context.value,
+            "Set it, or leave out model.weights.",
+        )
         _require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
         _require(
             self.dropout is None or 0 <= self.dropout < 1,

@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from camtrap_tf import images, pipeline
-from camtrap_tf.config import InputSpec
+from camtrap_tf.config import Context, InputSpec, ModelConfig
+from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.predictions import Predictions
@@ -32,14 +34,17 @@ class Network:
     @functools.cached_property
     def _answer(self):
         """`graph`, traced once for batches of any size."""
-        pixels = tf.TensorSpec((None, None, None, 3), tf.uint8)
+        pixels = tf.TensorSpec((None, None, None, None), tf.uint8)
         return tf.function(self.graph).get_concrete_function(pixels)
 
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Calibrated probabilities by head: [n, size, size, 3] uint8 -> [n, classes] float32.
+        """[n, size, size, channels] uint8 -> calibrated probabilities, [n, classes] float32.
 
-        Traceable: exports are made from it.
+        Traceable: exports are made from it. Channels are those of `spec.context`; further ones,
+        which other networks of a bundle see, are left out.
         """
+        if pixels.shape[-1] != self.spec.context.channels:
+            pixels = pixels[..., : self.spec.context.channels]
         logits = self.model(images.network_input(pixels, self.spec), training=False)
         return {
             head: tf.nn.softmax(logits[head] / self.temperatures.get(head, 1.0))
@@ -47,9 +52,35 @@ class Network:
         }
 
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Probabilities by head of stored squares [n, size, size, 3] uint8."""
+        """Probabilities by head of stored squares [n, size, size, channels] uint8; see `graph`."""
         answers = self._answer(tf.convert_to_tensor(pixels))
         return {head: values.numpy() for head, values in answers.items()}
+
+
+def input_spec(model: ModelConfig, manifest: Manifest) -> InputSpec:
+    """From the stored squares of some shards to a network's input."""
+    return InputSpec(model.crop, model.normalisation, manifest.mean, manifest.std, model.context)
+
+
+def shared_context(specs: Iterable[InputSpec]) -> Context:
+    """What is stacked for all networks of a bundle or an ensemble.
+
+    Networks without context see the first three channels only: of 'difference' those are the
+    picture.
+
+    Raises:
+        InputError: contexts that cannot be had at once.
+    """
+    contexts = {spec.context for spec in specs}
+    if len(contexts - {Context.NONE}) > 1 or (
+        len(contexts) > 1 and Context.NINE_CHANNELS in contexts
+    ):
+        raise InputError(
+            "networks that answer together have the same model.context, or 'difference' and 'none'",
+            sorted(context.value for context in contexts),
+            "Train them alike.",
+        )
+    return next(iter(contexts - {Context.NONE}), Context.NONE)
 
 
 def predict_split(
@@ -66,7 +97,8 @@ def predict_split(
     collected: list[dict[str, list[np.ndarray]]] = [
         {head: [] for head in network.heads} for network in networks
     ]
-    batches = pipeline.stored_pictures(manifest, split, batch_size)
+    context = shared_context(network.spec for network in networks)
+    batches = pipeline.stored_pictures(manifest, split, batch_size, context)
     with Meter(len(ids), f"predicting {split}") as meter:
         for pixels in batches:
             for network, answers in zip(networks, collected, strict=True):

@@ -15,12 +15,14 @@ import pandas as pd
 import tensorflow as tf
 
 from camtrap_tf import augmentation, images, records, sampling
-from camtrap_tf.config import AugmentConfig, InputSpec
+from camtrap_tf.config import AugmentConfig, Context, InputSpec
+from camtrap_tf.context import NINE_FRAMES
 from camtrap_tf.distribution import Share
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import Manifest
 
 _SHUFFLE_FRAMES = 4096  # encoded; shards are shuffled globally when they are planned
+_SHUFFLE_DECODED = 512  # 512 x 256 x 256 x 4 = 134 MB
 _READERS = 4
 _AGAIN = 1 << 40  # pictures fed again are augmented from seeds beyond every epoch's
 
@@ -60,7 +62,7 @@ def training(
         share: which rows to read; the elements are the batches of one replica after another.
 
     Returns:
-        A dataset of (`[rows, crop, crop, 3]` float32, labels by head `[rows]` int32, -1
+        A dataset of (`[rows, crop, crop, channels]` float32, labels by head `[rows]` int32, -1
         missing, keys `[rows, 3]` int64), where rows = batch / replicas.
     """
     share = share or Share()
@@ -100,13 +102,14 @@ class Again:
                 columns = _event_columns(
                     records.parse(record, manifest.vocabulary), manifest.vocabulary
                 )
+                columns = _with_context(columns, manifest, data.spec.context)
                 frame = {name: values[place] for name, values in columns.items()}
                 drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
                 return pixels, drawn, task_labels(frame, data.task, manifest.vocabulary)
 
             heads = manifest.vocabulary.heads(data.task)
             signature = (
-                tf.TensorSpec((data.spec.crop, data.spec.crop, 3), tf.uint8),
+                tf.TensorSpec((*[data.spec.crop] * 2, data.spec.context.channels), tf.uint8),
                 tf.TensorSpec(None),
                 dict.fromkeys(heads, tf.TensorSpec((), tf.int32)),
             )
@@ -158,7 +161,8 @@ def record_offsets(path: Path) -> np.ndarray:
 def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
     """The pictures that the task can use, in the order of an epoch.
 
-    Elements are tables: `frame` (the encoded picture), `key` and `labels` (by head of the task).
+    Elements are tables: `frame` (the encoded picture; with a context the decoded square with what
+    stands beside it), `key` and `labels` (by head of the task).
     """
     order = np.random.default_rng([data.seed, epoch])
     shards = manifest.shards_of(data.split)
@@ -167,20 +171,29 @@ def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.
     vocabulary = manifest.vocabulary
 
     def of_task(columns):
+        columns = _with_context(columns, manifest, data.spec.context)
         kept = {
             "frame": columns["frame"],
             "key": columns["key"],
             "labels": task_labels(columns, data.task, vocabulary),
         }
-        wanted = tf.where(usable(columns, data.task))[:, 0]
+        chosen = usable(columns, data.task)
+        if data.spec.context is Context.NINE_CHANNELS:  # an event's frames all show the event
+            chosen = tf.logical_and(chosen, columns["position"] == 0)
+        wanted = tf.where(chosen)[:, 0]
         return tf.nest.map_structure(lambda column: tf.gather(column, wanted), kept)
 
     frames = _frames(files, vocabulary, numbers=numbers, choose=of_task)
     if data.oversample:
         frames = _oversampled(frames, manifest, data, epoch).repeat()
-    return frames.shuffle(
-        _SHUFFLE_FRAMES, seed=int(order.integers(2**31)), reshuffle_each_iteration=False
+    decoded = data.spec.context is not Context.NONE
+    frames = frames.shuffle(
+        _SHUFFLE_DECODED if decoded else _SHUFFLE_FRAMES,
+        seed=int(order.integers(2**31)),
+        reshuffle_each_iteration=False,
     )
+    # Of nine channels the manifest does not tell how many there are; see `steps_per_epoch`.
+    return frames.repeat() if data.spec.context is Context.NINE_CHANNELS else frames
 
 
 def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
@@ -202,24 +215,64 @@ def _epoch_seed(data: TrainingData, epoch: int) -> np.int64:
     return np.int64(data.seed * 100_003 + epoch)
 
 
-def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, encoded) -> tuple:
-    """A picture's draws and its cropped, varied pixels [crop, crop, 3] uint8."""
+def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
+    """An event's columns; with a context `frame` are decoded squares and what stands beside them.
+
+    Where every frame's input is the whole event, its labels are the event's too.
+    """
+    if context is Context.NONE:
+        return columns
+    spec = manifest.picture
+    square = tf.TensorSpec((spec.size, spec.size, 3), tf.uint8)
+    squares = tf.map_fn(
+        lambda encoded: images.decode_stored(encoded, spec),
+        columns["frame"],
+        fn_output_signature=square,
+    )
+    stacked = images.stacked(squares, context)
+    shape = (None, spec.size, spec.size, context.channels)
+    columns = columns | {"frame": tf.ensure_shape(stacked, shape)}
+    if context is Context.NINE_CHANNELS:
+        heads = records.label_heads(manifest.vocabulary)
+        columns |= {head: columns[f"event/{head}"] for head in heads}
+    return columns
+
+
+def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, frame) -> tuple:
+    """A picture's draws and its cropped, varied pixels [crop, crop, channels] uint8."""
     spec, crop = manifest.picture, data.spec.crop
     drawn = augmentation.draws(data.augment, seed)
     window = augmentation.window(drawn, tf.constant((spec.size, spec.size)), crop, data.augment)
-    pixels = tf.ensure_shape(images.decode_window(encoded, window, spec), (crop, crop, 3))
+    if data.spec.context is Context.NONE:
+        pixels = images.decode_window(frame, window, spec)
+    else:
+        pixels = images.cut(frame, window[0], window[1], crop)
+    pixels = tf.ensure_shape(pixels, (crop, crop, data.spec.context.channels))
     return drawn, augmentation.vary(pixels, drawn, data.augment)
 
 
 def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
-    """Whole batches in one epoch."""
-    return manifest.frames(data.split, data.task) // data.batch_size
+    """Whole batches in one epoch.
+
+    Of nine channels an epoch shows an event once, taking events for three frames long.
+    """
+    pictures = manifest.frames(data.split, data.task)
+    if data.spec.context is Context.NINE_CHANNELS:
+        pictures //= NINE_FRAMES
+    return pictures // data.batch_size
 
 
-def stored_pictures(manifest: Manifest, split: str, batch_size: int) -> tf.data.Dataset:
-    """All pictures of a split, in file order: batches `[<= batch, size, size, 3]` uint8."""
+def stored_pictures(
+    manifest: Manifest, split: str, batch_size: int, context: Context = Context.NONE
+) -> tf.data.Dataset:
+    """All pictures of a split, in file order: batches `[<= batch, size, size, channels]` uint8."""
     spec = manifest.picture
     shape = (spec.size, spec.size, 3)
+    if context is not Context.NONE:
+        frames = _split_frames(
+            manifest, split, lambda columns: _with_context(columns, manifest, context)["frame"]
+        )
+        return frames.batch(batch_size).prefetch(2)
     frames = _split_frames(manifest, split)
     pixels = frames.map(
         lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"], spec), shape),
@@ -268,9 +321,11 @@ def task_labels(frame: dict, task: Task, vocabulary: Vocabulary) -> dict[str, tf
     return {head: tf.cast(value, tf.int32) for head, value in labels.items()}
 
 
-def _split_frames(manifest: Manifest, split: str) -> tf.data.Dataset:
+def _split_frames(
+    manifest: Manifest, split: str, choose: Callable = lambda columns: columns
+) -> tf.data.Dataset:
     files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(split)]
-    frames = _frames(files, manifest.vocabulary, readers=1)
+    frames = _frames(files, manifest.vocabulary, readers=1, choose=choose)
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
 
 

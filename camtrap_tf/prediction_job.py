@@ -243,18 +243,10 @@ class Job:
         read = read.combine_chunks()
         times = pc.coalesce(listed["datetime"], read["datetime"])
         ids = listed.select(["path", "event_id", "frame"]).to_pandas()
-        ids = ids.astype({"event_id": "string", "frame": "Int32"})
         ids["datetime"] = times.to_pandas()
-        alone = ids["event_id"].isna().to_numpy()
-        cameras = read["camera"].to_pandas()
-        self._tell_problems(clocks.problems(ids["path"], ids["datetime"], cameras))
-        if alone.any():
-            position = read["position"].to_pandas().astype("Int32")
-            columns = (ids["path"], ids["datetime"], cameras, position)
-            paths, times, cameras, position = (column[alone] for column in columns)
-            event_id, frame = events.group(paths, times, gap_seconds, cameras, position)
-            ids.loc[alone, "event_id"], ids.loc[alone, "frame"] = event_id.array, frame.array
-        return ids.drop(columns="path")
+        facts = read.select(["camera", "position"]).to_pandas()
+        self._tell_problems(clocks.problems(ids["path"], ids["datetime"], facts["camera"]))
+        return events_of(ids, facts, gap_seconds).drop(columns="path")
 
     def _tell_problems(self, found: pd.DataFrame) -> None:
         """Writes clock_problems.csv, and a line for each kind of problem to the log."""
@@ -270,6 +262,28 @@ class Job:
                 first["example"],
                 first["detail"],
             )
+
+
+def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.DataFrame:
+    """Gives the pictures that are of no event one, by camera and time.
+
+    Args:
+        ids: columns `path, event_id, frame, datetime`.
+        facts: columns `camera, position` of `FACTS`, row by row.
+        gap_seconds: see `events.group`.
+
+    Returns:
+        `ids` without a missing event.
+    """
+    ids = ids.astype({"event_id": "string", "frame": "Int32"})
+    alone = ids["event_id"].isna().to_numpy()
+    if alone.any():
+        position = facts["position"].astype("Int32")
+        columns = (ids["path"], ids["datetime"], facts["camera"], position)
+        paths, times, cameras, position = (column[alone] for column in columns)
+        event_id, frame = events.group(paths, times, gap_seconds, cameras, position)
+        ids.loc[alone, "event_id"], ids.loc[alone, "frame"] = event_id.array, frame.array
+    return ids
 
 
 class NotProcessed:

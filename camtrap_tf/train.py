@@ -29,7 +29,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network, predict_split
+from camtrap_tf.network import Network, input_spec, predict_split
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
@@ -168,7 +168,7 @@ def _check_data(config: Config, manifest: Manifest) -> None:
 def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
     """Writes the run's configuration, or checks that it is the one that is there."""
     manifest_hash = hashlib.sha256((manifest.folder / MANIFEST_FILE).read_bytes()).hexdigest()
-    spec = InputSpec(config.model.crop, config.model.normalisation, manifest.mean, manifest.std)
+    spec = input_spec(config.model, manifest)
     content = {
         "config": to_json(config),
         "input": to_json(spec),
@@ -243,7 +243,7 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
 def _finish(folder: Path, config: Config, manifest: Manifest, rows: list[dict]) -> None:
     """Predicts the selecting split with the best network and writes the result, last."""
     task, split = config.train.task, config.train.select_on
-    spec = InputSpec(config.model.crop, config.model.normalisation, manifest.mean, manifest.std)
+    spec = input_spec(config.model, manifest)
     network = load_network(folder, spec, task, manifest.vocabulary)
     predict_split([network], manifest, split).write(folder / f"predictions-{split}.parquet")
     best = _best(rows)

@@ -4,7 +4,8 @@ import functools
 import math
 from collections.abc import Sequence
 
-from camtrap_tf.config import ModelConfig
+from camtrap_tf.config import Context, ModelConfig
+from camtrap_tf.context import NINE_FRAMES
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
 
@@ -35,7 +36,9 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
             rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
             continue
         pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs
-        macs = multiply_adds(config.model, 3 * int(dict(job.changes).get("train.frames", 1)))
+        if config.model.context is Context.NINE_CHANNELS:  # one input for three pictures
+            pictures //= NINE_FRAMES
+        macs = multiply_adds(config.model)
         hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
         total += hours
         rows.append(
@@ -48,13 +51,13 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
 
 
 @functools.cache
-def multiply_adds(model: ModelConfig, channels: int = 3) -> int:
+def multiply_adds(model: ModelConfig) -> int:
     """Multiply-adds of a network's trunk on one picture: its convolutions and dense layers."""
     import keras
 
     from camtrap_tf import models
 
-    network = models.build(model, {"species": ("one", "other")}, channels)
+    network = models.build(model, {"species": ("one", "other")})
     total = 0
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):

@@ -34,13 +34,12 @@ OURS: dict[str, Trunk] = {
 ARCHITECTURES: dict[str, Trunk] = {**OURS, **applications.EDGE, **applications.TRUNKS}
 
 
-def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]], channels: int = 3):
+def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]]):
     """A network with one output of logits per head.
 
     Args:
-        config: architecture and input size.
+        config: architecture, input size, and with `context` the number of channels.
         heads: class names by head name.
-        channels: of the input; 9 for an event's three frames stacked.
 
     Returns:
         A functional `keras.Model`: `[batch, crop, crop, channels]` float32 -> dict of head name
@@ -51,7 +50,7 @@ def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]], channels: i
         InputError: no such architecture or variant, weights that do not fit it, or a crop that
             is too small for it.
     """
-    pixels = keras.Input((config.crop, config.crop, channels), name="image")
+    pixels = keras.Input((config.crop, config.crop, config.context.channels), name="image")
     features = _features(pixels, config)
     logits = {
         name: keras.layers.Dense(

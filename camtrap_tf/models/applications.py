@@ -84,7 +84,7 @@ def backbone(
         InputError: no such weight file, or one that does not fit the backbone.
     """
     of_variant({Variant.STANDARD: None}, config)
-    _check_weights(config, image.shape[-1])
+    _check_weights(config)
     scaling = SCALINGS[name]
     x = scaled(image, scaling) if config.weights or scaling.always else image
     if name.startswith(_SWITCHED_OFF):
@@ -116,15 +116,13 @@ def scaled(image: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
     return ops.flip(x, axis=-1) if scaling.bgr else x
 
 
-def _check_weights(config: ModelConfig, channels: int) -> None:
+def _check_weights(config: ModelConfig) -> None:
     if config.weights and not pathlib.Path(config.weights).is_file():
         raise InputError(
             "model.weights is a local file; nothing is downloaded",
             config.weights,
             "Fetch the backbone's '_notop' weights from Keras yourself and give their path.",
         )
-    if config.weights and channels != 3:
-        raise InputError("ImageNet weights take 3 channels", channels, "Leave out model.weights.")
 
 
 def _load(network: keras.Model, path: str) -> None:

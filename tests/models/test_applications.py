@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from camtrap_tf.config import InputSpec, ModelConfig, Normalisation
+from camtrap_tf.config import Context, InputSpec, ModelConfig, Normalisation
 from camtrap_tf.errors import InputError
 
 HEADS = {"species": ("ape", "bat", "cat")}
@@ -139,17 +139,17 @@ def test_a_saved_model_keeps_its_scaling(pixels, tmp_path):
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     from camtrap_tf import models
 
-    def build(name, path, channels=3):
+    def build(name, path):
         config = dataclasses.replace(IMAGENET, architecture=name, weights=str(path))
-        return models.build(config, HEADS, channels)
+        return models.build(config, HEADS)
 
     with pytest.raises(InputError, match="nothing is downloaded; received 'imagenet'"):
         build("MobileNetV3Small", "imagenet")
     (tmp_path / "notop.h5").write_bytes(b"no weights")
     with pytest.raises(InputError, match=r"weights of .* without its top"):
         build("MobileNetV3Small", tmp_path / "notop.h5")
-    with pytest.raises(InputError, match="ImageNet weights take 3 channels; received 9"):
-        build("MobileNetV3Small", tmp_path / "notop.h5", channels=9)
+    with pytest.raises(InputError, match=r"know three channels, go with model\.context=none"):
+        dataclasses.replace(IMAGENET, weights="notop.h5", context=Context.NINE_CHANNELS)
     with pytest.raises(InputError, match=r"for backbones of keras\.applications"):
         build("resnet18", tmp_path / "notop.h5")
     with pytest.raises(InputError, match=r"goes with model\.normalisation=imagenet"):

@@ -1,11 +1,12 @@
 """The networks: parameter counts as published, gradients everywhere, any size and channels."""
 
+import dataclasses
 import functools
 
 import numpy as np
 import pytest
 
-from camtrap_tf.config import ModelConfig, Variant
+from camtrap_tf.config import Context, ModelConfig, Variant
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task, Vocabulary
 
@@ -13,14 +14,14 @@ HEADS = {"species": ("ape", "bat", "cat"), "count": ("1", "2")}
 
 
 @functools.cache
-def trunk(config: ModelConfig, channels: int = 3) -> tuple[int, int]:
+def trunk(config: ModelConfig) -> tuple[int, int]:
     """Trained numbers of a trunk, counted without making them, and the width it ends with."""
     import keras
 
     from camtrap_tf import models
 
     with keras.StatelessScope():
-        model = models.build(config, HEADS, channels)
+        model = models.build(config, HEADS)
     total = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     width = model.get_layer("species").kernel.shape[0]
     return total - (width + 1) * (3 + 2), width
@@ -160,7 +161,8 @@ def test_stage_1_vgg_of_the_released_code_norms_its_dense_layers_only():
 def test_three_frames_make_nine_channels(architecture, kernel, filters):
     # Six channels more in the first kernel, and nothing else.
     config = ModelConfig(architecture, crop=96)
-    more = trunk(config, channels=9)[0] - trunk(config)[0]
+    nine = dataclasses.replace(config, context=Context.NINE_CHANNELS)
+    more = trunk(nine)[0] - trunk(config)[0]
     assert more == kernel * kernel * 6 * filters
 
 
@@ -179,7 +181,7 @@ def test_gradients_reach_every_variable(architecture):
     from camtrap_tf import losses, models
 
     keras.utils.set_random_seed(0)
-    model = models.build(ModelConfig(architecture, crop=64), HEADS, channels=9)
+    model = models.build(ModelConfig(architecture, crop=64, context=Context.NINE_CHANNELS), HEADS)
     pixels = tf.random.stateless_normal((4, 64, 64, 9), seed=(1, 2))
     labels = {"species": tf.constant([0, 1, 2, 0]), "count": tf.constant([0, 1, 1, 0])}
     with tf.GradientTape() as tape:
