@@ -51,12 +51,18 @@ class Context(enum.Enum):
 
     NONE = "none"  # nothing
     DIFFERENCE = "difference"  # a fourth channel: how far pixels are from the event's median frame
+    ZOOM = "zoom"  # the same four channels of the part that moved, enlarged to the whole square
     NINE_CHANNELS = "nine_channels"  # first, middle and last frame, stacked (the paper's Fig. S4)
 
     @property
     def channels(self) -> int:
         """Channels of the network's input."""
-        return {"none": 3, "difference": 4, "nine_channels": 9}[self.value]
+        return {"none": 3, "difference": 4, "zoom": 4, "nine_channels": 9}[self.value]
+
+    @property
+    def differs(self) -> bool:
+        """The fourth channel is a difference, not a colour."""
+        return self in (Context.DIFFERENCE, Context.ZOOM)
 
 
 class Fit(enum.Enum):
