@@ -9,6 +9,8 @@ between 'empty' and 'something' is, where none is given, the file's own
 
 import collections
 import dataclasses
+import enum
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,32 @@ from camtrap_tf.event_table import find
 THRESHOLD = 0.2  # 'typical_detection_threshold' of MegaDetector 5
 EMPTY_NAMES = ("empty", "blank")
 UNLISTED = "not in MegaDetector's results"
+
+
+class Use(enum.Enum):
+    """What detections are for in prediction."""
+
+    BOXES = "boxes"  # networks see the part of the picture around the surest box
+    STAGE1 = "stage1"  # the detector says which pictures are empty, in place of stage 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Detector:
+    """Detections and what they are for."""
+
+    detections: "Detections"
+    use: Use
+
+    def record(self) -> dict[str, Any]:
+        """What answers depend on, as JSON values."""
+        found = self.detections
+        content = hashlib.sha256()
+        for part in (found.paths, found.failures):
+            content.update("\n".join(part.fillna("")).encode())
+        for numbers in (found.confidence, found.boxes):
+            content.update(numbers.tobytes())
+        digest = content.hexdigest()[:16]
+        return {"use": self.use.value, "threshold": found.threshold, "detections": digest}
 
 
 @dataclasses.dataclass(frozen=True)

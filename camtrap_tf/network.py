@@ -38,12 +38,13 @@ class Network:
         return tf.function(self.graph).get_concrete_function(pixels)
 
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Calibrated probabilities by head: [n, size, size, channels] uint8 -> [n, classes] float32.
+        """Calibrated probabilities: [n, size, size, channels] uint8 -> by head [n, classes] float32.
 
         Traceable: exports are made from it. Channels are those of `spec.context`; further ones,
         which other networks of a bundle see, are left out.
         """
-        pixels = pixels[..., : self.spec.context.channels]
+        if pixels.shape[-1] != self.spec.context.channels:
+            pixels = pixels[..., : self.spec.context.channels]
         logits = self.model(images.network_input(pixels, self.spec), training=False)
         return {
             head: tf.nn.softmax(logits[head] / self.temperatures.get(head, 1.0))

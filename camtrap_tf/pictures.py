@@ -15,7 +15,7 @@ import re
 import stat
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ else:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 # Larger ones are refused as implausible for a camera trap, before anything is decoded.
 MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
+MARGIN = 0.1  # around a detected box, share of its longer side
 BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels white or black
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit instead
@@ -112,20 +113,42 @@ class Stored:
     histogram: np.ndarray
 
 
-def read(source: PathLike | bytes, spec: PictureSpec) -> Picture:
+def read(
+    source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None = None
+) -> Picture:
     """Decodes a picture, cuts its info bar and makes the square.
 
     JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
     the way is bilinear with antialiasing.
 
+    Args:
+        source: a file, or its bytes.
+        spec: how the square is made.
+        box: left, top, width and height as shares of the upright picture: the square is made
+            of the part around it (`part_around`).
+
     Raises:
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
     """
-    opened, square = _read(source, spec)[1:]
-    width, height = opened.size
-    exif = opened.exif
+    opened, square = _read(source, spec, box)[1:]
+    return _picture(opened, np.asarray(square))
+
+
+def glance(source: PathLike | bytes) -> Picture:
+    """What a picture's header says; `pixels` is empty.
+
+    Raises:
+        PictureError: the file is missing, empty or not a picture.
+    """
+    content = source if isinstance(source, bytes) else _content(as_path(source))
+    with _told(content):
+        return _picture(_open(content), np.zeros((0, 0, 3), np.uint8))
+
+
+def _picture(opened: "_Opened", pixels: np.ndarray) -> Picture:
+    (width, height), exif = opened.size, opened.exif
     taken, camera, burst = _exif_time(exif), _camera(exif), _exif_burst(exif)
-    return Picture(np.asarray(square), width, height, taken, camera, burst)
+    return Picture(pixels, width, height, taken, camera, burst)
 
 
 def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
@@ -204,6 +227,29 @@ def padded_shape(rows: int, columns: int, size: int) -> tuple[int, int]:
     return height, width
 
 
+def part_around(box: Sequence[float], usable: float = 1.0) -> tuple[float, float, float, float]:
+    """The part of a picture around a detected box that networks see.
+
+    It has the proportions of the picture without its bar, so that animals are distorted as in
+    whole pictures, a margin of a tenth of the box's longer side, and does not leave the picture.
+
+    Args:
+        box: left, top, width, height as shares of the picture.
+        usable: share of the picture's rows above the bar.
+
+    Returns:
+        The same of the part.
+
+    >>> part_around((0.25, 0.25, 0.25, 0.5))
+    (0.075, 0.2, 0.6, 0.6)
+    """
+    left, top, width, height = box
+    side = min(max(width, height / usable) * (1 + 2 * MARGIN), 1.0)
+    across = min(max(left + width / 2 - side / 2, 0.0), 1.0 - side)
+    down = min(max(top + height / 2 - side * usable / 2, 0.0), (1.0 - side) * usable)
+    return round(across, 6), round(down, 6), round(side, 6), round(side * usable, 6)
+
+
 class _Opened(NamedTuple):
     """A picture whose header is read; `size` is that of the file, upright."""
 
@@ -213,21 +259,32 @@ class _Opened(NamedTuple):
     size: tuple[int, int]
 
 
-def _read(source: PathLike | bytes, spec: PictureSpec) -> tuple[bytes, _Opened, Image.Image]:
+def _read(
+    source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None = None
+) -> tuple[bytes, _Opened, Image.Image]:
     """The file's bytes, its header and its square."""
     content = source if isinstance(source, bytes) else _content(as_path(source))
-    try:
+    with _told(content):
         opened = _open(content)
         width, height = opened.size
         if width * height > MAX_PIXELS:
             raise PictureError(f"implausible size {width}x{height}")
+        share = 1.0 if box is None else part_around(box)[2]
         if opened.image.format == "JPEG":
-            decoded = _decode_jpeg(opened.image, content, decode_scale(height, width, spec))
+            scale = decode_scale(round(height * share), round(width * share), spec)
+            decoded = _decode_jpeg(opened.image, content, scale)
         else:
             _check(opened.image, content)
             decoded = opened.image
         upright = _eight_bit(_turned(opened._replace(image=decoded)))
-        return content, opened, _square(upright, spec)
+        return content, opened, _square(upright, spec, box)
+
+
+@contextlib.contextmanager
+def _told(content: bytes) -> Iterator[None]:
+    """Turns what Pillow raises into a reason."""
+    try:
+        yield
     except UnidentifiedImageError:
         reason = "not a picture, or its header is damaged" if content else "empty file"
         raise PictureError(reason) from None
@@ -288,9 +345,17 @@ def _turned(opened: _Opened) -> Image.Image:
     return opened.image.transpose(opened.turn) if opened.turn is not None else opened.image
 
 
-def _square(image: Image.Image, spec: PictureSpec) -> Image.Image:
-    """Cuts the bar and makes the square of an upright RGB picture."""
+def _square(
+    image: Image.Image, spec: PictureSpec, box: Sequence[float] | None = None
+) -> Image.Image:
+    """Cuts the bar and makes the square of an upright RGB picture, or of the part around a box."""
     rows, columns = image.height - _bar(image, spec), image.width
+    if box is not None:
+        left, top, width, height = part_around(box, rows / image.height)
+        corner = round(left * columns), round(top * image.height)
+        size = max(1, round(width * columns)), max(1, round(height * image.height))
+        image = image.crop((*corner, corner[0] + size[0], corner[1] + size[1]))
+        columns, rows = size
     left = top = 0
     if spec.fit is Fit.SHORTEST:
         side = min(rows, columns)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import tensorflow as tf
 
 from camtrap_tf import pictures
@@ -31,10 +32,11 @@ from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
 from camtrap_tf.context import stacked as context_of
 from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import EventTable
-from camtrap_tf.labels import EMPTY, Task
+from camtrap_tf.event_table import EventTable, occurs
+from camtrap_tf.labels import BINARY, EMPTY, Task
 from camtrap_tf.listing import Listing, listing, shown, with_events
 from camtrap_tf.manifest import Manifest
+from camtrap_tf.megadetector import Detector, Use
 from camtrap_tf.network import Network, predict_split
 from camtrap_tf.prediction_job import (
     BLOCK_SIZE,
@@ -64,6 +66,7 @@ class Options:
         block_size: pictures that are kept together, see `prediction_job`.
         precision: of the networks' computation; None = as they were trained.
         threads: that decode; 0 = one per processor.
+        detector: what was detected in the pictures, and what it is for.
     """
 
     gap_seconds: float = EVENT_GAP_SECONDS
@@ -71,6 +74,7 @@ class Options:
     block_size: int = BLOCK_SIZE
     precision: Precision | None = None
     threads: int = 0
+    detector: Detector | None = None
 
     def __post_init__(self):
         for name in ("batch_size", "block_size"):
@@ -110,6 +114,8 @@ def predict(
     options = options or Options()
     job = Job.claim(folder, _record(sources, bundle, options, images))
     root = _list(job, sources, options, table, images, only_new)
+    if options.detector is not None:
+        _check_detections(job, options.detector)
     total, missing = job.counts()
     if missing < total:
         log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
@@ -124,10 +130,10 @@ def predict(
                 f"{total:,}",
             )
             raise
-    info = _info(bundle) | {"event_gap_seconds": options.gap_seconds}
+    info = _info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
     if options.precision is not None:
         info["precision"] = options.precision.value
-    return job.assemble(classes(bundle), info, options.gap_seconds)
+    return job.assemble(classes(bundle, options.detector), info, options.gap_seconds)
 
 
 def predict_folder(
@@ -176,10 +182,11 @@ def predict_shards(bundle: Bundle, shards: PathLike, split: str) -> Predictions:
     return predictions
 
 
-def classes(bundle: Bundle) -> dict[str, tuple[str, ...]]:
-    """Class names by head, of all the bundle's networks."""
+def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple[str, ...]]:
+    """Class names by head, of all the bundle's networks and a detector in place of stage 1."""
+    first = {EMPTY: BINARY} if _is_stage1(detector) else {}
     members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
-    return {
+    return first | {
         head: names
         for member in members
         for head, names in bundle.vocabulary.heads(member.task).items()
@@ -229,9 +236,11 @@ class Predictor:
         self, bundle: Bundle, options: Options | None = None, devices: Sequence[str] | None = None
     ):
         self.bundle, self.options = bundle, options or Options()
-        self.classes = classes(bundle)
+        _check_context(bundle.context, self.options.detector)
+        self.classes = classes(bundle, self.options.detector)
+        stages = (2,) if _is_stage1(self.options.detector) else (1, 2)
         self.devices = list(devices or _devices())
-        self.replicas = [_Replica(bundle, self.options.precision, d) for d in self.devices]
+        self.replicas = [_Replica(bundle, self.options.precision, d, stages) for d in self.devices]
 
     def answer(
         self,
@@ -271,10 +280,11 @@ class Predictor:
             try:
                 for block in blocks:
                     paths = list(block.pictures["path"])
+                    looks = _looks(block.pictures["path"], self.options.detector)
                     for start in range(0, len(paths), size):
                         rows = range(start, min(start + size, len(paths)))
                         reads = [
-                            pool.submit(_read, root / paths[row], self.bundle.picture)
+                            pool.submit(_read, root / paths[row], self.bundle.picture, looks[row])
                             for row in rows
                         ]
                         waiting.append((block, rows, reads))
@@ -319,7 +329,7 @@ def _with_context(
         squares = context_of(np.stack([read[row].picture.pixels for row in rows]), context)
         for row, square in zip(rows, squares, strict=True):
             picture = dataclasses.replace(read[row].picture, pixels=square)
-            stacked[row] = _Read(picture, None)
+            stacked[row] = read[row]._replace(picture=picture)
     return stacked
 
 
@@ -328,11 +338,53 @@ class _Read(NamedTuple):
 
     picture: pictures.Picture | None
     failure: str | None
+    look: "_Look | None" = None
 
 
-def _read(path: Path, spec: PictureSpec) -> _Read:
+class _Look(NamedTuple):
+    """How a picture is looked at.
+
+    Args:
+        box: the part to look at; None = all of it.
+        empty: what a detector in place of stage 1 says: [2] float32, or None.
+        skip: it is empty, its header is enough.
+        failure: why the detector has no answer, or None.
+    """
+
+    box: tuple[float, ...] | None = None
+    empty: np.ndarray | None = None
+    skip: bool = False
+    failure: str | None = None
+
+
+def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
+    """How each picture of a block is looked at."""
+    if detector is None:
+        return [_Look()] * len(paths)
+    found = detector.detections.of(paths)
+    something = found.something
+    if detector.use is Use.BOXES:
+        return [
+            _Look(tuple(map(float, box)) if seen else None)
+            for box, seen in zip(found.boxes, something, strict=True)
+        ]
+    empty = np.stack([found.confidence, 1 - found.confidence], axis=1)
+    failures = (
+        ("MegaDetector: " + found.failures).astype(object).where(found.failures.notna(), None)
+    )
+    return [
+        _Look(None, own, not seen, failure)
+        for own, seen, failure in zip(empty, something, failures, strict=True)
+    ]
+
+
+def _read(path: Path, spec: PictureSpec, look: _Look) -> _Read:
     try:
-        return _Read(pictures.read(path, spec), None)
+        if look.failure is not None:
+            return _Read(None, look.failure)
+        if look.skip:
+            return _Read(pictures.glance(path), None, look)
+        return _Read(pictures.read(path, spec, look.box), None, look)
     except pictures.PictureError as error:
         return _Read(None, str(error))
 
@@ -352,12 +404,14 @@ def _read_now(block: Block, rows: range, reads: list[concurrent.futures.Future])
 class _Replica:
     """The networks on one device."""
 
-    def __init__(self, bundle: Bundle, precision: Precision | None, device: str):
+    def __init__(
+        self, bundle: Bundle, precision: Precision | None, device: str, stages: Sequence[int]
+    ):
         self.device = device
         with tf.device(device):
-            self.stages = {stage: bundle.networks(stage) for stage in (1, 2)}
             shape = (1, *[bundle.picture.size] * 2, bundle.context.channels)
-            for network in self.stages[1] + self.stages[2]:
+            self.stages = {stage: bundle.networks(stage) for stage in stages}
+            for network in itertools.chain(*self.stages.values()):
                 if precision is not None:
                     _compute_in(network, precision)
                 network.probabilities(np.zeros(shape, np.uint8))
@@ -410,7 +464,8 @@ class _UnderWay:
     def __init__(self, block: Block, predictor: Predictor, calls: _Calls):
         self.block, self.calls, self.size = block, calls, predictor.options.batch_size
         self.threshold = predictor.bundle.animal_threshold
-        self.two_stages = bool(predictor.replicas[0].stages[1])
+        self.told = _is_stage1(predictor.options.detector)
+        self.two_stages = bool(predictor.replicas[0].stages.get(1))
         self.facts: list[tuple] = []  # in the order of `FACTS`
         self.animals: list[tuple[int, np.ndarray]] = []  # row and square
         self.open = collections.Counter()  # calls under way, by stage
@@ -423,10 +478,11 @@ class _UnderWay:
         """The next pictures, decoded."""
         paths = self.block.pictures["path"].iloc[rows.start : rows.stop]
         self.facts += [_facts(path, own) for path, own in zip(paths, read, strict=True)]
-        squares = [
-            (row, picture.pixels) for row, (picture, _) in zip(rows, read, strict=True) if picture
-        ]
-        if squares:
+        readable = [(row, own) for row, own in zip(rows, read, strict=True) if own.picture]
+        squares = [(row, own.picture.pixels) for row, own in readable]
+        if self.told:
+            self._take_verdicts(readable)
+        elif squares:
             self._ask(1 if self.two_stages else 2, squares)
         self._ask_rest()
 
@@ -452,10 +508,21 @@ class _UnderWay:
         if stage == 1:
             animal = found[EMPTY][:, 0] >= self.threshold
             self.animals += zip(rows[animal], pixels[animal], strict=True)
-            while len(self.animals) >= self.size:
-                self._ask(2, self.animals[: self.size])
-                del self.animals[: self.size]
+            self._ask_whole_batches()
         self._ask_rest()
+
+    def _take_verdicts(self, read: list[tuple[int, _Read]]) -> None:
+        """Takes a detector's word for what is empty."""
+        for row, own in read:
+            self.probabilities[EMPTY][row] = own.look.empty
+            if not own.look.skip:
+                self.animals.append((row, own.picture.pixels))
+        self._ask_whole_batches()
+
+    def _ask_whole_batches(self) -> None:
+        while len(self.animals) >= self.size:
+            self._ask(2, self.animals[: self.size])
+            del self.animals[: self.size]
 
     def _ask_rest(self) -> None:
         """Sends what waits for stage 2 when no more will come."""
@@ -509,10 +576,54 @@ def _record(
         "precision": None if options.precision is None else options.precision.value,
         "batch_size": options.batch_size,
         "block_size": options.block_size,
+        **({} if options.detector is None else {"detector": options.detector.record()}),
     }
 
 
-def _info(bundle: Bundle) -> dict:
+def _check_context(context: Context, detector: Detector | None) -> None:
+    if detector is not None and context is not Context.NONE:
+        raise InputError(
+            "networks that compare an event's frames see them whole, without a detector",
+            f"model.context={context.value}",
+            "Leave out --megadetector, or take a bundle of networks without context.",
+        )
+
+
+def _is_stage1(detector: Detector | None) -> bool:
+    return detector is not None and detector.use is Use.STAGE1
+
+
+def _check_detections(job: Job, detector: Detector) -> None:
+    """Says how many of the listed pictures the detector was asked about.
+
+    Raises:
+        InputError: none of them.
+    """
+    listed = pd.Series(pq.read_table(job.folder / PICTURES_FILE, columns=["path"])["path"])
+    known = int(occurs(listed.astype("string"), detector.detections.paths).sum())
+    log.info("MegaDetector's results have %s of %s pictures", f"{known:,}", f"{len(listed):,}")
+    if not known:
+        raise InputError(
+            f"MegaDetector's results name the pictures as they are named here, e.g. {listed[0]}",
+            detector.detections.paths.iloc[0] if len(detector.detections) else "no pictures",
+            "Give --images=FOLDER, the folder that its paths are relative to.",
+        )
+
+
+def _info(bundle: Bundle, detector: Detector | None = None) -> dict:
+    info = _info_of(bundle)
+    if detector is None:
+        return info
+    info["detector"] = detector.record()
+    if detector.use is Use.STAGE1:
+        info["animal_threshold"] = detector.detections.threshold
+        info["model"] = ", ".join(
+            ["MegaDetector", *(m.name for m in bundle.members if m.task is not Task.EMPTY)]
+        )
+    return info
+
+
+def _info_of(bundle: Bundle) -> dict:
     return {
         "model": ", ".join(member.name for member in bundle.members),
         "model_version": bundle.version,

@@ -11,6 +11,8 @@ from camtrap_tf import manifest as manifests
 from camtrap_tf import pictures, pipeline, records
 from camtrap_tf.artifacts import PathLike, existing_folder
 from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import Context
+from camtrap_tf.context import stacked
 from camtrap_tf.errors import InputError
 from camtrap_tf.manifest import Manifest
 
@@ -22,12 +24,18 @@ class Checks:
     Args:
         encoded: [n] files' bytes.
         squares: [n, size, size, 3] uint8, read by Pillow.
+        stacked: [n, size, size, channels] uint8, with what stands beside them in their events.
         labels: by head [n], -1 = missing; no heads where nothing is known.
     """
 
     encoded: list[bytes]
     squares: np.ndarray
+    stacked: np.ndarray
     labels: dict[str, np.ndarray]
+
+    def alone(self, context: Context) -> np.ndarray:
+        """The pictures as events of one frame each."""
+        return np.concatenate([stacked(square[None], context) for square in self.squares])
 
 
 def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
@@ -58,7 +66,13 @@ def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
         encoded.append(content)
     if not encoded:
         raise InputError("--check_on holds readable pictures", str(root), "Check the folder.")
-    return Checks(encoded, np.stack(squares), {})
+    return Checks(encoded, np.stack(squares), _in_threes(squares, bundle.context), {})
+
+
+def _in_threes(squares: list[np.ndarray], context: Context) -> np.ndarray:
+    """Pictures with what stands beside them, three neighbours taken for an event."""
+    threes = [np.stack(squares[start : start + 3]) for start in range(0, len(squares), 3)]
+    return np.concatenate([stacked(three, context) for three in threes])
 
 
 def _of_shards(manifest: Manifest, bundle: Bundle, count: int) -> Checks:
@@ -73,11 +87,25 @@ def _of_shards(manifest: Manifest, bundle: Bundle, count: int) -> Checks:
     tables = [pipeline.index(manifest, split)[1] for split in splits]
     rows = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).round().astype(int)
     chosen = [encoded[row] for row in rows]
+    squares = [pictures.read(content, bundle.picture).pixels for content in chosen]
     return Checks(
         chosen,
-        np.stack([pictures.read(content, bundle.picture).pixels for content in chosen]),
+        np.stack(squares),
+        _of_events(manifest, splits, rows, bundle.context),
         {head: np.concatenate([t[head] for t in tables])[rows] for head in tables[0]},
     )
+
+
+def _of_events(
+    manifest: Manifest, splits: list[str], rows: np.ndarray, context: Context
+) -> np.ndarray:
+    """Rows of the splits, one after another, with what stands beside them in their events."""
+    found, wanted, place = [], set(rows.tolist()), 0
+    for split in splits:
+        for batch in pipeline.stored_pictures(manifest, split, 64, context):
+            found += [one for at, one in enumerate(batch.numpy(), place) if at in wanted]
+            place += len(batch)
+    return np.stack(found)
 
 
 def _frames(manifest: Manifest, split: str) -> Iterator[bytes]:

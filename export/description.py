@@ -13,6 +13,7 @@ def describe(bundle: Bundle, automatic_at: float) -> dict:
     """
     return {
         "picture": to_json(bundle.picture),
+        "context": bundle.context.value,
         "vocabulary": bundle.vocabulary.to_json(),
         "animal_threshold": bundle.animal_threshold,
         "automatic_at": automatic_at,

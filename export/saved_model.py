@@ -10,8 +10,9 @@ import tensorflow as tf
 from camtrap_tf import images, pictures
 from camtrap_tf.artifacts import PathLike
 from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import PictureSpec
+from camtrap_tf.config import Context, PictureSpec
 from camtrap_tf.errors import InputError
+from camtrap_tf.images import stacked_alone
 from camtrap_tf.labels import BINARY, EMPTY
 from camtrap_tf.network import Network
 from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP
@@ -44,6 +45,10 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
     where stage 1 sees no animal: those networks are run on the other rows only. There are count
     and attributes only where the bundle has them.
 
+    Networks with a context (`config.Context`) see the readable frames of an event together at
+    `event`; at the other endpoints every picture is an event of one frame, from which nothing
+    differs.
+
     Args:
         bundle: what to export.
         folder: new or empty.
@@ -74,7 +79,7 @@ class Serving(tf.Module):
 
     def __init__(self, bundle: Bundle, automatic_at: float, assets: Path):
         super().__init__()
-        self.picture = bundle.picture
+        self.picture, self.context = bundle.picture, bundle.context
         self.first, self.second = bundle.networks(stage=1), bundle.networks(stage=2)
         self.models = [net.model for net in self.first + self.second]  # tracked: their variables
         heads = {head: c for net in self.first + self.second for head, c in net.heads.items()}
@@ -90,12 +95,13 @@ class Serving(tf.Module):
     def serve(self, image_bytes):
         """Answers encoded pictures."""
         squares, valid = decode_batch(image_bytes, self.picture)
+        squares = stacked_alone(squares, self.context)
         return self._answers(*self._probabilities(squares, valid), valid)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
         """Answers decoded pictures."""
-        squares = squash_batch(images, self.picture)
+        squares = stacked_alone(squash_batch(images, self.picture), self.context)
         valid = tf.ones(tf.shape(squares)[:1], tf.bool)
         return self._answers(*self._probabilities(squares, valid), valid)
 
@@ -113,6 +119,7 @@ class Serving(tf.Module):
         # Padding is not decoded into answers, whatever a client fills it with.
         encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
         squares, valid = decode_batch(encoded, self.picture)
+        squares = stack_events(squares, valid, shape, self.context)
         probabilities, asked = self._probabilities(squares, valid)
         rows = {head: valid if head == EMPTY or not self.first else asked for head in probabilities}
         means = {
@@ -231,6 +238,44 @@ def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.T
     whole = tf.scatter_nd(index[:, None], tf.cast(pixels, tf.int32), shape)
     valid = tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
     return tf.ensure_shape(tf.cast(whole, tf.uint8), (None, spec.size, spec.size, 3)), valid
+
+
+def stack_events(
+    squares: tf.Tensor, valid: tf.Tensor, shape: tf.Tensor, context: Context
+) -> tf.Tensor:
+    """Squares of events with what stands beside them, from their readable frames alone.
+
+    Args:
+        squares: [events * frames, size, size, 3] uint8.
+        valid: [events * frames] bool.
+        shape: [2] int32, how many events of how many frames, padded.
+        context: what to add.
+
+    Returns:
+        [events * frames, size, size, context.channels] uint8, zeros where not valid.
+    """
+    if context is Context.NONE:
+        return squares
+    size = squares.shape[1]
+
+    def one(event):
+        frames, readable = event
+        rows = tf.where(readable)
+
+        def stacked():
+            found = images.stacked(tf.gather_nd(frames, rows), context)
+            whole = tf.concat([shape[1:], tf.shape(found)[1:]], 0)
+            return tf.scatter_nd(tf.cast(rows, tf.int32), tf.cast(found, tf.int32), whole)
+
+        def nothing():
+            return tf.zeros((shape[1], size, size, context.channels), tf.int32)
+
+        return tf.cast(tf.cond(tf.size(rows) > 0, stacked, nothing), tf.uint8)
+
+    by_event = tf.reshape(squares, tf.concat([shape, squares.shape[1:]], 0))
+    signature = tf.TensorSpec((None, size, size, context.channels), tf.uint8)
+    found = tf.map_fn(one, (by_event, tf.reshape(valid, shape)), fn_output_signature=signature)
+    return tf.reshape(found, (-1, size, size, context.channels))
 
 
 def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:

@@ -14,6 +14,7 @@ from tensorflow.lite.python import convert as convert_lite
 from camtrap_tf import pipeline
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import Context
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import EMPTY, MISSING, Task
 from camtrap_tf.manifest import Manifest
@@ -50,16 +51,17 @@ def write_tflite(
 ) -> list[Path]:
     """Writes every network of a bundle as a TFLite file.
 
-    A file's signature `serving_default` takes `image` [1, size, size, 3] uint8, the raw pixels
-    of the stored square, and gives `HEAD` [1, classes] float32, calibrated probabilities. Ask
-    for outputs by name: their order is not defined. Class names, preprocessing and thresholds
-    are appended to the file (`edge.carried`).
+    A file's signature `serving_default` takes `image` [1, size, size, channels] uint8, the raw
+    pixels of the stored square and what stands beside them (`context.stacked`), and gives `HEAD`
+    [1, classes] float32, calibrated probabilities. Ask for outputs by name: their order is not
+    defined. Class names, preprocessing and thresholds are appended to the file (`edge.carried`).
 
     Args:
         bundle: what to export.
         folder: gets the files, named as the bundle's networks are.
         form: of the numbers.
-        representative: gives stored squares [n, size, size, 3] uint8 for a task; for `INT8`.
+        representative: gives stored squares [n, size, size, channels] uint8 for a task; for
+            `INT8`.
         automatic_at: carried for `edge`: probability from which no human is asked, in [0, 1].
 
     Returns:
@@ -80,7 +82,8 @@ def write_tflite(
         }
         path = folder / f"{Path(member.file).stem}.tflite"
         with atomic(path) as temporary:
-            temporary.write_bytes(convert(network, bundle.picture.size, form, squares))
+            shape = (*[bundle.picture.size] * 2, bundle.context.channels)
+            temporary.write_bytes(convert(network, shape, form, squares))
             carried.append(temporary, content)
         paths.append(path)
     log.info("wrote TFLite %s", ", ".join(str(path) for path in paths))
@@ -88,15 +91,18 @@ def write_tflite(
 
 
 def convert(
-    network: Network, size: int, form: Form = Form.FLOAT32, squares: np.ndarray | None = None
+    network: Network,
+    shape: tuple[int, int, int],
+    form: Form = Form.FLOAT32,
+    squares: np.ndarray | None = None,
 ) -> bytes:
     """One network as a TFLite model: crop, normalisation and softmax inside.
 
     Args:
         network: what to convert.
-        size: height and width of the stored square, pixels.
+        shape: height, width and channels of the stored square.
         form: of the numbers.
-        squares: [n, size, size, 3] uint8, representative pictures; for `Form.INT8` alone.
+        squares: [n, *shape] uint8, representative pictures; for `Form.INT8` alone.
 
     Raises:
         InputError: `Form.INT8` without pictures.
@@ -114,7 +120,7 @@ def convert(
     kind = tf.float32 if form is Form.INT8 else tf.uint8
     module.answer = tf.function(
         lambda image: network.graph(image),
-        input_signature=[tf.TensorSpec((1, size, size, 3), kind, name="image")],
+        input_signature=[tf.TensorSpec((1, *shape), kind, name="image")],
     )
     with tempfile.TemporaryDirectory() as folder, native_silence():
         signatures = {"serving_default": module.answer}
@@ -123,7 +129,9 @@ def convert(
         return _CONVERTERS[form](converter, squares, network)
 
 
-def draw_representative(shards: PathLike, count: int = REPRESENTATIVE) -> Representative:
+def draw_representative(
+    shards: PathLike, context: Context = Context.NONE, count: int = REPRESENTATIVE
+) -> Representative:
     """Representative pictures of the training split, the same number of every class.
 
     A class with fewer pictures gives all it has; the others fill up. Shards are shuffled when
@@ -131,6 +139,7 @@ def draw_representative(shards: PathLike, count: int = REPRESENTATIVE) -> Repres
 
     Args:
         shards: folder of shards.
+        context: what stands beside the pictures.
         count: pictures for a task.
 
     Returns:
@@ -144,7 +153,7 @@ def draw_representative(shards: PathLike, count: int = REPRESENTATIVE) -> Repres
         if task is Task.ONE_STAGE:
             empties = np.flatnonzero(labels[EMPTY] == 1)[: max(1, count // 10)]
             rows = np.union1d(rows, empties)
-        return np.stack(list(_stored(manifest, rows)))
+        return np.stack(list(_stored(manifest, rows, context)))
 
     return draw
 
@@ -162,9 +171,9 @@ def balanced_rows(labels: np.ndarray, count: int) -> np.ndarray:
     return np.sort([row for _, row in sorted(order)[:count]]).astype(np.int64)
 
 
-def _stored(manifest: Manifest, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _stored(manifest: Manifest, rows: np.ndarray, context: Context) -> Iterator[np.ndarray]:
     wanted, seen = set(rows.tolist()), 0
-    for batch in pipeline.stored_pictures(manifest, "train", 64):
+    for batch in pipeline.stored_pictures(manifest, "train", 64, context):
         for square in batch.numpy():
             if seen in wanted:
                 yield square

@@ -161,12 +161,16 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
 
 
 def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Checks) -> list[Parity]:
-    expected = _mean([network.probabilities(checks.squares) for network in bundle.networks()])
+    networks = bundle.networks()
+    expected, alone = (
+        _mean([network.probabilities(squares) for network in networks])
+        for squares in (checks.stacked, checks.alone(bundle.context))
+    )
     folder = out / "saved_model" / str(request.version)
     write_saved_model(bundle, folder, request.automatic_at)
     write_warmup(folder, bundle.picture.size)
-    rows = compare(SAVED_MODEL, expected, _saved_model(folder, checks), checks.labels, bundle)
-    draw = draw_representative(request.shards) if request.shards else None
+    rows = compare(SAVED_MODEL, alone, _saved_model(folder, checks), checks.labels, bundle)
+    draw = draw_representative(request.shards, bundle.context) if request.shards else None
     for form in request.forms:
         drawn = draw if form is Form.INT8 else None
         paths = write_tflite(bundle, out / "tflite" / form.value, form, drawn, request.automatic_at)
@@ -301,7 +305,7 @@ def _tflite(paths: list[Path], checks: Checks) -> dict[str, np.ndarray]:
     members = []
     for path in paths:
         runner = Interpreter(model_path=str(path), num_threads=2).get_signature_runner()
-        answers = [runner(image=one[None]) for one in checks.squares]
+        answers = [runner(image=one[None]) for one in checks.stacked]
         members.append({head: np.concatenate([a[head] for a in answers]) for head in answers[0]})
     return _mean(members)
 

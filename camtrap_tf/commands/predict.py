@@ -49,6 +49,19 @@ def define(values: flags.FlagValues) -> None:
         "seconds between pictures of one folder that begin a new event", **where,
     )  # fmt: skip
     flags.DEFINE_boolean("only_new", False, "answer pictures that have come since, too", **where)
+    flags.DEFINE_string(
+        "megadetector", None, "JSON of MegaDetector's results on these pictures", **where
+    )
+    flags.DEFINE_enum(
+        "megadetector_use", "stage1", ["stage1", "boxes"],
+        "stage1: it says which pictures are empty, in place of the bundle's stage 1; boxes: the "
+        "networks see the part around its surest box (for networks trained on such parts)",
+        **where,
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "megadetector_threshold", None,
+        "confidence from which on there is something; else the file's own, else 0.2", **where,
+    )  # fmt: skip
     flags.DEFINE_enum(
         "precision", None, ["float32", "bfloat16"],
         "number format of the computation; else that of training", **where,
@@ -78,6 +91,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     options = output_flags.options(values, root_of(sources, images))
     outputs.check(values.format, options)
     table = EventTable.read(values.events) if values.events else None
+    detector = _detector(values)
     start_tensorflow()
     from camtrap_tf.bundle import Bundle
     from camtrap_tf.config import Precision
@@ -89,12 +103,23 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         values.block_size,
         Precision(values.precision) if values.precision else None,
         values.threads,
+        detector,
     )
     path = predict(
         sources, Bundle.read(values.bundle), values.out, how, table, images, values.only_new
     )
     log.info("wrote %s", path)
     outputs.write(Predictions.read(path), values.out, values.format, options)
+
+
+def _detector(values: flags.FlagValues):
+    """MegaDetector's results as the flags name them; None without them."""
+    if not values.megadetector:
+        return None
+    from camtrap_tf import megadetector
+
+    detections = megadetector.read(values.megadetector, values.megadetector_threshold)
+    return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
 
 
 def _source(path: str):

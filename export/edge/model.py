@@ -1,6 +1,7 @@
 """The TFLite files of an export, answering pictures with LiteRT."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike
-from camtrap_tf.config import PictureSpec, from_json
+from camtrap_tf.config import Context, PictureSpec, from_json
+from camtrap_tf.context import stacked
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import EMPTY, Task
 from export.edge import carried
@@ -46,6 +48,7 @@ class EdgeModel:
         _check_together(path, contents)
         self.content = contents[0]
         self.picture = from_json(self.content["picture"], PictureSpec)
+        self.context = Context(self.content["context"])
         self.version: str = self.content["model_version"]
         self.automatic_at: float = self.content["automatic_at"]
         carries = self.content["animal_threshold"]
@@ -58,15 +61,31 @@ class EdgeModel:
         self.species: tuple[str, ...] = tuple(next((n for n in names if n), ()))
 
     def answer(self, source: PathLike | bytes) -> Answer:
-        """Answers a picture file.
+        """Answers a picture file, as an event of its own.
 
         Raises:
             pictures.PictureError: it cannot be read.
         """
-        return self.answer_square(pictures.read(source, self.picture).pixels)
+        square = pictures.read(source, self.picture).pixels
+        return self.answer_square(stacked(square[None], self.context)[0])
+
+    def answer_event(self, sources: Sequence[PathLike]) -> list[Answer | str]:
+        """Answers the frames of an event, in order; the reason for one that cannot be read."""
+        answers: list[Answer | str] = []
+        squares: list[np.ndarray] = []
+        for source in sources:
+            try:
+                squares.append(pictures.read(source, self.picture).pixels)
+                answers.append("")
+            except pictures.PictureError as error:
+                answers.append(str(error))
+        if squares:
+            answered = iter(map(self.answer_square, stacked(np.stack(squares), self.context)))
+            answers = [answer or next(answered) for answer in answers]
+        return answers
 
     def answer_square(self, square: np.ndarray) -> Answer:
-        """Answers a stored square [size, size, 3] uint8."""
+        """Answers a stored square [size, size, channels] uint8; see `context.stacked`."""
         image = square[None]
         if not self._first:
             species = _mean(self._second, image, "species")

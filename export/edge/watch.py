@@ -125,15 +125,13 @@ class Watch:
             self._delete(entry)
 
     def _answers(self, event: list[Frame]) -> tuple[list[Answer | None], dict[str, str]]:
-        answers: list[Answer | None] = []
-        reasons = {}
-        for frame in event:
-            try:
-                answers.append(self.model.answer(self.settings.folder / frame.path))
-            except pictures.PictureError as error:
-                answers.append(None)
-                reasons[frame.path] = str(error)
-        return answers, reasons
+        found = self.model.answer_event([self.settings.folder / frame.path for frame in event])
+        reasons = {
+            frame.path: answer
+            for frame, answer in zip(event, found, strict=True)
+            if isinstance(answer, str)
+        }
+        return [None if isinstance(answer, str) else answer for answer in found], reasons
 
     def _post(self, frame: Frame) -> None:
         with atomic(self.settings.outbox / frame.path.replace("/", "_")) as temporary:

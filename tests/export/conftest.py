@@ -41,7 +41,7 @@ def _by_colour(spec, task, heads, logits):
 @pytest.fixture(scope="session")
 def lite(tmp_path_factory):
     """Folder of float32 TFLite files of two networks that tell red from blue from grey."""
-    from camtrap_tf.config import InputSpec, PictureSpec
+    from camtrap_tf.config import Context, InputSpec, PictureSpec
     from camtrap_tf.labels import Task, Vocabulary
     from export.tflite import write_tflite
 
@@ -60,6 +60,7 @@ def lite(tmp_path_factory):
         ],
         networks=lambda: networks,
         picture=PictureSpec(size=40),
+        context=Context.NONE,
         vocabulary=vocabulary,
         animal_threshold=0.5,
         version="by hand",

@@ -152,7 +152,7 @@ def test_representative_rows_take_classes_in_turn():
 def test_full_int8_takes_raw_pixels(bundle, tiny_shards, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    draw = draw_representative(tiny_shards, 10)
+    draw = draw_representative(tiny_shards, count=10)
     assert draw(Task.EMPTY).shape == (10, 40, 40, 3)
     path = write_tflite(bundle, tmp_path, Form.INT8, draw)[0]
     runner = Interpreter(model_path=str(path)).get_signature_runner()

@@ -181,9 +181,7 @@ def test_gradients_reach_every_variable(architecture):
     from camtrap_tf import losses, models
 
     keras.utils.set_random_seed(0)
-    model = models.build(
-        ModelConfig(architecture, crop=64, context=Context.NINE_CHANNELS), HEADS
-    )
+    model = models.build(ModelConfig(architecture, crop=64, context=Context.NINE_CHANNELS), HEADS)
     pixels = tf.random.stateless_normal((4, 64, 64, 9), seed=(1, 2))
     labels = {"species": tf.constant([0, 1, 2, 0]), "count": tf.constant([0, 1, 1, 0])}
     with tf.GradientTape() as tape:

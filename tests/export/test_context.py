@@ -1,0 +1,216 @@
+"""Networks that see a picture's event give one answer in evaluation, prediction and exports."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from camtrap_tf.config import QUICK, Context, override
+from camtrap_tf.errors import InputError
+
+FRAMES = 2  # of an event of the tiny shards
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_shards, tmp_path_factory):
+    """Run directories by task and context, trained for an epoch."""
+    from camtrap_tf.train import train
+
+    folder = tmp_path_factory.mktemp("runs")
+    changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
+    found = {}
+    for task, context in (
+        ("empty", Context.DIFFERENCE),
+        ("empty", Context.NONE),
+        ("animal", Context.DIFFERENCE),
+        ("animal", Context.NINE_CHANNELS),
+    ):
+        own = {"train.task": task, "model.context": context.value}
+        config = override(QUICK, changes | own)
+        found[task, context] = train(config, tiny_shards, folder / f"{task}-{context.value}").folder
+    return found
+
+
+@pytest.fixture(scope="module")
+def bundle(runs, tmp_path_factory):
+    """Stages 1 and 2 that see the difference; stage 2 is asked about every picture."""
+    from camtrap_tf.bundle import make_bundle
+
+    both = [runs["empty", Context.DIFFERENCE], runs["animal", Context.DIFFERENCE]]
+    return make_bundle(both, tmp_path_factory.mktemp("context") / "bundle", animal_threshold=0.0)
+
+
+@pytest.fixture(scope="module")
+def season(tiny_shards, tmp_path_factory):
+    """The validation pictures as files, and the table of their events."""
+    from camtrap_tf import records
+    from camtrap_tf.event_table import EventTable
+    from camtrap_tf.manifest import Manifest
+
+    folder, rows = tmp_path_factory.mktemp("season"), []
+    manifest = Manifest.read(tiny_shards)
+    for shard in manifest.shards_of("val"):
+        for record in records.read_file(manifest.folder / shard.file):
+            event = records.decode(record)
+            for path, encoded in zip(event.paths, event.frames, strict=True):
+                (folder / path).parent.mkdir(exist_ok=True)
+                (folder / path).write_bytes(encoded)
+                rows.append({"event_id": event.event_id, "path": path})
+    frames = pd.DataFrame(rows)
+    events = frames[["event_id"]].drop_duplicates()
+    return folder, EventTable(events, frames, pd.DataFrame({"event_id": []}))
+
+
+@pytest.fixture(scope="module")
+def expected(bundle, tiny_shards):
+    """Answers on the validation split, by path."""
+    from camtrap_tf.predict import predict_shards
+
+    return predict_shards(bundle, tiny_shards, "val")
+
+
+def test_contexts_that_cannot_be_had_at_once_are_refused(runs, tmp_path):
+    from camtrap_tf.bundle import make_bundle
+
+    mixed = [runs["empty", Context.DIFFERENCE], runs["animal", Context.NINE_CHANNELS]]
+    with pytest.raises(InputError, match=r"same model\.context.*nine_channels"):
+        make_bundle(mixed, tmp_path / "bundle")
+
+
+def test_a_network_without_context_answers_as_it_does_alone(runs, tiny_shards, tmp_path):
+    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.network import predict_split
+    from camtrap_tf.train import Run
+
+    manifest = Manifest.read(tiny_shards)
+    plain, other = (
+        Run.read(runs[key]).network()
+        for key in (("empty", Context.NONE), ("animal", Context.DIFFERENCE))
+    )
+    alone, beside = (predict_split(n, manifest, "val") for n in ([plain], [plain, other]))
+    np.testing.assert_allclose(
+        beside.probabilities["empty"], alone.probabilities["empty"], atol=1e-6
+    )
+
+
+def test_pictures_on_disk_answer_as_in_shards(bundle, season, expected):
+    from camtrap_tf.predict import predict_folder
+
+    folder, table = season
+    found = predict_folder(folder, bundle, table, batch_size=3)
+    assert found.ids["path"].is_unique
+    order = [list(found.ids["path"]).index(path) for path in expected.ids["path"]]
+    for head, values in expected.probabilities.items():
+        np.testing.assert_allclose(found.probabilities[head][order], values, atol=1e-5)
+
+
+def test_an_unreadable_frame_does_not_stand_beside_the_others(bundle, season, tmp_path):
+    import shutil
+
+    from camtrap_tf.predict import predict_folder
+
+    folder, table = season
+    shutil.copytree(folder, tmp_path / "season")
+    lone = table.frames["path"][0]
+    (tmp_path / "season" / table.frames["path"][1]).write_bytes(b"")
+    found = predict_folder(tmp_path / "season", bundle, table)
+    by_path = {path: row for row, path in enumerate(found.ids["path"])}
+    assert found.ids["failure"][by_path[table.frames["path"][1]]] == "empty file"
+
+    # The same picture without a table is an event of its own.
+    alone = predict_folder(tmp_path / "season", bundle)
+    row = list(alone.ids["path"]).index(lone)
+    np.testing.assert_allclose(
+        found.probabilities["empty"][by_path[lone]], alone.probabilities["empty"][row], atol=1e-6
+    )
+
+
+def test_the_event_endpoint_sees_the_frames_together(bundle, season, expected, tmp_path):
+    import tensorflow as tf
+
+    from export.saved_model import write_saved_model
+
+    folder, table = season
+    paths = np.reshape(list(table.frames["path"]), (-1, FRAMES))
+    encoded = [[(folder / path).read_bytes() for path in row] + [b"padding"] for row in paths]
+    signatures = tf.saved_model.load(str(write_saved_model(bundle, tmp_path / "out"))).signatures
+    frames = tf.fill([len(paths)], FRAMES)
+    found = signatures["event"](image_bytes=tf.constant(encoded), frames=frames)
+    by_event = expected.by_event({})
+    order = [list(by_event.ids["event_id"]).index(table.events["event_id"][i]) for i in range(8)]
+    np.testing.assert_allclose(
+        found["species_probabilities"], by_event.probabilities["species"][order], atol=1e-4
+    )
+    # A picture alone differs from nothing: what the difference adds is not there.
+    single = signatures["serving_default"](image_bytes=tf.constant([row[0] for row in encoded]))
+    first = [list(expected.ids["path"]).index(path) for path in paths[:, 0]]
+    apart = np.abs(single["species_probabilities"] - expected.probabilities["species"][first])
+    assert apart.max() > 1e-5
+
+
+def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
+    from export import verify
+    from export.edge import carried
+    from export.tflite import Form
+
+    request = verify.Request(tiny_shards, forms=(Form.FLOAT32, Form.DYNAMIC), shards=tiny_shards)
+    rows = verify.export_and_verify(bundle, tmp_path / "out", request)
+    assert {row.export for row in rows} == {"SavedModel", "float32", "dynamic"}
+    content = carried.read(tmp_path / "out" / "tflite" / "float32" / "animal-1.tflite")
+    assert content["context"] == "difference"
+
+
+def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_path):
+    from export.edge.model import EdgeModel
+    from export.tflite import write_tflite
+
+    write_tflite(bundle, tmp_path / "lite")
+    model, (folder, table) = EdgeModel(tmp_path / "lite"), season
+    paths = list(table.frames["path"][:FRAMES])
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"")
+    first, reason, second = model.answer_event([folder / paths[0], broken, folder / paths[1]])
+    assert reason == "empty file"
+    for path, answer in zip(paths, (first, second), strict=True):
+        row = list(expected.ids["path"]).index(path)
+        np.testing.assert_allclose(
+            answer.animal_probability, expected.probabilities["empty"][row, 0], atol=1e-4
+        )
+        np.testing.assert_allclose(
+            answer.species, expected.probabilities["species"][row], atol=1e-4
+        )
+
+
+def test_emphasis_feeds_pictures_again_with_what_stands_beside_them(noise_shards, tmp_path):
+    from camtrap_tf.train import train
+
+    changes = {"model.crop": "24", "train.batch_size": "8", "train.epochs": "1"}
+    changes |= {"train.rare": "emphasis", "model.context": "difference"}
+    run = train(override(QUICK, changes), noise_shards, tmp_path / "run")
+    assert run.spec.context is Context.DIFFERENCE
+    assert np.isfinite(run.result["best"]["loss"])
+
+
+def test_nine_channels_show_an_event_once_an_epoch(tiny_shards):
+    from camtrap_tf import pipeline
+    from camtrap_tf.config import AugmentConfig, InputSpec
+    from camtrap_tf.labels import Task
+    from camtrap_tf.manifest import Manifest
+
+    manifest = Manifest.read(tiny_shards)
+    spec = InputSpec(40, std=(255.0,) * 3, context=Context.NINE_CHANNELS)
+    still = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
+    data = pipeline.TrainingData("train", Task.EMPTY, spec, still, 8, 0)
+    batches = list(pipeline.training(manifest, data, epoch=1))
+    assert len(batches) == pipeline.steps_per_epoch(manifest, data) == 2  # 48 frames / 3 / 8
+    pixels, _, keys = (np.concatenate(parts) for parts in zip(*map(_flat, batches), strict=True))
+    assert pixels.shape == (16, 40, 40, 9)
+    assert (keys[:, 2] == 0).all()
+    assert len({tuple(key) for key in keys}) == 16  # no event twice
+    # Of two frames the last stands for the middle one too.
+    np.testing.assert_array_equal(pixels[..., 3:6], pixels[..., 6:])
+    assert (pixels[..., :3] != pixels[..., 3:6]).any()
+
+
+def _flat(batch):
+    pixels, labels, keys = batch
+    return pixels.numpy(), labels["empty"].numpy(), keys.numpy()
