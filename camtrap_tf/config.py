@@ -51,13 +51,17 @@ class Context(enum.Enum):
 
     NONE = "none"  # nothing
     DIFFERENCE = "difference"  # a fourth channel: how far pixels are from the event's median frame
-    ZOOM = "zoom"  # the same four channels of the part that moved, enlarged to the whole square
+    ZOOM = "zoom"  # the same four channels of the part that moved, as half the square's pixels
     NINE_CHANNELS = "nine_channels"  # first, middle and last frame, stacked (the paper's Fig. S4)
 
     @property
     def channels(self) -> int:
         """Channels of the network's input."""
         return {"none": 3, "difference": 4, "zoom": 4, "nine_channels": 9}[self.value]
+
+    def side(self, size: int) -> int:
+        """Height and width of what networks see of stored squares of `size`, pixels."""
+        return size // 2 if self is Context.ZOOM else size
 
     @property
     def differs(self) -> bool:

@@ -28,9 +28,9 @@ def stacked(frames: np.ndarray, context: Context) -> np.ndarray:
     frame, the mean over the three colours, rounded. An event of one frame differs nowhere from
     its median: zeros.
 
-    `ZOOM`: of the same four channels the part in which the frame differs, enlarged to the whole
-    square (`window`): an animal of any size fills its network's input. Where nothing differs
-    the picture stays whole.
+    `ZOOM`: of the same four channels the part in which the frame differs (`window`), at half
+    the square's height and width: an animal of any size fills its network's input, which is no
+    larger than it need be. Where nothing differs that part is the whole picture.
 
     `NINE_CHANNELS`: the first, the middle and the last frame of the event, in this order,
     whichever frame is asked about; an event of three frames is taken whole, as in the paper. A
@@ -41,7 +41,7 @@ def stacked(frames: np.ndarray, context: Context) -> np.ndarray:
         context: what to add.
 
     Returns:
-        [frames, height, width, context.channels] uint8.
+        [frames, height, width, context.channels] uint8, for `ZOOM` of half the height and width.
 
     >>> frames = np.zeros((3, 1, 1, 3), np.uint8)
     >>> frames[1] = 30
@@ -107,15 +107,16 @@ def _extent(sums: np.ndarray) -> tuple[int, int]:
 
 
 def zoomed(squares: np.ndarray) -> np.ndarray:
-    """Every square's own `window`, enlarged to its size, bilinear.
+    """Every square's own `window`, bilinear, as half its pixels along each side.
 
     Args:
         squares: [n, size, size, channels] uint8, whose last channel says what differs.
 
     Returns:
-        As `squares`.
+        [n, size / 2, size / 2, channels] uint8.
     """
-    size, found = squares.shape[1], np.empty_like(squares)
+    size = squares.shape[1] // 2
+    found = np.empty((len(squares), size, size, squares.shape[-1]), np.uint8)
     for row, square in enumerate(squares):
         top, left, side = window(square[..., -1])
         part = square[top : top + side, left : left + side].astype(np.int32)

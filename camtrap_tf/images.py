@@ -121,7 +121,7 @@ def stacked(frames: tf.Tensor, context: Context) -> tf.Tensor:
         context: what to add.
 
     Returns:
-        [frames, height, width, context.channels] uint8, equal to `context.stacked`'s.
+        [frames, side, side, context.channels] uint8, equal to `context.stacked`'s.
     """
     count = tf.shape(frames)[0]
     if context.differs:
@@ -138,7 +138,8 @@ def stacked(frames: tf.Tensor, context: Context) -> tf.Tensor:
 def stacked_alone(pictures: tf.Tensor, context: Context) -> tf.Tensor:
     """[n, height, width, 3] uint8, each an event of its own -> [n, ..., context.channels]."""
     if context.differs:
-        return tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
+        both = tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
+        return _zoomed(both) if context is Context.ZOOM else both
     if context is Context.NINE_CHANNELS:
         return tf.concat([pictures] * context_of.NINE_FRAMES, axis=-1)
     return pictures
@@ -174,8 +175,8 @@ def _median(frames: tf.Tensor) -> tf.Tensor:
 
 
 def _zoomed(squares: tf.Tensor) -> tf.Tensor:
-    """Every square's own window, enlarged to its size; equal to `context.zoomed`'s."""
-    size = squares.shape[1]
+    """Every square's own window, as half its pixels a side; equal to `context.zoomed`'s."""
+    size = squares.shape[1] // 2
     corners, side = _windows(squares[..., -1])
     place = (2 * tf.range(size) + 1) * side[:, None] * 128 // size - 128
     place = tf.clip_by_value(place, 0, 256 * (side[:, None] - 1))

@@ -150,9 +150,10 @@ def _keep(trainer: Trainer, folder: Path, row: dict) -> None:
 
 
 def _check_data(config: Config, manifest: Manifest) -> None:
-    if config.model.crop > manifest.picture.size:
+    side = config.model.context.side(manifest.picture.size)
+    if config.model.crop > side:
         raise InputError(
-            f"model.crop is at most the stored size, {manifest.picture.size}",
+            f"model.crop is at most what a network sees of the stored square, {side}",
             config.model.crop,
             "Lower it, or write larger shards.",
         )
