@@ -74,7 +74,7 @@ def fit_temperature(
 
     def squares(temperature: float) -> float:
         values = special.softmax(logits / temperature, axis=1)
-        return _squares(values, values[truth]) @ weights
+        return float(_squares(values, values[truth]) @ weights)
 
     bounds = (-np.log(HOTTEST), np.log(HOTTEST))
     best = optimize.minimize_scalar(loss, bounds=bounds, method="bounded")

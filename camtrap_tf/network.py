@@ -38,7 +38,7 @@ class Network:
         return tf.function(self.graph).get_concrete_function(pixels)
 
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Calibrated probabilities: [n, size, size, channels] uint8 -> by head [n, classes] float32.
+        """[n, size, size, channels] uint8 -> calibrated probabilities, [n, classes] float32.
 
         Traceable: exports are made from it. Channels are those of `spec.context`; further ones,
         which other networks of a bundle see, are left out.

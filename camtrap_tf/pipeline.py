@@ -185,15 +185,15 @@ def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.
 
     frames = _frames(files, vocabulary, numbers=numbers, choose=of_task)
     if data.oversample:
-        frames = _oversampled(frames, manifest, data, epoch)
-    if data.oversample or data.spec.context is Context.NINE_CHANNELS:
-        frames = frames.repeat()  # how many there are is not known beforehand
+        frames = _oversampled(frames, manifest, data, epoch).repeat()
     decoded = data.spec.context is not Context.NONE
-    return frames.shuffle(
+    frames = frames.shuffle(
         _SHUFFLE_DECODED if decoded else _SHUFFLE_FRAMES,
         seed=int(order.integers(2**31)),
         reshuffle_each_iteration=False,
     )
+    # Of nine channels the manifest does not tell how many there are; see `steps_per_epoch`.
+    return frames.repeat() if data.spec.context is Context.NINE_CHANNELS else frames
 
 
 def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:

@@ -9,7 +9,8 @@ Each PATH is a folder (searched with its subfolders), a list of files (.txt with
 --out becomes a job that can be stopped at any moment (Ctrl-C, kill, power): the same command
 goes on where it was, and the result is the same. --only_new looks for pictures that came since
 they were listed. It holds predictions.parquet, what --format names, not_processed.csv with the
-files that are no pictures, and clock_problems.csv with times that cannot be. A picture that cannot be read is a row with its reason.
+files that are no pictures, and clock_problems.csv with times that cannot be. A picture that
+cannot be read is a row with its reason.
 
 Capture events are those of the metadata or of --events. Other pictures are grouped: those of a
 folder (one camera) are an event as long as each was taken (EXIF) at most --event_gap seconds

@@ -7,8 +7,9 @@ import argparse
 import contextlib
 import json
 import logging
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from camtrap_tf.config import EVENT_GAP_SECONDS
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"error: {error}; what was decided before is on the log", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -41,11 +45,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(watch)
     watch.add_argument("--keep", default="animal", help=f"events to keep: {_RULE}")
     watch.add_argument("--send", default="none", help=f"events to transmit: {_RULE}")
-    watch.add_argument("--budget", type=int, help="bytes to transmit a day (default: no limit)")
+    watch.add_argument(
+        "--budget", type=_at_least(0, int), help="bytes to transmit a day (default: no limit)"
+    )
     watch.add_argument("--outbox", type=Path, help="folder for pictures to transmit")
     watch.add_argument("--log", type=Path, help="decisions (default: FOLDER/decisions.jsonl)")
-    watch.add_argument("--event_gap", type=float, default=EVENT_GAP_SECONDS, metavar="SECONDS")
-    watch.add_argument("--poll", type=float, default=2.0, metavar="SECONDS")
+    watch.add_argument(
+        "--event_gap",
+        type=_at_least(0),
+        default=EVENT_GAP_SECONDS,
+        metavar="SECONDS",
+        help="longest pause inside an event, by EXIF time (default: %(default)s)",
+    )
+    watch.add_argument(
+        "--poll",
+        type=_at_least(0),
+        default=2.0,
+        metavar="SECONDS",
+        help="pause between looks at the folder (default: %(default)s)",
+    )
     watch.add_argument("--once", action="store_true", help="decide about what is there, and stop")
     watch.add_argument(
         "--delete_dropped", action="store_true", help="delete pictures of dropped events"
@@ -60,10 +78,28 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="folder such as export/tflite/float16")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--animal_threshold", type=float, help="in place of the one that the model carries"
+        "--threads", type=_at_least(1, int), default=1, help="of each network (default: 1)"
     )
+    parser.add_argument(
+        "--animal_threshold",
+        type=_at_least(0, most=1),
+        help="in place of the one that the model carries, 0 to 1",
+    )
+
+
+def _at_least(least: float, kind: Callable = float, most: float = math.inf) -> Callable:
+    """Reads a number from `least` to `most`."""
+
+    def number(text: str):
+        value = kind(text)
+        if not least <= value <= most:
+            limits = f"at least {least}" if most == math.inf else f"{least} to {most}"
+            raise argparse.ArgumentTypeError(f"{limits}, not {text}")
+        return value
+
+    number.__name__ = kind.__name__  # argparse names it where the text is no number
+    return number
 
 
 def _watch(values: argparse.Namespace) -> None:

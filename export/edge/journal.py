@@ -36,7 +36,7 @@ class Journal:
         self._lock()
         _sync_folder(self.path.parent)
         self._mend()
-        self.decided: set[str] = set()
+        self.decided: set[tuple[str, int]] = set()  # path and size of every frame
         self.sent: Counter[str] = Counter()  # bytes by day
         for entry in read(self.path):
             self._count(entry)
@@ -54,7 +54,7 @@ class Journal:
         os.close(self._file)
 
     def _count(self, entry: dict[str, Any]) -> None:
-        self.decided.update(entry["frames"])
+        self.decided.update(zip(entry["frames"], entry["sizes"], strict=True))
         self.sent[entry["day"]] += entry["bytes"]
 
     def _lock(self) -> None:

@@ -1,5 +1,6 @@
 """Watches a folder of pictures and decides about each event, once."""
 
+import contextlib
 import dataclasses
 import datetime
 import logging
@@ -29,7 +30,8 @@ class Settings:
         policy: what is kept and sent.
         outbox: gets the pictures to transmit, for whatever program sends them.
         gap_seconds: longest pause inside an event.
-        delete_dropped: remove the files of dropped events, once that is on the log.
+        delete_dropped: remove the files of dropped events, once that is on the log; those that
+            could not be read stay.
     """
 
     folder: Path
@@ -83,14 +85,18 @@ class Watch:
         return done
 
     def _new_frames(self) -> list[Frame]:
-        """The pictures not decided about; their EXIF times are read again only if they change."""
+        """The pictures not decided about; their EXIF times are read again only if they change.
+
+        Cameras use a file name again when the card is formatted or the counter runs over: a
+        file of another size is another picture.
+        """
         frames: dict[str, Frame] = {}
         for path in pictures.find(self.settings.folder):
-            if path in self.journal.decided:
-                continue
             try:
                 status = (self.settings.folder / path).stat()
             except FileNotFoundError:
+                continue
+            if (path, status.st_size) in self.journal.decided:
                 continue
             known = self._frames.get(path)
             if known and (known.modified, known.size) == (status.st_mtime, status.st_size):
@@ -138,10 +144,14 @@ class Watch:
             temporary.write_bytes((self.settings.folder / frame.path).read_bytes())
 
     def _delete(self, entry: dict[str, Any]) -> None:
+        """Removes a dropped event's pictures, but none unread and none that took their names."""
         if entry["decision"] != Action.DROP.value:
             return
-        for path in entry["frames"]:
-            (self.settings.folder / path).unlink(missing_ok=True)
+        for path, size in zip(entry["frames"], entry["sizes"], strict=True):
+            file = self.settings.folder / path
+            with contextlib.suppress(FileNotFoundError):
+                if path not in entry["unreadable"] and file.stat().st_size == size:
+                    file.unlink()
         os.sync()
 
 
@@ -150,6 +160,7 @@ def _entry(event: list[Frame], verdict: Verdict, reasons: dict[str, str]) -> dic
     return {
         "event": event[0].path,
         "frames": [frame.path for frame in event],
+        "sizes": [frame.size for frame in event],
         "taken": taken.isoformat() if taken else None,
         "animal": verdict.animal,
         "animal_probability": round(verdict.animal_probability, 4),

@@ -214,3 +214,12 @@ def test_nine_channels_show_an_event_once_an_epoch(tiny_shards):
 def _flat(batch):
     pixels, labels, keys = batch
     return pixels.numpy(), labels["empty"].numpy(), keys.numpy()
+
+
+def test_a_detector_does_not_go_with_compared_frames(bundle, season, shared_data):
+    from camtrap_tf.megadetector import Detector, Use, read
+    from camtrap_tf.predict import Options, Predictor
+
+    found = read(next((shared_data / "megadetector").glob("*.json")))
+    with pytest.raises(InputError, match=r"without a detector; received 'model\.context=diff"):
+        Predictor(bundle, Options(detector=Detector(found, Use.BOXES)))

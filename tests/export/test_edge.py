@@ -95,6 +95,53 @@ def test_pictures_are_deleted_only_when_told(card, lite):
     ]  # fmt: skip
 
 
+def test_what_was_not_read_is_not_deleted(lite, tmp_path):
+    save(tmp_path / "cam" / "1.jpg", "grey", NOON)
+    save(tmp_path / "cam" / "2.jpg", "grey", after(1))
+    cut = tmp_path / "cam" / "2.jpg"
+    cut.write_bytes(cut.read_bytes()[:-200])
+    main(["watch", str(tmp_path), f"--model={lite}", "--once", "--delete_dropped"])
+    assert list(decisions(tmp_path / "decisions.jsonl").values()) == ["drop"]
+    assert [file.name for file in (tmp_path / "cam").iterdir()] == ["2.jpg"]
+
+
+def test_a_new_picture_under_an_old_name_is_decided_anew(lite, tmp_path):
+    arguments = ["watch", str(tmp_path), f"--model={lite}", "--once"]
+    picture = tmp_path / "cam" / "1.jpg"
+    save(picture, "grey", NOON)
+    main(arguments)
+    save(picture, "red", after(3600))  # the card was formatted, the camera counts from 1 again
+    main([*arguments, "--delete_dropped"])
+    entries = list(journal.read(tmp_path / "decisions.jsonl"))
+    assert [(e["event"], e["decision"]) for e in entries] == [
+        ("cam/1.jpg", "drop"), ("cam/1.jpg", "keep"),
+    ]  # fmt: skip
+    assert picture.is_file()
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("--threads=0", "at least 1, not 0"),
+        ("--budget=-5", "at least 0, not -5"),
+        ("--budget=2MB", "invalid int value: '2MB'"),
+        ("--animal_threshold=7", "0 to 1, not 7"),
+        ("--event_gap=-1", "at least 0, not -1"),
+        ("--poll=nan", "at least 0, not nan"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(flag, told, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["watch", str(tmp_path), "--model=none", flag])
+    assert told in capsys.readouterr().err
+
+
+def test_a_log_that_cannot_be_written_is_an_error(lite, tmp_path, capsys):
+    arguments = ["watch", str(tmp_path), f"--model={lite}", "--once", f"--log={tmp_path}"]
+    assert main(arguments) == 2
+    assert "Is a directory" in capsys.readouterr().err
+
+
 def test_half_a_line_is_cut_off_and_decided_anew(card, lite):
     arguments = ["watch", str(card), f"--model={lite}", "--once"]
     main(arguments)
