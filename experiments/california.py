@@ -1,8 +1,9 @@
 r"""What an event's frames are worth: recipes and contexts on one Californian station, by day.
 
-    camtrap prepare --source=coco --metadata=california/california.json --out=/tmp/ca/e.parquet
-    camtrap shard --events=/tmp/ca/e.parquet --images=california --out=/tmp/ca/96 --split=day --size=96
-    camtrap shard --events=/tmp/ca/e.parquet --images=california --out=/tmp/ca/192 --split=day --size=192
+    cd /tmp/ca
+    camtrap prepare --source=coco --metadata=california/california.json --out=e.parquet
+    camtrap shard --events=e.parquet --images=california --split=day --size=96 --out=96
+    camtrap shard --events=e.parquet --images=california --split=day --size=192 --out=192
     python -m experiments.california --shards=/tmp/ca/96 --large=/tmp/ca/192 --out=/tmp/ca/runs
 
 Days never seen in training, of a camera that was. One small network per row answers both
