@@ -34,6 +34,7 @@ from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
 KIND, VERSION = "run", 1
+SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most likely a mistake
 log = logging.getLogger("camtrap")
 
 
@@ -155,6 +156,14 @@ def _check_data(config: Config, manifest: Manifest) -> None:
             f"model.crop is at most the stored size, {manifest.picture.size}",
             config.model.crop,
             "Lower it, or write larger shards.",
+        )
+    if config.model.crop < SMALLEST_CROP * manifest.picture.size:
+        log.warning(
+            "the network sees the middle %d of %d pixels, and no animal at the edges: "
+            "set model.crop, or write shards with --size=%d",
+            config.model.crop,
+            manifest.picture.size,
+            round(config.model.crop * 256 / 224),
         )
     for split in ("train", config.train.select_on):
         if not manifest.frames(split, config.train.task):
