@@ -218,9 +218,9 @@ def _by_table(change):
     `change` maps levels [256, 1], a strength and channel means [channels] to values
     [256, channels], in which the pixels are then looked up.
     """
-    levels = tf.range(256, dtype=tf.float32)[:, None]
 
     def operation(pixels, strength):
+        levels = tf.range(256, dtype=tf.float32)[:, None]
         table = _as_picture(change(levels, strength, _means_of_one(pixels)))
         return _look_up(pixels, table)
 

@@ -90,3 +90,16 @@ for name in {lowest!r}:
     importlib.import_module(name)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_importing_the_library_does_not_start_tensorflow():
+    # Logical devices can be set only before TensorFlow runs its first operation.
+    names = [name for name in modules() if name.startswith("camtrap_tf")]
+    code = f"""
+import importlib
+for name in {names!r}:
+    importlib.import_module(name)
+from tensorflow.python.eager import context
+assert not context.context()._initialized
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
