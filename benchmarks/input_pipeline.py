@@ -22,7 +22,7 @@ from camtrap_tf import images, pipeline
 from camtrap_tf.config import PRESETS, InputSpec, PictureSpec
 from camtrap_tf.labels import Task
 
-EVENTS, AGAIN, REPEATS = 500, 4, 5
+EVENTS, AGAIN, REPEATS = 500, 3, 3
 LIMIT, RECIPES = "decode only", ("paper", "released_code", "modern")
 
 
