@@ -277,7 +277,8 @@ def plan(
         promise: choose thresholds by `promised_threshold`, half of RISK for each kind.
 
     Raises:
-        InputError: a number out of range, or predictions without labels or the question.
+        InputError: a number out of range, answers of two models, or predictions without labels
+            or the question.
     """
     _check(validation, test, target, rows, seconds, question)
     seen, unseen = answers(validation, question), answers(test, question)
@@ -304,6 +305,22 @@ def plan(
     )
 
 
+def check_one_model(validation: Predictions, test: Predictions) -> None:
+    """Refuses answers of two models: a threshold found with one says nothing about the other.
+
+    Raises:
+        InputError: their classes differ, or the versions of their models, where both are known.
+    """
+    versions = [split.info.get("model_version") for split in (validation, test)]
+    alike = validation.classes == test.classes and (None in versions or len(set(versions)) == 1)
+    if not alike:
+        raise InputError(
+            "validation and test are answers of the same model",
+            [version or "unknown version" for version in versions],
+            "Answer both with one bundle: `camtrap evaluate --split=val` and `--split=test`.",
+        )
+
+
 def _check(
     validation: Predictions,
     test: Predictions,
@@ -312,6 +329,7 @@ def _check(
     seconds: float,
     question: str,
 ) -> None:
+    check_one_model(validation, test)
     splits = (validation, test)
     rules = (
         (0 < target < 1, "a target accuracy lies between 0 and 1", target, "Give 0.966, say."),

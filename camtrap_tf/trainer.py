@@ -94,7 +94,7 @@ class Trainer:
         self.adopt()
         self.of_heads = [_layer(v) in self.heads for v in self.model.trainable_variables]
         self.kernels = [v for v in self.model.trainable_variables if v.path.endswith("/kernel")]
-        self.weights = _class_weights(config, manifest)
+        self.weights, self.clamp = _class_weights(config, manifest)
         emphasised = train.rare is RareClasses.EMPHASIS
         self.again = pipeline.Again(manifest, self.data) if emphasised else None
         self.progress = Progress(
@@ -302,7 +302,7 @@ class Trainer:
         for gradient, variable in zip(gradients, self._learning(frozen), strict=True):
             if _layer(variable) == self.main:
                 whole = context.all_reduce(_SUM, gradient)
-                gradient = tf.clip_by_value(whole, -sampling.CLAMP, sampling.CLAMP) / replicas
+                gradient = tf.clip_by_value(whole, -self.clamp, self.clamp) / replicas
             clamped.append(gradient)
         return clamped
 
@@ -398,12 +398,13 @@ def _optimizer(train: TrainConfig) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _class_weights(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:
+def _class_weights(config: Config, manifest: Manifest) -> tuple[dict[str, tf.Tensor], float]:
+    """Weighted loss: weights by head, none without it, and the clamp that goes with them."""
     if config.train.rare is not RareClasses.WEIGHTED_LOSS:
-        return {}
+        return {}, math.inf
     counts = sampling.class_counts(manifest, "train", config.train.task)
     weights = tf.constant(sampling.loss_weights(counts), tf.float32)
-    return {sampling.main_head(config.train.task): weights}
+    return {sampling.main_head(config.train.task): weights}, sampling.clamp(counts)
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:

@@ -198,3 +198,16 @@ def test_command(tmp_path, caplog, by):
     assert content["target"] == 0.9 and len(content["parts"]) == 2
     # 600 pictures of 6 seconds are an hour; 300 events of two pictures half of it.
     assert content["labour"]["by_hand"] == pytest.approx({"picture": 1, "event": 0.5}[by])
+
+
+def test_answers_of_two_models_are_refused():
+    validation, test = make(20, 0, 0), make(20, 0, 1)
+    validation.info["model_version"] = "a"
+    planning.check_one_model(validation, test)  # a version that is not known may be the same
+    test.info["model_version"] = "b"
+    with pytest.raises(InputError, match="the same model"):
+        planning.plan(validation, test, 0.9, rows=1, seconds=1)
+    test.info["model_version"] = "a"
+    test.classes["species"] = tuple(reversed(test.classes["species"]))
+    with pytest.raises(InputError, match="the same model"):
+        planning.plan(validation, test, 0.9, rows=1, seconds=1)

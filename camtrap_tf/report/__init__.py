@@ -54,9 +54,12 @@ def write_report(
         figures_folder: where to write the figures as SVG and PNG files, too.
 
     Raises:
-        InputError: rows without a path (capture events), or a negative number of examples.
+        InputError: rows without a path (capture events), a negative number of examples, or
+            validation answers of another model.
     """
     _check(predictions, examples)
+    if validation is not None:
+        planning.check_one_model(validation, predictions)
     scores = scoring.evaluate(predictions) if metrics is None else metrics
     right = scoring.right_answers(predictions)
     drawings = figures.draw(predictions, right, scores)

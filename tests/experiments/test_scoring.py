@@ -1,11 +1,14 @@
 """From predictions to rows, worked out by hand."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from camtrap_tf.predictions import Predictions
 from experiments import averaging, calibration, label_noise, paper, rare_classes, scoring, table_s3
+from experiments.lab import NotAvailable
 from experiments.rows import Row
 
 
@@ -107,3 +110,47 @@ def test_calibration_rows_by_hand():
     assert found["calibration error after"].measured < 0.01
     assert found["change of the calibration error"].high < -0.05
     assert found["Brier score before"].measured == pytest.approx(0.75 * 0.01 + 0.25 * 0.81)
+
+
+class AnsweredLab:
+    """Two seeds of every method on one event of a rare and three of a frequent species."""
+
+    scale = types.SimpleNamespace(seeds=(0, 1), architectures=("small",))
+    manifest = types.SimpleNamespace(class_counts={"train": {"species": [99, 1]}})
+    expert = "test"
+
+    def architecture(self, published):
+        return "small"
+
+    def run(self, job):
+        if dict(job.changes).get("train.seed") == self.missing:
+            raise NotAvailable("not trained yet")
+
+    def predictions(self, job, split):
+        rare = dict(job.changes).get("train.rare") == "oversampling"
+        wrong = dict(job.changes).get("train.seed") == "1"
+        answers = [int(rare), 0, 0, int(wrong)]
+        return answered("species", ("a", "b"), answers, [1, 0, 0, 0], ["a", "b", "c", "d"])
+
+    missing = "none"
+
+
+def test_methods_for_rare_classes_over_seeds():
+    found = {(row.subject, row.figure): row for row in rare_classes.report(AnsweredLab())}
+    plain = found["none", "recall of frequent species"]
+    assert plain.measured == pytest.approx((1 + 2 / 3) / 2)
+    assert plain.note == "seeds 1.000 0.667"
+    assert found["none", "recall of rare species"].measured == 0
+    gain = found["oversampling", "gain: recall of rare species"]
+    assert (gain.measured, gain.scored) == (1, 1)
+    assert gain.note == "seeds 1.000 1.000; paper: rises"
+    assert found["emphasis", "gain: top-1"].measured == 0
+
+
+def test_a_seed_without_all_networks_is_left_out():
+    lab = AnsweredLab()
+    lab.missing = "1"
+    found = {(row.subject, row.figure): row for row in rare_classes.report(lab)}
+    assert found["none", "recall of frequent species"].note == "seeds 1.000"
+    lab.scale = types.SimpleNamespace(seeds=(), architectures=("small",))
+    assert {row.note for row in rare_classes.report(lab)} == {"not trained yet"}
