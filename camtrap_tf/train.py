@@ -112,6 +112,12 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     if (folder / "result.json").is_file():
         log.info("run %s is finished; nothing to do", folder)
         return Run.read(folder)
+    if config.train.select_on != "val":
+        log.info(
+            "the best epoch is chosen on '%s': figures on that split will be optimistic%s",
+            config.train.select_on,
+            " (the paper chose on its expert test set)" * (config.train.select_on == "expert_test"),
+        )
     trainer = Trainer(config, manifest)
     if profile and trainer.chief:
         trainer.profile = folder / "tensorboard"
@@ -121,7 +127,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     elif config.train.init:
         from camtrap_tf import transfer  # which reads runs and bundles, and so imports this
 
-        transfer.initialise(trainer.network, config.train.init)
+        transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
