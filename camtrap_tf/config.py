@@ -268,6 +268,13 @@ class Strategy(enum.Enum):
     TPU = "tpu"
 
 
+class Words(enum.Enum):
+    """Which vocabulary a network has that starts from a trained one."""
+
+    MINE = "mine"  # that of the shards; heads with other classes start fresh
+    SAME = "same"  # that of the trained one, which the shards must share
+
+
 class RareClasses(enum.Enum):
     """What is done for rare classes of the main head (the paper's section on imbalance)."""
 
@@ -310,6 +317,7 @@ class TrainConfig:
         sync_batch_norm: batch norm over the batch of all replicas instead of each one's own.
         select_on: split that chooses the best epoch; the paper used the expert test set.
         init: what to start from: a run, a bundle, or a file of weights; '' = random weights.
+        vocabulary: whether what it starts from must have the shards' vocabulary.
         freeze_epochs: first epochs in which only the heads learn.
         jit: compile forward and backward pass with XLA.
     """
@@ -337,6 +345,7 @@ class TrainConfig:
     sync_batch_norm: bool = False
     select_on: str = "val"
     init: str = ""
+    vocabulary: Words = Words.MINE
     freeze_epochs: int = 0
     jit: bool = False
 
