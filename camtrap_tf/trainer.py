@@ -135,7 +135,8 @@ class Trainer:
                     sums = self._call(batches, rates[progress.step :][:count], frozen)
                 progress.add(sums, count)
                 progress.seconds += time.monotonic() - start
-                meter.advance(count * train.batch_size, f"loss {self._finite_loss(sums):.3f}")
+                self._check_finite(sums)
+                meter.advance(count * train.batch_size, _describe(sums))
                 every = train.checkpoint_every
                 if every and progress.step % every == 0 and progress.step < self.steps:
                     save()
@@ -330,7 +331,7 @@ class Trainer:
         name = "checkpoints" if self.chief else f".checkpoints-worker-{self.share.worker}"
         return tf.train.CheckpointManager(self.state, folder / name, max_to_keep=1)
 
-    def _finite_loss(self, sums: dict) -> float:
+    def _check_finite(self, sums: dict) -> None:
         loss = _mean_losses(sums)
         if not math.isfinite(loss):
             raise InputError(
@@ -338,7 +339,6 @@ class Trainer:
                 loss,
                 "Lower the learning rate.",
             )
-        return loss
 
     def _row(self, rate: float, decay: float) -> dict[str, float]:
         progress = self.progress
@@ -443,3 +443,17 @@ def _check(train: TrainConfig, replicas: int, steps: int) -> None:
 
 def _mean_losses(totals: dict[str, dict[str, float]]) -> float:
     return sum(sums["loss"] / max(sums["count"], 1) for sums in totals.values())
+
+
+def _describe(totals: dict[str, dict[str, float]]) -> str:
+    """What stands behind the progress bar: the loss, and each head's loss and accuracy.
+
+    >>> _describe({"species": {"loss": 4.0, "correct": 3.0, "count": 4.0}})
+    'loss 1.000, species 1.000 (75%)'
+    """
+    heads = [
+        f"{head} {sums['loss'] / sums['count']:.3f} ({sums['correct'] / sums['count']:.0%})"
+        for head, sums in totals.items()
+        if sums["count"]
+    ]
+    return ", ".join([f"loss {_mean_losses(totals):.3f}", *heads])
