@@ -25,6 +25,7 @@ from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike, as_path, existing_folder, is_remote
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, find
+from camtrap_tf.manifest import FILE as MANIFEST_FILE
 
 COLUMNS = {
     "path": "string", "event_id": "string", "frame": "Int32", "site": "string",
@@ -161,6 +162,12 @@ def _open(
         root = existing_folder(images, "the picture folder")
         return Listing(root, of_table(source, root))
     path = as_path(source)
+    if (path / MANIFEST_FILE).is_file():
+        raise InputError(
+            "a source is pictures; shards hold labelled ones, with splits",
+            str(path),
+            "Answer them with `camtrap evaluate --shards=... --split=...`.",
+        )
     if path.is_dir():
         return Listing(path, in_folder(path, skip, leave_out))
     if not path.is_file():

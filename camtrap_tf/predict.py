@@ -52,7 +52,7 @@ from camtrap_tf.predictions import Predictions
 from camtrap_tf.progress import Meter
 
 AHEAD = 3  # batches that are decoded before they are needed
-CALLS = 1  # of networks at a time, by device
+CALLS = 4  # of networks at a time, at most, where processors compute them
 log = logging.getLogger("camtrap")
 
 
@@ -230,16 +230,21 @@ class Predictor:
         bundle: what predicts.
         options: how.
         devices: names of TensorFlow devices; None = all GPUs, or the processor.
+
+    `calls` of networks are under way at a time on each device.
     """
 
     def __init__(
         self, bundle: Bundle, options: Options | None = None, devices: Sequence[str] | None = None
     ):
         self.bundle, self.options = bundle, options or Options()
+        if self.options.precision is Precision.BFLOAT16 and _slow_bfloat16():
+            log.warning("bfloat16 is slower than float32 here: this processor has no AMX")
         _check_context(bundle.context, self.options.detector)
         self.classes = classes(bundle, self.options.detector)
         stages = (2,) if _is_stage1(self.options.detector) else (1, 2)
         self.devices = list(devices or _devices())
+        self.calls = _calls_at_a_time(len(self.devices))
         self.replicas = [_Replica(bundle, self.options.precision, d, stages) for d in self.devices]
 
     def answer(
@@ -409,7 +414,8 @@ class _Replica:
     ):
         self.device = device
         with tf.device(device):
-            shape = (1, *[bundle.picture.size] * 2, bundle.context.channels)
+            side = bundle.context.side(bundle.picture.size)
+            shape = (1, side, side, bundle.context.channels)
             self.stages = {stage: bundle.networks(stage) for stage in stages}
             for network in itertools.chain(*self.stages.values()):
                 if precision is not None:
@@ -428,10 +434,10 @@ class _Calls:
     def __init__(self, predictor: Predictor):
         self.replicas = itertools.cycle(predictor.replicas)
         self.pools = {
-            replica.device: concurrent.futures.ThreadPoolExecutor(CALLS)
+            replica.device: concurrent.futures.ThreadPoolExecutor(predictor.calls)
             for replica in predictor.replicas
         }
-        self.most = (CALLS + 1) * len(self.pools)
+        self.most = (predictor.calls + 1) * len(self.pools)
         self.queue: collections.deque = collections.deque()
 
     def submit(self, stage: int, pixels: np.ndarray, take: Callable[[dict], None]) -> None:
@@ -659,9 +665,40 @@ def _compute_in(network: Network, precision: Precision) -> None:
             layer.dtype_policy = mixed
 
 
+def _slow_bfloat16() -> bool:
+    """Whether bfloat16 would be computed by AVX-512 or less.
+
+    There AVX512-BF16 does half as many multiplications a second as float32 does (measured on a
+    Sapphire Rapids whose AMX was masked; see `benchmarks/prediction.py`).
+    """
+    facts = Path("/proc/cpuinfo")
+    if tf.config.list_physical_devices("GPU") or not facts.is_file():
+        return False
+    return "amx_bf16" not in facts.read_text()
+
+
 def _devices() -> list[str]:
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")[:1]
     return [device.name for device in found]
+
+
+def share_processors() -> None:
+    """Lets several calls of networks run side by side, each on its part of the processors.
+
+    A call that takes all of them waits, at the end of each layer, for the core that was
+    decoding meanwhile. Does nothing where there is a GPU or TensorFlow has started already.
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(-(-_processors() // CALLS))
+
+
+def _calls_at_a_time(devices: int) -> int:
+    """Calls of networks under way on a device."""
+    if tf.config.list_logical_devices("GPU"):
+        return 2  # one is sent while another is computed
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or _processors()
+    return max(1, _processors() // threads // devices)
 
 
 def _processors() -> int:

@@ -183,6 +183,11 @@ class Job:
         if rest is not None:
             yield from _blocks(rest)
 
+    def block(self, number: int) -> Block:
+        """One block."""
+        rows = pq.read_table(self.folder / PICTURES_FILE, filters=[("block", "=", number)])
+        return Block(number, rows.to_pandas().astype(_LISTED))
+
     def pending(self) -> Iterator[Block]:
         """The blocks that have no answers yet."""
         return (block for block in self.blocks() if not self.file(block.number).is_file())

@@ -165,3 +165,21 @@ KINDS = (
     Odd("huge.png", huge_png, "implausible size 60000x60000"),
     Odd("huge.jpg", huge_jpeg, "implausible size 65000x65000"),
 )  # fmt: skip
+
+
+def damaged() -> list[tuple[str, bytes, str]]:
+    """Forty kinds of files that hold no whole picture: name, bytes, beginning of the reason."""
+    kinds = [(k.name, k.make(), k.reason) for k in KINDS if k.reason and k.make]
+    formats = {"JPEG": ("jpg", {}), "PNG": ("png", {}), "TIFF": ("tif", {}), "BMP": ("bmp", {}),
+               "GIF": ("gif", {}), "WEBP": ("webp", {})}  # fmt: skip
+    for form, (suffix, options) in formats.items():
+        whole = saved(picture(), form, **options)
+        for share in (0.02, 0.3, 0.7, 0.9):
+            content = whole[: max(1, int(len(whole) * share))]
+            kinds.append((f"{share}_of_a.{suffix}", content, ""))
+    foreign = {
+        "page.jpg": b"%PDF-1.7\n" + bytes(500), "archive.jpg": b"PK\x03\x04" + bytes(500),
+        "film.jpg": b"\0\0\0\x18ftypmp42" + bytes(500), "program.jpg": b"\x7fELF" + bytes(500),
+        "newline.jpg": b"\n", "marker.jpg": b"\xff\xd8\xff",
+    }  # fmt: skip
+    return kinds + [(name, content, "") for name, content in foreign.items()]

@@ -16,7 +16,7 @@ LAYERS = {
     "camtrap_tf.sampling": 2,
     "camtrap_tf.trainer": 3, "camtrap_tf.train": 3, "camtrap_tf.bundle": 3,
     "camtrap_tf.predict": 3, "camtrap_tf.transfer": 3, "camtrap_tf.watch": 3,
-    "camtrap_tf.checkpoint_import": 3,
+    "camtrap_tf.checkpoint_import": 3, "camtrap_tf.beam_prediction": 3,
     "data_prep": 4, "export": 4, "experiments": 4,
     "camtrap_tf.cli": 5, "camtrap_tf.commands": 5,
 }  # fmt: skip

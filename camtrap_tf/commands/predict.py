@@ -21,6 +21,7 @@ the numbers decide.
 """
 
 import logging
+import shlex
 from pathlib import Path
 
 from absl import flags
@@ -69,6 +70,11 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_integer("batch_size", 32, "pictures in one call of a network", **where)
     flags.DEFINE_integer("block_size", 512, "pictures whose answers are kept together", **where)
+    flags.DEFINE_enum(
+        "engine", "local", ["local", "beam"],
+        "who answers: this machine, or Apache Beam (camtrap_tf/beam_prediction.py)", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
     flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
 
 
@@ -96,7 +102,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.bundle import Bundle
     from camtrap_tf.config import Precision
-    from camtrap_tf.predict import Options, predict
+    from camtrap_tf.predict import Options, predict, share_processors
+
+    share_processors()
 
     how = Options(
         values.event_gap,
@@ -107,10 +115,25 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         detector,
     )
     path = predict(
-        sources, Bundle.read(values.bundle), values.out, how, table, images, values.only_new
+        sources,
+        Bundle.read(values.bundle),
+        values.out,
+        how,
+        table,
+        images,
+        values.only_new,
+        _engine(values),
     )
     log.info("wrote %s", path)
     outputs.write(Predictions.read(path), values.out, values.format, options)
+
+
+def _engine(values: flags.FlagValues):
+    if values.engine == "local":
+        return None
+    from camtrap_tf import beam_prediction
+
+    return beam_prediction.engine(shlex.split(values.beam_options))
 
 
 def _detector(values: flags.FlagValues):

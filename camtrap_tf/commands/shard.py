@@ -140,12 +140,8 @@ def _tell_classes(counts) -> None:
 def _engine(values: flags.FlagValues):
     if values.engine == "local":
         return None
-    try:
-        from data_prep import beam
-    except ImportError as error:
-        raise InputError(
-            "--engine=beam needs Apache Beam", str(error), "pip install 'camtrap_tf[beam]'"
-        ) from None
+    from data_prep import beam
+
     return beam.engine(shlex.split(values.beam_options))
 
 
