@@ -1,33 +1,27 @@
 """How fast full-size pictures become shards, against the limit of decoding and the usual way.
 
-    python benchmarks/sharding.py --pictures=FOLDER [--count=400] [--quality=95]
+    python -m benchmarks.sharding --pictures=FOLDER --made=FOLDER [--count=80] [--many=1600]
 
-FOLDER holds some real pictures of 2048x1536; `count` others are made of crops of them. Told
-is processor time, in one run, the methods taking turns on the same files so that other work
-on the machine weighs on all alike:
+`--pictures` holds some real pictures of 2048x1536; from crops of them others are made under
+`--made` (once: the next run finds them there), at several qualities, since the cost of a picture
+goes with the size of its file. 'own' are quantised like the real files they come from. Told is
+processor time, in one run, the methods taking turns on the same files so that other work on the
+machine weighs on all alike:
 
     limit     reduced decoding alone, 1/4 scale (what libjpeg needs to walk through the file)
     shard     `pictures.store`, then the record: all that a shard's picture costs
     released  full decode, crop of the bar, bilinear, save (the released code's method)
 
-then `write_shards` with one and with two processes, and the largest memory of a process
-after a quarter of the pictures and after all of them.
-
-Measured on two cores that others kept busy (load 16 to 20; the figures of runs differ by a
-quarter, and the ratio of two processes to one says nothing then):
-    --count=80                 1078 kB: limit 9.20 ms, Pillow 9.23, 1/8 scale 7.43, shard 11.68,
-                               released 47.1; 0.79 of the limit, 4.0 times the released code
-    --count=120 --quality=94    988 kB: limit 7.99 ms, Pillow 8.63, 1/8 scale 7.01, shard 10.26,
-                               released 27.4; 0.78 of the limit, 2.7 times the released code
-    memory of a process: 164 MB after a quarter of the pictures, 164 MB after all
-Of the 1.6 to 2.4 ms above the limit, the antialiased resize takes 1.1, the JPEG encoder 0.24, the
-sums 0.09, the record 0.05.
+then `write_shards` with one and with two processes, over a quarter of `--many` pictures and over
+all of them, so that the start of the processes can be told from their work, and the largest
+memory of a process after a quarter of the pictures and after all of them.
 """
 
 import argparse
 import concurrent.futures
 import io
 import multiprocessing
+import os
 import resource
 import statistics
 import tempfile
@@ -35,29 +29,40 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import simplejpeg
 from PIL import Image
 
 from camtrap_tf import pictures, records
 from camtrap_tf.config import PictureSpec
-from camtrap_tf.event_table import EventTable
-from data_prep import plan, shard
+from camtrap_tf.labels import Vocabulary
+
+# What needs pandas is imported where it is used: each process imports this module, too.
 
 SPEC = PictureSpec(size=256, bar_share=100 / 1536)
 PER_EVENT = 4
+QUALITIES = ("real", "own", "75", "85", "90", "95")
 
 
-def make_pictures(sources: list[Path], folder: Path, count: int, quality: int) -> list[Path]:
-    """Crops of three quarters of the sources, brought back to 2048x1536 and encoded anew."""
+def make_pictures(sources: list[Path], folder: Path, count: int, quality: str) -> list[Path]:
+    """Crops of three quarters of the sources, brought back to 2048x1536 and encoded anew.
+
+    'real' are the sources themselves, 'own' is the quantisation of the source.
+    """
+    if quality == "real":
+        return [sources[k % len(sources)] for k in range(count)]
+    folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     made = []
     for k in range(count):
-        with Image.open(sources[k % len(sources)]) as image:
-            left, top = random.integers(0, 512), random.integers(0, 384)
-            crop = image.convert("RGB").crop((left, top, left + 1536, top + 1152))
+        left, top = random.integers(0, 512), random.integers(0, 384)
         made.append(folder / f"{k:04d}.jpg")
-        crop.resize((2048, 1536), Image.Resampling.BICUBIC).save(made[-1], quality=quality)
+        if made[-1].exists():
+            continue
+        with Image.open(sources[k % len(sources)]) as image:
+            own = {"qtables": image.quantization, "subsampling": "4:2:0"}
+            crop = image.convert("RGB").crop((left, top, left + 1536, top + 1152))
+        options = own if quality == "own" else {"quality": int(quality)}
+        crop.resize((2048, 1536), Image.Resampling.BICUBIC).save(made[-1], **options)
     return made
 
 
@@ -98,27 +103,36 @@ def released(path: Path) -> None:
 
 METHODS = {
     "limit": limit,
-    "limit, Pillow": pillow_limit,
-    "limit, 1/8": eighth,
+    "Pillow": pillow_limit,
+    "1/8": eighth,
     "shard": one_picture,
     "released": released,
 }
 
 
 def milliseconds(files: list[Path]) -> dict[str, float]:
-    """Median processor time of a picture by each method, the methods taking turns."""
+    """Median processor time of a picture by each method, taking turns every ten pictures.
+
+    Not every picture: a writer of shards finds its own memory in the cache, not that of others.
+    """
     times: dict[str, list[float]] = {name: [] for name in METHODS}
-    for path in files:
+    for ten in (files[k : k + 10] for k in range(0, len(files), 10)):
         for name, method in METHODS.items():
-            start = time.process_time()
-            method(path)
-            times[name].append(1e3 * (time.process_time() - start))
+            for path in ten:
+                start = time.process_time()
+                method(path)
+                times[name].append(1e3 * (time.process_time() - start))
     return {name: statistics.median(found) for name, found in times.items()}
 
 
-def make_plan(files: list[Path]) -> plan.Plan:
+def make_plan(files: list[Path]):
     """Events of four pictures, 25 events to a shard."""
-    ids = [f"e{k // PER_EVENT:04d}" for k in range(len(files))]
+    import pandas as pd
+
+    from camtrap_tf.event_table import EventTable
+    from data_prep import plan
+
+    ids = [f"e{k // PER_EVENT:05d}" for k in range(len(files))]
     events = list(dict.fromkeys(ids))
     table = EventTable(
         pd.DataFrame({"event_id": events}),
@@ -130,18 +144,23 @@ def make_plan(files: list[Path]) -> plan.Plan:
 
 def seconds(files: list[Path], processes: int) -> float:
     """Wall time of `write_shards`, start of the processes included."""
+    from data_prep import shard
+
     with tempfile.TemporaryDirectory() as out:
+        planned = make_plan(files)
         start = time.perf_counter()
-        shard.write_shards(make_plan(files), files[0].parent, out, SPEC, processes)
+        shard.write_shards(planned, files[0].parent, out, SPEC, processes)
         return time.perf_counter() - start
 
 
 def peak_memory(files: list[Path], out: str) -> tuple[float, float]:
     """Largest memory of this process, MB, after a quarter of the shards and after all."""
+    from data_prep import tasks
+
     planned = make_plan(files)
     peaks = []
     for i, task in enumerate(planned.tasks(), 1):
-        shard.write_shard(task, files[0].parent, Path(out), SPEC)
+        tasks.write_shard(task, files[0].parent, Path(out), SPEC)
         if i in (-(-len(planned) // 4), len(planned)):
             peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return peaks[0], peaks[-1]
@@ -150,50 +169,69 @@ def peak_memory(files: list[Path], out: str) -> tuple[float, float]:
 def record_milliseconds(files: list[Path]) -> float:
     """Time of the record of a picture: Example, checksums, SHA-256, file."""
     with tempfile.TemporaryDirectory() as out:
-        planned = make_plan(files)
         frames = [pictures.store(path, SPEC).encoded for path in files[:PER_EVENT]]
         event = records.EventRecord("e", [path.name for path in files[:PER_EVENT]], frames, {})
+        vocabulary = Vocabulary(("zebra",), (), ())
         start = time.process_time()
-        encoded = (records.encode(event, planned.vocabulary) for _ in range(100))
+        encoded = (records.encode(event, vocabulary) for _ in range(100))
         records.write_file(Path(out) / "x", encoded)
         return 1e3 * (time.process_time() - start) / (100 * PER_EVENT)
 
 
-def report(files: list[Path]) -> None:
-    """Prints the figures and the ratios."""
-    size = statistics.mean(path.stat().st_size for path in files)
-    print(f"{len(files)} pictures of 2048x1536, {size / 1e3:.0f} kB each")
+def tell_costs(name: str, files: list[Path]) -> None:
+    """Prints a line of the table: milliseconds of each method, and the ratios."""
+    size = statistics.mean(path.stat().st_size for path in files) / 1e3
     found = milliseconds(files)
     found["shard"] += record_milliseconds(files)
-    for name, value in found.items():
-        print(f"  {name:<14} {value:6.2f} ms")
-    for name in ("limit", "limit, Pillow", "limit, 1/8"):
-        print(f"shard against the {name:<15} {found[name] / found['shard']:.2f}")
-    print(f"shard against the released code  {found['released'] / found['shard']:.2f}")
-    pairs = [(seconds(files, 1), seconds(files, 2)) for _ in range(3)]
-    one, two = (min(times) for times in zip(*pairs, strict=True))
-    print(f"write_shards: {len(files) / one:.0f} and {len(files) / two:.0f} pictures/s, ", end="")
-    print(f"two processes against one {one / two:.2f}")
-    context = multiprocessing.get_context("spawn")
-    with (
-        tempfile.TemporaryDirectory() as out,
-        concurrent.futures.ProcessPoolExecutor(1, context) as pool,
-    ):
-        quarter, whole = pool.submit(peak_memory, files, out).result()
+    times = "".join(f"{found[method]:9.2f}" for method in METHODS)
+    of_limit, faster = found["limit"] / found["shard"], found["released"] / found["shard"]
+    print(f"{name:<8}{size:6.0f}{times}{of_limit:14.2f}{faster:12.2f}", flush=True)
+
+
+def tell_processes(made: list[Path], many: int) -> None:
+    """Prints what a second process brings, and the memory of one."""
+    with tempfile.TemporaryDirectory(dir=made[0].parent) as folder:
+        files = [Path(folder) / f"{k:05d}.jpg" for k in range(many)]
+        for k, path in enumerate(files):
+            os.link(made[k % len(made)], path)
+        few = files[: many // 4]
+        runs = {1: [], 2: []}
+        for _ in range(3):
+            for processes, found in runs.items():
+                found.append((seconds(few, processes), seconds(files, processes)))
+        (few_1, all_1), (few_2, all_2) = (map(min, zip(*runs[n], strict=True)) for n in (1, 2))
+        _tell_ratio(f"{len(few)} pictures", few_1, few_2)
+        _tell_ratio(f"{many} pictures", all_1, all_2)
+        _tell_ratio("what the latter take longer", all_1 - few_1, all_2 - few_2)
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+            quarter, whole = pool.submit(peak_memory, files, f"{folder}/out").result()
     print(f"memory of a process: {quarter:.0f} MB after a quarter, {whole:.0f} MB after all")
+
+
+def _tell_ratio(what: str, one: float, two: float) -> None:
+    print(f"write_shards, {what}: {one:.2f} s, two processes {two:.2f} s, {one / two:.2f} times")
 
 
 def main() -> None:
     """Reads the flags, makes the pictures, prints the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=400)
-    parser.add_argument("--quality", type=int, default=95)
+    parser.add_argument("--made", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=80)
+    parser.add_argument("--many", type=int, default=1600)
+    parser.add_argument("--only_make", action="store_true")
     flags = parser.parse_args()
     found = [flags.pictures / path for path in pictures.find(flags.pictures)]
     sources = [path for path in found if Image.open(path).size == (2048, 1536)]
-    with tempfile.TemporaryDirectory() as folder:
-        report(make_pictures(sources, Path(folder), flags.count, flags.quality))
+    made = {q: make_pictures(sources, flags.made / q, flags.count, q) for q in QUALITIES}
+    if flags.only_make:
+        return
+    heads = "".join(f"{name:>9}" for name in METHODS)
+    print(f"{'quality':<8}{'kB':>6}{heads}{'limit/shard':>14}{'released/..':>12}")
+    for quality, files in made.items():
+        tell_costs(quality, files)
+    tell_processes(made["own"], flags.many)
 
 
 if __name__ == "__main__":

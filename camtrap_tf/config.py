@@ -51,12 +51,22 @@ class Context(enum.Enum):
 
     NONE = "none"  # nothing
     DIFFERENCE = "difference"  # a fourth channel: how far pixels are from the event's median frame
+    ZOOM = "zoom"  # the same four channels of the part that moved, as half the square's pixels
     NINE_CHANNELS = "nine_channels"  # first, middle and last frame, stacked (the paper's Fig. S4)
 
     @property
     def channels(self) -> int:
         """Channels of the network's input."""
-        return {"none": 3, "difference": 4, "nine_channels": 9}[self.value]
+        return {"none": 3, "difference": 4, "zoom": 4, "nine_channels": 9}[self.value]
+
+    def side(self, size: int) -> int:
+        """Height and width of what networks see of stored squares of `size`, pixels."""
+        return size // 2 if self is Context.ZOOM else size
+
+    @property
+    def differs(self) -> bool:
+        """The fourth channel is a difference, not a colour."""
+        return self in (Context.DIFFERENCE, Context.ZOOM)
 
 
 class Fit(enum.Enum):
@@ -258,6 +268,13 @@ class Strategy(enum.Enum):
     TPU = "tpu"
 
 
+class Words(enum.Enum):
+    """Which vocabulary a network has that starts from a trained one."""
+
+    MINE = "mine"  # that of the shards; heads with other classes start fresh
+    SAME = "same"  # that of the trained one, which the shards must share
+
+
 class RareClasses(enum.Enum):
     """What is done for rare classes of the main head (the paper's section on imbalance)."""
 
@@ -300,6 +317,7 @@ class TrainConfig:
         sync_batch_norm: batch norm over the batch of all replicas instead of each one's own.
         select_on: split that chooses the best epoch; the paper used the expert test set.
         init: what to start from: a run, a bundle, or a file of weights; '' = random weights.
+        vocabulary: whether what it starts from must have the shards' vocabulary.
         freeze_epochs: first epochs in which only the heads learn.
         jit: compile forward and backward pass with XLA.
     """
@@ -327,6 +345,7 @@ class TrainConfig:
     sync_batch_norm: bool = False
     select_on: str = "val"
     init: str = ""
+    vocabulary: Words = Words.MINE
     freeze_epochs: int = 0
     jit: bool = False
 

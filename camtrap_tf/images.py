@@ -7,6 +7,7 @@ counterpart for files on disk.
 
 import tensorflow as tf
 
+from camtrap_tf import context as context_of
 from camtrap_tf.config import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -16,7 +17,6 @@ from camtrap_tf.config import (
     Normalisation,
     PictureSpec,
 )
-from camtrap_tf.context import NINE_FRAMES
 from camtrap_tf.pictures import BAR_BLACK, BAR_ROW, BAR_WHITE
 
 # What the difference to an event's median frame is divided by: about its deviation (17) on bursts
@@ -53,8 +53,8 @@ def decode_window(encoded: tf.Tensor, window: tf.Tensor, spec: PictureSpec) -> t
 def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """Decodes a picture of any size and makes the stored square, inside a graph.
 
-    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; the rest of
-    the way is bilinear with antialiasing, as in `pictures.read`.
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; a side
+    still twice as long is halved; the rest is bilinear with antialiasing, as in `pictures.read`.
 
     Args:
         encoded: [] string, a JPEG, PNG, GIF (first frame) or BMP.
@@ -83,16 +83,42 @@ def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     if spec.fit is Fit.PAD:
         longer = tf.maximum(shape[0], shape[1])
         size = tf.maximum(1, (shape[:2] * spec.size + longer // 2) // longer)
-    # As Pillow: along rows, then along columns, each rounded with halves going up.
-    for part in ((tf.shape(cut)[0], size[1]), size):
-        resized = tf.image.resize(cut, part, "bilinear", antialias=True)
-        cut = tf.saturate_cast(tf.floor(resized + 0.5), tf.uint8)
-    square = cut
+    square = _resized(cut, tf.stack(size))
     if spec.fit is Fit.PAD:
         before = (spec.size - size) // 2
         after = spec.size - size - before
         square = tf.pad(square, tf.stack([[before[0], after[0]], [before[1], after[1]], [0, 0]]))
     return tf.ensure_shape(square, (spec.size, spec.size, 3))
+
+
+def _resized(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """[height, width, 3] uint8 at another size, step by step as `pictures._resized`.
+
+    Sides still twice as long are halved, then rows are resized, then columns; each step is
+    rounded, halves going up.
+    """
+    shape = tf.shape(pixels)[:2]
+    twice = shape >= 2 * size
+    values = tf.cast(pixels, tf.float32)[tf.newaxis]
+    for side, pair in enumerate(((2, 1), (1, 2))):
+        values = tf.cond(
+            twice[side],
+            lambda whole=values, pair=pair: tf.nn.avg_pool2d(whole, pair, pair, "SAME"),
+            lambda whole=values: whole,
+        )
+    # The last pair of a row may be cut: the picture then ends within it.
+    high, wide = tf.unstack(tf.cast(size * (1 + tf.cast(twice, tf.int32)) / shape, tf.float32))
+    rows = tf.shape(values)[1]
+    for part, scale in (((rows, size[1]), (1.0, wide)), (size, (high, 1.0))):
+        values = tf.raw_ops.ScaleAndTranslate(
+            images=tf.floor(values + 0.5),
+            size=part,
+            scale=scale,
+            translation=tf.zeros(2),
+            kernel_type="triangle",
+            antialias=True,
+        )
+    return tf.saturate_cast(tf.floor(values[0] + 0.5), tf.uint8)
 
 
 def _bar(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
@@ -121,13 +147,14 @@ def stacked(frames: tf.Tensor, context: Context) -> tf.Tensor:
         context: what to add.
 
     Returns:
-        [frames, height, width, context.channels] uint8, equal to `context.stacked`'s.
+        [frames, side, side, context.channels] uint8, equal to `context.stacked`'s.
     """
     count = tf.shape(frames)[0]
-    if context is Context.DIFFERENCE:
+    if context.differs:
         apart = tf.abs(tf.cast(frames, tf.int32) - _median(frames))
         apart = (tf.reduce_sum(apart, axis=-1, keepdims=True) + 1) // 3
         frames = tf.concat([frames, tf.cast(apart, tf.uint8)], axis=-1)
+        frames = _zoomed(frames) if context is Context.ZOOM else frames
     elif context is Context.NINE_CHANNELS:
         chosen = [frames[place] for place in (0, count // 2, count - 1)]
         frames = tf.repeat(tf.concat(chosen, axis=-1)[None], count, axis=0)
@@ -136,10 +163,11 @@ def stacked(frames: tf.Tensor, context: Context) -> tf.Tensor:
 
 def stacked_alone(pictures: tf.Tensor, context: Context) -> tf.Tensor:
     """[n, height, width, 3] uint8, each an event of its own -> [n, ..., context.channels]."""
-    if context is Context.DIFFERENCE:
-        return tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
+    if context.differs:
+        both = tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
+        return _zoomed(both) if context is Context.ZOOM else both
     if context is Context.NINE_CHANNELS:
-        return tf.concat([pictures] * NINE_FRAMES, axis=-1)
+        return tf.concat([pictures] * context_of.NINE_FRAMES, axis=-1)
     return pictures
 
 
@@ -172,6 +200,59 @@ def _median(frames: tf.Tensor) -> tf.Tensor:
     return (tf.cast(low, tf.int32) + tf.cast(high, tf.int32)) // 2
 
 
+def _zoomed(squares: tf.Tensor) -> tf.Tensor:
+    """Every square's own window, as half its pixels a side; equal to `context.zoomed`'s."""
+    size = squares.shape[1] // 2
+    corners, side = _windows(squares[..., -1])
+    place = (2 * tf.range(size) + 1) * side[:, None] * 128 // size - 128
+    place = tf.clip_by_value(place, 0, 256 * (side[:, None] - 1))
+    low = place // 256
+    high = tf.minimum(low + 1, side[:, None] - 1)
+    share = (place % 256)[..., None]
+    values = squares
+    for axis in (1, 2):
+        start = corners[:, axis - 1, None]
+        parts = (
+            tf.cast(tf.gather(values, start + at, axis=axis, batch_dims=1), tf.int32)
+            for at in (low, high)
+        )
+        weight = share[:, :, None] if axis == 1 else share[:, None]
+        first, second = parts
+        values = first * (256 - weight) + second * weight
+    return tf.cast((values + 32768) // 65536, tf.uint8)
+
+
+def _windows(difference: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where `context.window` zooms to: [n, size, size] uint8 -> corners [n, 2], sides [n]."""
+    size = difference.shape[1]
+    cell, count = context_of.cells(size)
+    part = tf.cast(difference[:, : cell * count, : cell * count], tf.int64)
+    sums = tf.reduce_sum(tf.reshape(part, (-1, count, cell, count, cell)), axis=(2, 4))
+    rank = count * count // context_of.RANK + 1
+    ranked = tf.math.top_k(tf.reshape(sums, (-1, count * count)), rank).values[:, -1]
+    least = tf.maximum(tf.cast(context_of.FAINTEST * cell * cell, tf.int64), 3 * ranked // 10)
+    differs = tf.where(sums >= least[:, None, None], sums, 0)
+    boxes = tf.stack([_extents(tf.reduce_sum(differs, axis=axis)) for axis in (2, 1)], axis=1)
+    side = 13 * cell * tf.reduce_max(boxes[..., 1] - boxes[..., 0], axis=1) // 10
+    side = tf.minimum(tf.maximum(side, int(context_of.SMALLEST * size)), size)
+    few = tf.math.count_nonzero(differs, axis=(1, 2)) < context_of.FEWEST
+    side = tf.where(few, size, side)
+    middle = (boxes[..., 0] + boxes[..., 1]) * cell // 2
+    corners = middle - side[:, None] // 2
+    return tf.minimum(tf.maximum(corners, 0), size - side[:, None]), side
+
+
+def _extents(sums: tf.Tensor) -> tf.Tensor:
+    """See `context._extent`: [n, cells] int64 -> [n, 2] int32."""
+    so_far = context_of.SHARE * tf.cumsum(sums, axis=1)
+    total = tf.reduce_sum(sums, axis=1, keepdims=True)
+    counts = [
+        tf.reduce_sum(tf.cast(so_far < part * total, tf.int32), axis=1)
+        for part in (1, context_of.SHARE - 1)
+    ]
+    return tf.stack([counts[0], counts[1] + 1], axis=1)
+
+
 def central_crop(pixels: tf.Tensor, crop: int) -> tf.Tensor:
     """[..., size, size, 3] -> [..., crop, crop, 3], from the middle."""
     top = (tf.shape(pixels)[-3] - crop) // 2
@@ -183,7 +264,7 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     """Pixel values [..., crop, crop, channels], any type, 0-255 -> network input, float32."""
     values = tf.cast(tf.convert_to_tensor(pixels), tf.float32)
     if spec.normalisation is Normalisation.IMAGE:
-        if spec.context is not Context.DIFFERENCE:
+        if not spec.context.differs:
             return tf.image.per_image_standardization(values)
         picture = tf.image.per_image_standardization(values[..., :3])
         return tf.concat([picture, values[..., 3:] / DIFFERENCE_STD], axis=-1)
@@ -199,7 +280,7 @@ def _statistics(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of every channel of the input."""
     by_data = spec.normalisation is Normalisation.DATASET
     mean, std = (spec.mean, spec.std) if by_data else (IMAGENET_MEAN, IMAGENET_STD)
-    if spec.context is Context.DIFFERENCE:
+    if spec.context.differs:
         return (*mean, 0.0), (*std, DIFFERENCE_STD)
     frames = spec.context.channels // 3
     return mean * frames, std * frames

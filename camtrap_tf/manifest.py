@@ -8,8 +8,8 @@ from pathlib import Path
 
 from camtrap_tf.artifacts import PathLike, existing_folder, read_json, write_json
 from camtrap_tf.config import PictureSpec, from_json, to_json
+from camtrap_tf.dropped import Dropped
 from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped
 from camtrap_tf.labels import Task, Vocabulary
 
 FILE, KIND, VERSION = "manifest.json", "shard manifest", 1

@@ -72,9 +72,7 @@ def shared_context(specs: Iterable[InputSpec]) -> Context:
         InputError: contexts that cannot be had at once.
     """
     contexts = {spec.context for spec in specs}
-    if len(contexts - {Context.NONE}) > 1 or (
-        len(contexts) > 1 and Context.NINE_CHANNELS in contexts
-    ):
+    if len(contexts) > 1 and contexts != {Context.NONE, Context.DIFFERENCE}:
         raise InputError(
             "networks that answer together have the same model.context, or 'difference' and 'none'",
             sorted(context.value for context in contexts),

@@ -230,7 +230,8 @@ def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
         fn_output_signature=square,
     )
     stacked = images.stacked(squares, context)
-    shape = (None, spec.size, spec.size, context.channels)
+    side = context.side(spec.size)
+    shape = (None, side, side, context.channels)
     columns = columns | {"frame": tf.ensure_shape(stacked, shape)}
     if context is Context.NINE_CHANNELS:
         heads = records.label_heads(manifest.vocabulary)
@@ -242,7 +243,8 @@ def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, frame) -> tu
     """A picture's draws and its cropped, varied pixels [crop, crop, channels] uint8."""
     spec, crop = manifest.picture, data.spec.crop
     drawn = augmentation.draws(data.augment, seed)
-    window = augmentation.window(drawn, tf.constant((spec.size, spec.size)), crop, data.augment)
+    side = data.spec.context.side(spec.size)
+    window = augmentation.window(drawn, tf.constant((side, side)), crop, data.augment)
     if data.spec.context is Context.NONE:
         pixels = images.decode_window(frame, window, spec)
     else:

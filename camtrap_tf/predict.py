@@ -414,7 +414,8 @@ class _Replica:
     ):
         self.device = device
         with tf.device(device):
-            shape = (1, *[bundle.picture.size] * 2, bundle.context.channels)
+            side = bundle.context.side(bundle.picture.size)
+            shape = (1, side, side, bundle.context.channels)
             self.stages = {stage: bundle.networks(stage) for stage in stages}
             for network in itertools.chain(*self.stages.values()):
                 if precision is not None:

@@ -34,6 +34,7 @@ from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
 KIND, VERSION = "run", 1
+SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most likely a mistake
 log = logging.getLogger("camtrap")
 
 
@@ -111,6 +112,12 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     if (folder / "result.json").is_file():
         log.info("run %s is finished; nothing to do", folder)
         return Run.read(folder)
+    if config.train.select_on != "val":
+        log.info(
+            "the best epoch is chosen on '%s': figures on that split will be optimistic%s",
+            config.train.select_on,
+            " (the paper chose on its expert test set)" * (config.train.select_on == "expert_test"),
+        )
     trainer = Trainer(config, manifest)
     if profile and trainer.chief:
         trainer.profile = folder / "tensorboard"
@@ -120,7 +127,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     elif config.train.init:
         from camtrap_tf import transfer  # which reads runs and bundles, and so imports this
 
-        transfer.initialise(trainer.network, config.train.init)
+        transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
@@ -150,11 +157,20 @@ def _keep(trainer: Trainer, folder: Path, row: dict) -> None:
 
 
 def _check_data(config: Config, manifest: Manifest) -> None:
-    if config.model.crop > manifest.picture.size:
+    side = config.model.context.side(manifest.picture.size)
+    if config.model.crop > side:
         raise InputError(
-            f"model.crop is at most the stored size, {manifest.picture.size}",
+            f"model.crop is at most what a network sees of the stored square, {side}",
             config.model.crop,
             "Lower it, or write larger shards.",
+        )
+    if config.model.crop < SMALLEST_CROP * manifest.picture.size:
+        log.warning(
+            "the network sees the middle %d of %d pixels, and no animal at the edges: "
+            "set model.crop, or write shards with --size=%d",
+            config.model.crop,
+            manifest.picture.size,
+            round(config.model.crop * 256 / 224),
         )
     for split in ("train", config.train.select_on):
         if not manifest.frames(split, config.train.task):

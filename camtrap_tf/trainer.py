@@ -94,7 +94,7 @@ class Trainer:
         self.adopt()
         self.of_heads = [_layer(v) in self.heads for v in self.model.trainable_variables]
         self.kernels = [v for v in self.model.trainable_variables if v.path.endswith("/kernel")]
-        self.weights, self.clamp = _class_weights(config, manifest)
+        self.weights = _class_weights(config, manifest)
         emphasised = train.rare is RareClasses.EMPHASIS
         self.again = pipeline.Again(manifest, self.data) if emphasised else None
         self.progress = Progress(
@@ -135,7 +135,8 @@ class Trainer:
                     sums = self._call(batches, rates[progress.step :][:count], frozen)
                 progress.add(sums, count)
                 progress.seconds += time.monotonic() - start
-                meter.advance(count * train.batch_size, f"loss {self._finite_loss(sums):.3f}")
+                self._check_finite(sums)
+                meter.advance(count * train.batch_size, _describe(sums))
                 every = train.checkpoint_every
                 if every and progress.step % every == 0 and progress.step < self.steps:
                     save()
@@ -301,7 +302,7 @@ class Trainer:
         for gradient, variable in zip(gradients, self._learning(frozen), strict=True):
             if _layer(variable) == self.main:
                 whole = context.all_reduce(_SUM, gradient)
-                gradient = tf.clip_by_value(whole, -self.clamp, self.clamp) / replicas
+                gradient = tf.clip_by_value(whole, -sampling.CLAMP, sampling.CLAMP) / replicas
             clamped.append(gradient)
         return clamped
 
@@ -330,7 +331,7 @@ class Trainer:
         name = "checkpoints" if self.chief else f".checkpoints-worker-{self.share.worker}"
         return tf.train.CheckpointManager(self.state, folder / name, max_to_keep=1)
 
-    def _finite_loss(self, sums: dict) -> float:
+    def _check_finite(self, sums: dict) -> None:
         loss = _mean_losses(sums)
         if not math.isfinite(loss):
             raise InputError(
@@ -338,7 +339,6 @@ class Trainer:
                 loss,
                 "Lower the learning rate.",
             )
-        return loss
 
     def _row(self, rate: float, decay: float) -> dict[str, float]:
         progress = self.progress
@@ -398,13 +398,12 @@ def _optimizer(train: TrainConfig) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _class_weights(config: Config, manifest: Manifest) -> tuple[dict[str, tf.Tensor], float]:
-    """Weighted loss: weights by head, none without it, and the clamp that goes with them."""
+def _class_weights(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:
     if config.train.rare is not RareClasses.WEIGHTED_LOSS:
-        return {}, math.inf
+        return {}
     counts = sampling.class_counts(manifest, "train", config.train.task)
     weights = tf.constant(sampling.loss_weights(counts), tf.float32)
-    return {sampling.main_head(config.train.task): weights}, sampling.clamp(counts)
+    return {sampling.main_head(config.train.task): weights}
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -444,3 +443,17 @@ def _check(train: TrainConfig, replicas: int, steps: int) -> None:
 
 def _mean_losses(totals: dict[str, dict[str, float]]) -> float:
     return sum(sums["loss"] / max(sums["count"], 1) for sums in totals.values())
+
+
+def _describe(totals: dict[str, dict[str, float]]) -> str:
+    """What stands behind the progress bar: the loss, and each head's loss and accuracy.
+
+    >>> _describe({"species": {"loss": 4.0, "correct": 3.0, "count": 4.0}})
+    'loss 1.000, species 1.000 (75%)'
+    """
+    heads = [
+        f"{head} {sums['loss'] / sums['count']:.3f} ({sums['correct'] / sums['count']:.0%})"
+        for head, sums in totals.items()
+        if sums["count"]
+    ]
+    return ", ".join([f"loss {_mean_losses(totals):.3f}", *heads])

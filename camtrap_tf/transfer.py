@@ -14,6 +14,7 @@ import keras
 from camtrap_tf.artifacts import PathLike, read_json
 from camtrap_tf.bundle import FILE as BUNDLE_FILE
 from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import Words
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task, Vocabulary
 from camtrap_tf.network import Network
@@ -34,23 +35,26 @@ class Source:
     heads: dict[str, tuple[str, ...]] | None
 
 
-def initialise(network: Network, path: PathLike) -> dict[str, list[str]]:
+def initialise(network: Network, path: PathLike, words: Words = Words.MINE) -> dict[str, list[str]]:
     """Gives a network the weights of a trained one, as far as they fit.
 
     Args:
         network: changed in place.
         path: a run directory, a bundle, or a `.keras` or `.weights.h5` file.
+        words: whether its heads must have the network's classes.
 
     Returns:
         Names of heads: `taken` and `fresh`.
 
     Raises:
-        InputError: nothing trained there, or another trunk.
+        InputError: nothing trained there, another trunk, or (`Words.SAME`) other classes.
     """
     path = Path(path)
     if path.name.endswith(".weights.h5"):
         return _load_weights(network, path)
     source = _read(path, network.task)
+    if words is Words.SAME:
+        _check_same(source, network, path)
     _copy_trunk(source.model, network, path)
     told = {"taken": [], "fresh": []}
     for head, names in network.heads.items():
@@ -62,6 +66,21 @@ def initialise(network: Network, path: PathLike) -> dict[str, list[str]]:
         ", ".join(told["fresh"]) or "none",
     )
     return told
+
+
+def _check_same(source: Source, network: Network, path: Path) -> None:
+    for head, names in network.heads.items():
+        given = (source.heads or {}).get(head, ())
+        if given == names:
+            continue
+        missing = sorted(set(given) - set(names))
+        new = sorted(set(names) - set(given))
+        raise InputError(
+            f"with train.vocabulary=same, head '{head}' of {path} has the classes of the shards",
+            f"only there: {', '.join(missing) or 'none'}; only in the shards: "
+            f"{', '.join(new) or 'none'}" + "; the order differs" * (not missing and not new),
+            "Take --vocabulary=mine, which starts this head fresh.",
+        )
 
 
 def _read(path: Path, task: Task) -> Source:

@@ -2,7 +2,7 @@
 
     camtrap shard ... --engine=beam --beam_options="--runner=FlinkRunner --flink_master=HOST:8081"
 
-The tasks are those of `shard.write_shard`: each writes one file, does nothing where it stands
+The tasks are those of `tasks.write_shard`: each writes one file, does nothing where it stands
 already and may be tried again. Pictures and shards lie where every worker sees them, on a
 common disk or under gs://, s3:// or hdfs://, and the package is installed on the workers.
 `camtrap_tf/beam.py` has the options of runners.
@@ -16,7 +16,8 @@ from camtrap_tf import beam
 from camtrap_tf.artifacts import as_path, atomic, is_remote
 from camtrap_tf.config import PictureSpec
 from data_prep.plan import Plan
-from data_prep.shard import Engine, Report, read_report, write_shard
+from data_prep.shard import Engine
+from data_prep.tasks import Report, read_report, write_shard
 
 log = logging.getLogger("camtrap")
 _TASKS = ".tasks"

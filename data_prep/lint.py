@@ -146,7 +146,7 @@ def _out_of_effort(table: EventTable, effort: pd.DataFrame) -> pd.DataFrame:
 
 def _files(table: EventTable, folder: Path, look: bool) -> list[pd.DataFrame]:
     """Findings about the picture files of a folder."""
-    there = pd.Series(list(pictures.find(folder)), dtype="string")
+    there = pd.Series(filter(pictures.is_text, pictures.find(folder)), dtype="string")
     paths = table.frames["path"]
     listed = occurs(paths, there)
     found = [

@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,51 +16,14 @@ import pandas as pd
 
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, find
-from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY, MISSING, Task, Vocabulary
+from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY, MISSING, Vocabulary
 from data_prep import draws
 from data_prep.select import event_labels
 from data_prep.splits import EXPERT_TEST, NAMES
+from data_prep.tasks import ShardTask
 
 EVENTS_PER_SHARD = 500  # of three pictures of 256 x 256: about 50 MB
 _TEXTS = ("event_id", "site", "season", "datetime")
-
-
-@dataclasses.dataclass(frozen=True)
-class ShardTask:
-    """All that writing one shard needs; small, and pickled to where it is written.
-
-    Args:
-        file: name of the TFRecord file.
-        split: its split.
-        vocabulary: names of the labels.
-        texts: `event_id`, `site`, `season`, `datetime` (ISO 8601) -> one text per event.
-        labels: head -> [events] int label, -1 where missing.
-        sizes: [events] int, frames of each event.
-        paths: [frames] path of each frame, events one after another.
-        frame_labels: `empty`, `species` -> [frames] int label, -1 where the frame has none.
-    """
-
-    file: str
-    split: str
-    vocabulary: Vocabulary
-    texts: dict[str, list[str]]
-    labels: dict[str, np.ndarray]
-    sizes: np.ndarray
-    paths: list[str]
-    frame_labels: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    @functools.cached_property
-    def content(self) -> str:
-        """SHA-256 of everything in the task, as hexadecimal digits."""
-        digest = hashlib.sha256(json.dumps([self.file, self.vocabulary.to_json()]).encode())
-        for texts in (*self.texts.values(), self.paths):
-            digest.update("\n".join((*texts, "")).encode())
-        for numbers in (*self.labels.values(), self.sizes, *self.frame_labels.values()):
-            digest.update(numbers.astype("<i4").tobytes())
-        return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,43 +137,6 @@ def vocabulary_of(table: EventTable) -> Vocabulary:
     counted = table.labels["count"].notna().any()
     attributes = [name for name in ATTRIBUTES if table.labels[name].notna().any()]
     return Vocabulary(tuple(species), COUNT_BINS if counted else (), tuple(attributes))
-
-
-def image_labels(
-    labels: dict[str, np.ndarray], frame_labels: dict[str, np.ndarray], event: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Labels of single pictures: the frame's own where it has one, else its event's.
-
-    An empty picture has no species, count or attributes, whatever its event shows.
-
-    Args:
-        labels: head -> [events] label.
-        frame_labels: head -> [frames] label.
-        event: [frames] position of each frame's event.
-
-    Returns:
-        head -> [frames] label, -1 where missing.
-    """
-    own = {head: label[event] for head, label in labels.items()}
-    for head, label in frame_labels.items():
-        own[head] = np.where(label >= 0, label, own[head])
-    shows = own["empty"] != 1
-    return {
-        head: label if head == "empty" else np.where(shows, label, MISSING)
-        for head, label in own.items()
-    }
-
-
-def usable(labels: dict[str, np.ndarray]) -> dict[Task, np.ndarray]:
-    """Which pictures a task can use: [frames] bool by task, from `image_labels`."""
-    empty, species = labels["empty"], labels["species"]
-    animal = (empty == 0) & (species >= 0)
-    return {
-        Task.EMPTY: empty >= 0,
-        Task.ANIMAL: animal,
-        Task.SPECIES: animal,
-        Task.ONE_STAGE: (empty == 1) | (species >= 0),
-    }
 
 
 def _order(

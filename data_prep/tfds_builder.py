@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 from camtrap_tf.config import PictureSpec
 from camtrap_tf.labels import MISSING, Vocabulary
 from camtrap_tf.records import FRAME_HEADS, TEXTS, EventRecord, label_heads
-from data_prep import plan, select, shard, sources, splits, tfds_metadata
+from data_prep import plan, select, sources, splits, tasks, tfds_metadata
 
 log = logging.getLogger("camtrap")
 
@@ -78,9 +78,9 @@ class SnapshotSerengeti(tfds.core.GeneratorBasedBuilder):
                 for event in self._events(planned.task(i), images):
                     yield event.event_id, _example(event, self.vocabulary)
 
-    def _events(self, task: plan.ShardTask, images: Path) -> Iterator[EventRecord]:
-        tally = shard.Tally(task)
-        yield from shard.events(task, images, self.builder_config.picture, tally)
+    def _events(self, task: tasks.ShardTask, images: Path) -> Iterator[EventRecord]:
+        tally = tasks.Tally(task)
+        yield from tasks.events(task, images, self.builder_config.picture, tally)
         if tally.quarantine:
             log.warning("%d unreadable, such as %s", len(tally.quarantine), tally.quarantine[0])
 

@@ -252,11 +252,11 @@ def stack_events(
         context: what to add.
 
     Returns:
-        [events * frames, size, size, context.channels] uint8, zeros where not valid.
+        [events * frames, side, side, context.channels] uint8, zeros where not valid.
     """
     if context is Context.NONE:
         return squares
-    size = squares.shape[1]
+    size = context.side(squares.shape[1])
 
     def one(event):
         frames, readable = event

@@ -82,7 +82,8 @@ def write_tflite(
         }
         path = folder / f"{Path(member.file).stem}.tflite"
         with atomic(path) as temporary:
-            shape = (*[bundle.picture.size] * 2, bundle.context.channels)
+            side = bundle.context.side(bundle.picture.size)
+            shape = (side, side, bundle.context.channels)
             temporary.write_bytes(convert(network, shape, form, squares))
             carried.append(temporary, content)
         paths.append(path)

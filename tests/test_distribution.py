@@ -30,7 +30,28 @@ CONFIG = Config(
 TWO = {"train.replicas": "2"}
 
 
-def losses_and_answers(config, shards, out, tf_config=None) -> None:
+def in_double_precision() -> None:
+    """Makes this process train in float64; only the loss itself is still float32."""
+    import keras
+    import tensorflow as tf
+
+    from camtrap_tf import losses
+
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    keras.config.set_dtype_policy = lambda _: None  # the trainer would ask for float32
+    dense = keras.layers.Dense
+    keras.layers.Dense = lambda *units, dtype, **options: dense(*units, **options)  # the heads
+    sums, penalty = losses.head_sums, losses.weight_penalty
+
+    def single(values):
+        return tf.nest.map_structure(lambda value: tf.cast(value, tf.float32), values)
+
+    losses.head_sums = lambda logits, *others: sums(single(logits), *others)
+    losses.weight_penalty = lambda kernels, decay: penalty(single(kernels), decay)
+
+
+def losses_and_answers(config, shards, out, tf_config=None, double=False) -> None:
     """In a process of its own: the loss of every step, then what given weights answer."""
     if tf_config:
         os.environ["TF_CONFIG"] = json.dumps(tf_config)
@@ -39,6 +60,9 @@ def losses_and_answers(config, shards, out, tf_config=None) -> None:
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
     from camtrap_tf.trainer import Trainer
+
+    if double:
+        in_double_precision()
 
     trainer, seen = Trainer(config, Manifest.read(shards)), []
     call = trainer._call

@@ -18,12 +18,6 @@ def test_weights_of_eq_1_and_2():
     np.testing.assert_allclose(sampling.class_weights(np.array([5, 0, 5])), [0.5, 0.0, 0.5])
 
 
-def test_the_clamp_goes_with_the_scale_of_the_weights():
-    # N / (3 n_i) = 0.5556, 1.1111, 3.3333 are five times 1/9, 2/9, 2/3.
-    assert sampling.clamp(np.array([60, 30, 10])) == pytest.approx(0.05)
-    assert sampling.clamp(np.array([7, 7, 0])) == pytest.approx(0.02)  # of equal weights 1/2
-
-
 def test_copies_give_every_class_the_same_share():
     counts = np.array([60, 30, 10])
     np.testing.assert_allclose(sampling.copies(counts) * counts, [100 / 3] * 3)

@@ -113,6 +113,18 @@ def test_what_does_not_fit_the_shards_is_refused(tiny_shards, tmp_path, change, 
         train(override(TINY, change), tiny_shards, tmp_path / "run")
 
 
+def test_a_crop_that_misses_most_of_the_picture_is_told(tiny_shards, caplog):
+    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.train import _check_data
+
+    manifest = Manifest.read(tiny_shards)
+    _check_data(override(TINY, {"model.crop": "28"}), manifest)
+    assert not caplog.records
+    _check_data(override(TINY, {"model.crop": "27"}), manifest)
+    assert "the middle 27 of 40 pixels" in caplog.text
+    assert "--size=31" in caplog.text
+
+
 def test_every_task_trains(tiny_shards, tmp_path):
     from camtrap_tf.train import train
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from camtrap_tf.config import Config, ModelConfig, TrainConfig, override, step_schedule
+from camtrap_tf.config import Config, ModelConfig, TrainConfig, Words, override, step_schedule
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task
 
@@ -92,3 +92,16 @@ def test_a_frozen_trunk_keeps_its_weights_while_the_heads_learn(trained, tiny_sh
         assert same == (not variable.path.startswith("species/")), variable.path
     with pytest.raises(InputError, match=r"train\.init"):
         train(dataclasses.replace(CONFIG), tiny_shards, tmp_path / "second")
+
+
+def test_the_same_vocabulary_can_be_asked_for(trained):
+    from camtrap_tf import transfer
+
+    told = transfer.initialise(network({"species": ("blue", "red")}), trained.folder, Words.SAME)
+    assert told == {"taken": ["species"], "fresh": []}
+    for classes, difference in (
+        (("blue", "green"), "only there: red; only in the shards: green"),
+        (("red", "blue"), "only there: none; only in the shards: none; the order differs"),
+    ):
+        with pytest.raises(InputError, match=difference):
+            transfer.initialise(network({"species": classes}), trained.folder, Words.SAME)

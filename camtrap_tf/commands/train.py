@@ -5,7 +5,7 @@ A two-stage system takes two runs: --task=empty and --task=animal.
 
 from absl import flags
 
-from camtrap_tf.config import PRESETS, override
+from camtrap_tf.config import PRESETS, Words, override
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task
 
@@ -25,6 +25,21 @@ def define(values: flags.FlagValues) -> None:
         "fresh (--set=train.freeze_epochs=2 lets them settle first)",
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "vocabulary",
+        "mine",
+        [words.value for words in Words],
+        "with --init: mine = the shards' own, heads with other classes start fresh; same = an "
+        "error unless the shards have the classes of what is started from",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "select_on",
+        "val",
+        "split that chooses the best epoch; expert_test is what the paper did, and makes the "
+        "figures on that split optimistic",
+        flag_values=values,
+    )
     flags.DEFINE_boolean(
         "profile", False, "trace some steps for TensorBoard's profiler", flag_values=values
     )
@@ -38,7 +53,8 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     """Reads the flags and trains."""
-    changes = {"train.task": values.task, "train.init": values.init, **_changes(values.set)}
+    named = {name: values[name].value for name in ("task", "init", "vocabulary", "select_on")}
+    changes = {**{f"train.{name}": value for name, value in named.items()}, **_changes(values.set)}
     config = override(PRESETS[values.preset], changes)
 
     from camtrap_tf.quiet import start_tensorflow

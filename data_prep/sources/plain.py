@@ -67,7 +67,12 @@ def read_folders(folder: PathLike) -> EventTable:
         InputError: no such folder, or no picture in it.
     """
     folder = existing_folder(folder, "the metadata of source 'folders'")
-    paths = list(pictures.find(folder))
+    found = list(pictures.find(folder))
+    paths = [path for path in found if pictures.is_text(path)]
+    dropped = Dropped()
+    dropped.add(
+        "picture whose name is not valid UTF-8", map(ascii, sorted(set(found) - set(paths)))
+    )
     if not paths:
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
@@ -79,7 +84,7 @@ def read_folders(folder: PathLike) -> EventTable:
     )
     rows["site"] = pd.Series([part[1] if len(part) > 2 else None for part in parts], dtype="string")
     rows["datetime"] = pd.Series(taken, dtype="datetime64[us]")
-    return _table(rows, folder.name, "annotation", Dropped())
+    return _table(rows, folder.name, "annotation", dropped)
 
 
 def _table(rows: pd.DataFrame, origin: str, source: str, dropped: Dropped) -> EventTable:

@@ -1,4 +1,5 @@
 import datetime
+import os
 
 import numpy as np
 import pytest
@@ -101,3 +102,14 @@ def test_folders_named_by_species(tmp_path):
     with pytest.raises(InputError, match="the folder holds pictures"):
         (tmp_path / "none").mkdir()
         read("folders", tmp_path / "none")
+
+
+def test_a_name_that_is_not_utf8_is_left_out_and_counted(tmp_path):
+    folder = tmp_path / "fox"
+    folder.mkdir()
+    for name in (b"a.jpg", b"m\xfcsli.jpg"):
+        (folder / "x").write_bytes(b"x")
+        os.rename(folder / "x", os.path.join(os.fsencode(folder), name))
+    table = read("folders", tmp_path)
+    assert table.frames["path"].tolist() == ["fox/a.jpg"]
+    assert table.dropped.counts == {"picture whose name is not valid UTF-8": 1}

@@ -5,7 +5,7 @@ import pytest
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.labels import COUNT_BINS, Task, Vocabulary
-from data_prep import draws, plan
+from data_prep import draws, plan, tasks
 
 
 def small_table():
@@ -96,13 +96,13 @@ def test_image_labels_and_what_tasks_can_use():
     labels = {head: np.array(label) for head, label in labels.items()}
     event = np.array([0, 0, 0, 1, 2])
     own = {"empty": np.array([-1, 1, 0, -1, -1]), "species": np.array([-1, -1, 0, -1, -1])}
-    found = plan.image_labels(labels, own, event)
+    found = tasks.image_labels(labels, own, event)
     assert {head: label.tolist() for head, label in found.items()} == {
         "empty": [0, 1, 0, 1, 0],
         "species": [1, -1, 0, -1, -1],
         "count": [2, -1, 2, -1, -1],
     }
-    usable = {task: use.tolist() for task, use in plan.usable(found).items()}
+    usable = {task: use.tolist() for task, use in tasks.usable(found).items()}
     animal = [True, False, True, False, False]
     assert usable == {
         Task.EMPTY: [True] * 5,

@@ -16,7 +16,7 @@ from camtrap_tf.config import PictureSpec
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.manifest import Manifest
-from data_prep import plan, shard
+from data_prep import plan, shard, tasks
 from tests import odd_pictures
 
 SPEC = PictureSpec(size=8, jpeg_quality=95)
@@ -201,6 +201,17 @@ def test_the_commands_from_metadata_to_shards(folder, capfd, caplog):
     assert "seed: 0 there, 1 asked for" in capfd.readouterr().err
     assert cli.main(["shard", "--shares=a", *flags[1:4]]) == 2
     assert "shares are numbers; received 'a'" in capfd.readouterr().err
+    # More shards with the vocabulary of some that are there, to train on from their network.
+    wider = folder / "wider.json"
+    content = json.loads((out / "manifest.json").read_text())
+    content["vocabulary"]["species"] = ["boar", "fox", "owl"]
+    wider.write_text(json.dumps(content))
+    again = [f"--out={folder / 'again'}" if flag.startswith("--out") else flag for flag in flags]
+    assert cli.main([*again, f"--vocabulary={wider}"]) == 0
+    assert Manifest.read(folder / "again").vocabulary.species == ("boar", "fox", "owl")
+    assert cli.main([*flags, f"--vocabulary={folder / 'm.json'}"]) == 2
+    assert "bundle.json or manifest.json" in capfd.readouterr().err
+    assert cli.main([*flags, "--vocabulary=date"]) == 2
 
 
 def odd_plan():
@@ -283,7 +294,7 @@ def test_verifying_a_finished_folder_mends_what_is_damaged(folder):
 def test_low_disk_space_is_noticed_before_a_shard_is_begun(folder, monkeypatch):
     free = iter([10**9, 10])
     usage = type("Usage", (), {"free": property(lambda _: next(free, 10))})()
-    monkeypatch.setattr(shard.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(tasks.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"0.0 MB free, about 0.0 MB needed'\. Free some space"):
         shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=1)
     monkeypatch.undo()
@@ -310,7 +321,7 @@ def test_a_full_disk_leaves_no_half_file_and_the_next_run_goes_on(
         Image.fromarray(noise.integers(0, 255, (64, 64, 3), np.uint8)).save(path)
     spec, out = PictureSpec(size=64), small_disk / "out"
     shard.write_shards(make_plan(), folder, tmp_path / "undisturbed", spec, processes=1)
-    monkeypatch.setattr(shard, "_BYTES_PER_PIXEL", 0)  # let it run into the wall
+    monkeypatch.setattr(tasks, "_BYTES_PER_PIXEL", 0)  # let it run into the wall
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(160_000))  # room for the first shard and not for the second
     with pytest.raises(InputError, match=r"No space left on device.*Free some space"):
@@ -363,3 +374,9 @@ def test_killed_at_twenty_random_moments_the_shards_are_the_same(tmp_path):
         process.wait()
     subprocess.run([*command, f"--out={out}"], check=True, capture_output=True)
     assert contents(out) == contents(tmp_path / "undisturbed")
+
+
+def test_a_process_that_writes_shards_imports_neither_pandas_nor_tensorflow():
+    code = "import sys, data_prep.pool; print({'pandas', 'tensorflow'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

@@ -16,26 +16,29 @@ def runs(tiny_shards, tmp_path_factory):
     from camtrap_tf.train import train
 
     folder = tmp_path_factory.mktemp("runs")
-    changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
+    changes = {"train.batch_size": "8", "train.epochs": "1"}
     found = {}
     for task, context in (
         ("empty", Context.DIFFERENCE),
         ("empty", Context.NONE),
         ("animal", Context.DIFFERENCE),
         ("animal", Context.NINE_CHANNELS),
+        ("empty", Context.ZOOM),
+        ("animal", Context.ZOOM),
     ):
-        own = {"train.task": task, "model.context": context.value}
+        crop = "16" if context is Context.ZOOM else "32"  # of 20 and of 40 pixels
+        own = {"train.task": task, "model.context": context.value, "model.crop": crop}
         config = override(QUICK, changes | own)
         found[task, context] = train(config, tiny_shards, folder / f"{task}-{context.value}").folder
     return found
 
 
-@pytest.fixture(scope="module")
-def bundle(runs, tmp_path_factory):
-    """Stages 1 and 2 that see the difference; stage 2 is asked about every picture."""
+@pytest.fixture(scope="module", params=[Context.DIFFERENCE, Context.ZOOM])
+def bundle(runs, tmp_path_factory, request):
+    """Stages 1 and 2 that see what differs; stage 2 is asked about every picture."""
     from camtrap_tf.bundle import make_bundle
 
-    both = [runs["empty", Context.DIFFERENCE], runs["animal", Context.DIFFERENCE]]
+    both = [runs["empty", request.param], runs["animal", request.param]]
     return make_bundle(both, tmp_path_factory.mktemp("context") / "bundle", animal_threshold=0.0)
 
 
@@ -156,7 +159,7 @@ def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     rows = verify.export_and_verify(bundle, tmp_path / "out", request)
     assert {row.export for row in rows} == {"SavedModel", "float32", "dynamic"}
     content = carried.read(tmp_path / "out" / "tflite" / "float32" / "animal-1.tflite")
-    assert content["context"] == "difference"
+    assert content["context"] == bundle.context.value
 
 
 def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_path):
@@ -221,5 +224,5 @@ def test_a_detector_does_not_go_with_compared_frames(bundle, season, shared_data
     from camtrap_tf.predict import Options, Predictor
 
     found = read(next((shared_data / "megadetector").glob("*.json")))
-    with pytest.raises(InputError, match=r"without a detector; received 'model\.context=diff"):
+    with pytest.raises(InputError, match=r"without a detector; received 'model\.context="):
         Predictor(bundle, Options(detector=Detector(found, Use.BOXES)))

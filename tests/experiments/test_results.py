@@ -1,0 +1,64 @@
+"""Committed results: whole tables, and the figures that the README quotes from them."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from experiments import run
+from experiments.lab import SCALES
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ROOT / "experiments" / "results" / "small"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with open(SMALL / f"{name}.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def figure(name: str, subject: str, label: str, split: str = "test") -> dict[str, float]:
+    """The one row of a result, its numbers in points."""
+    (row,) = [
+        row
+        for row in rows(name)
+        if (row["subject"], row["figure"], row["split"]) == (subject, label, split)
+    ]
+    return {key: 100 * float(row[key]) for key in ("measured", "low", "high")}
+
+
+@pytest.mark.parametrize("name", run.NAMES)
+def test_a_figure_that_was_not_measured_says_why(name):
+    for row in rows(name):
+        assert row["measured"] or row["published"] or row["note"], row
+
+
+def test_all_networks_are_of_one_scale():
+    recipe = SCALES["small"].recipe.train
+    for row in rows("runs"):
+        longer = 4 if row["data"] == "quarter" else 1
+        assert (row["scale"], row["batch_size"]) == ("small", str(recipe.batch_size))
+        assert int(row["epochs"]) == longer * recipe.epochs
+        assert float(row["seconds"]) > 0
+
+
+@pytest.mark.parametrize(("head", "question"), [("empty", "empty or not"), ("species", "species")])
+def test_the_readme_quotes_the_gain_by_averaging(head, question):
+    names = ("top-1 of pictures", "top-1 of events", "gain by averaging")
+    pictures, events, gain = (figure("averaging", head, name) for name in names)
+    line = (
+        f"| {question}: pictures, events, gain by averaging | {pictures['measured']:.1f}%, "
+        f"{events['measured']:.1f}%, {gain['measured']:+.1f} points "
+        f"[{gain['low']:.1f}, {gain['high']:.1f}] |"
+    )
+    assert line in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("head", "question"), [("empty", "empty or not"), ("species", "species")])
+def test_the_readme_quotes_the_share_of_label_noise(head, question):
+    share = figure("label_noise", head, "errors where the label is wrong, of all errors")
+    line = (
+        f"| share of the errors on single pictures that are the label's: {question} | "
+        f"{share['measured']:.0f}% [{share['low']:.0f}, {share['high']:.0f}] |"
+    )
+    assert line in (ROOT / "README.md").read_text(encoding="utf-8")
