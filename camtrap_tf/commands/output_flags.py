@@ -87,10 +87,17 @@ def options(values: flags.FlagValues, pictures: str | None = None, completed=Non
         completed: when the pictures were answered, local datetime; now when None.
 
     Raises:
-        InputError: a --place that is not FOLDER=LATITUDE,LONGITUDE.
+        InputError: a --place that is not FOLDER=LATITUDE,LONGITUDE, or a format whose flags the
+            verb has not got.
     """
     from camtrap_tf.outputs import Options
 
+    if "camtrap_dp" in values.format and "place" not in values:
+        raise InputError(
+            "a Camtrap DP package is written by `camtrap convert`, which asks for deployments",
+            "--format=camtrap_dp",
+            "Leave it out here, then run: camtrap convert predictions.parquet --format=camtrap_dp",
+        )
     given = {"floor": values.floor, "species": values.species, "link": values.link}
     if "place" in values:
         plain = ["deployments", "time_zone", "project", "sampling_design", "package", "media_url"]

@@ -96,7 +96,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if images is None and any(isinstance(source, EventTable) for source in sources):
         images = _folder(arguments[0])
     options = output_flags.options(values, root_of(sources, images))
-    outputs.check(values.format, options)
+    outputs.check(values.format, options, values.out)
     table = EventTable.read(values.events) if values.events else None
     detector = _detector(values)
     start_tensorflow()

@@ -2,7 +2,8 @@
 
   camtrap review answers --images=PICTURES
 
-RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet. Answers are
+RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table,
+to be labelled without a model. Answers are
 appended to RESULTS/reviews.jsonl at once; stop and start again at any time. Several people give
 the same --reviews, each with a --reviewer, or each a file of their own. What they said goes
   - into every output format with `camtrap convert PREDICTIONS --reviews=reviews.jsonl`;
@@ -48,17 +49,36 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if len(arguments) != 1:
         raise InputError("review takes one folder", arguments, "camtrap review RESULTS --images=P")
-    from camtrap_tf.predictions import Predictions
     from camtrap_tf.review import journal
 
     results = Path(arguments[0])
     file = results / "predictions.parquet" if results.is_dir() else results
-    predictions = Predictions.read(file)
+    predictions = _read(file)
     reviews = [Path(path) for path in values.reviews] or [file.with_name(journal.FILE)]
     if values.export_events:
         _export(values, predictions, reviews)
     else:
         _serve(values, predictions, reviews)
+
+
+def _read(file: Path):
+    """Predictions; of an event table, those of no model."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from camtrap_tf import event_table
+    from camtrap_tf.predictions import Predictions
+    from camtrap_tf.review import answers
+
+    try:
+        stamp = json.loads((pq.read_schema(file).metadata or {}).get(b"camtrap", b"{}"))
+    except (OSError, pa.ArrowInvalid):
+        return Predictions.read(file)  # which says what is wrong
+    if stamp.get("artifact") == event_table.KIND:
+        return answers.unanswered(event_table.EventTable.read(file))
+    return Predictions.read(file)
 
 
 def _export(values: flags.FlagValues, predictions, reviews: list[Path]) -> None:

@@ -5,6 +5,7 @@
 Started again with the same flags it goes on where it stopped; with others it refuses.
 """
 
+import json
 import logging
 import shlex
 
@@ -49,9 +50,10 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "balance_empty", False, "keep no more empty pictures than others, at random", **where
     )
-    flags.DEFINE_enum(
-        "vocabulary", "data", ["data", "serengeti"],
-        "species of the network: those that occur in the data, or the 48 of Serengeti", **where,
+    flags.DEFINE_string(
+        "vocabulary", "data",
+        "species of the network: data, those that occur; serengeti, its 48; or a bundle.json or "
+        "manifest.json, its own, so that training goes on from there with the same heads", **where,
     )  # fmt: skip
     flags.DEFINE_integer("size", 256, "side of the stored square, pixels", **where)
     flags.DEFINE_float("bar_share", 0.0, "share of the height cut off at the bottom", **where)
@@ -81,7 +83,6 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         raise InputError("shard takes flags only", arguments, "Write --events=PATH.")
     from camtrap_tf.config import Fit, PictureSpec
     from camtrap_tf.event_table import EventTable
-    from camtrap_tf.labels import Vocabulary
     from data_prep import plan, select, shard, splits
 
     picture = PictureSpec(
@@ -93,7 +94,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         values.keep_original,
     )
     shares = _shares(values.shares)
-    vocabulary = None if values.vocabulary == "data" else Vocabulary()
+    vocabulary = _vocabulary(values.vocabulary)
     table = EventTable.read(values.events)
     log.info("read %s: %s events", values.events, f"{len(table):,}")
     table = select.select(
@@ -127,6 +128,22 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         values.verify,
         _engine(values),
     )
+
+
+def _vocabulary(choice: str):
+    """None: what the data has."""
+    from camtrap_tf.artifacts import existing_file
+    from camtrap_tf.labels import Vocabulary
+
+    if choice in ("data", "serengeti"):
+        return None if choice == "data" else Vocabulary()
+    file = existing_file(choice, "a vocabulary other than data or serengeti")
+    try:
+        return Vocabulary.from_json(json.loads(file.read_text(encoding="utf-8"))["vocabulary"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "a vocabulary is taken from a bundle.json or manifest.json", choice, "Give one."
+        ) from error
 
 
 def _tell_classes(counts) -> None:

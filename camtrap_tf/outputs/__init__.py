@@ -25,19 +25,19 @@ FORMATS: dict[str, Callable[[Predictions, Path, Options], list[Path]]] = {
     "folders": folders.write_files,
 }
 # Of formats that need more than predictions: raises InputError where it is missing.
-CHECKS: dict[str, Callable[[Options], None]] = {
+CHECKS: dict[str, Callable[[Options, Path], None]] = {
     "camtrap_dp": camtrap_dp.check,
     "folders": folders.check,
 }
 
 
-def check(formats: Sequence[str], options: Options) -> None:
+def check(formats: Sequence[str], options: Options, folder: PathLike) -> None:
     """Raises InputError unless `write` has all it needs: to be asked before a long prediction."""
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"a format is one of {', '.join(FORMATS)}", name, "Pick from these.")
         if name in CHECKS:
-            CHECKS[name](options)
+            CHECKS[name](options, Path(folder))
 
 
 def write(
@@ -61,7 +61,7 @@ def write(
         InputError: as `check`, or something that a format cannot say.
     """
     options = options or Options()
-    check(formats, options)
+    check(formats, options, folder)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []

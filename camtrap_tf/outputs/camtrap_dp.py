@@ -8,6 +8,7 @@ The format is that of https://camtrap-dp.tdwg.org. Every picture has one observa
   `observationTags` as countBin:11-50, beside the model's own word, label:lionFemale.
 - `behavior` is what more likely than not is done, 'moving | eating', most probable first;
   `lifeStage` is 'juvenile' where there are young.
+- Further species that a person saw in an event have observations of level 'event' of their own.
 - `classifiedBy` is the model with the hash of its bundle, or the person.
 - A picture that could not be read is 'unclassified', with its reason as a comment.
 - A picture without a time has that of its event, else of the start of its deployment, and says
@@ -32,19 +33,15 @@ import pandas as pd
 from camtrap_tf import __version__
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.errors import InputError
+from camtrap_tf.event_table import find
 from camtrap_tf.labels import ATTRIBUTES, MISSING, count_lower_bound
-from camtrap_tf.outputs import csv, deployments, species
+from camtrap_tf.outputs import csv, datapackage, deployments, species
 from camtrap_tf.outputs.clock import stamped, zone
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.predictions import ANIMAL, Predictions
 
 log = logging.getLogger("camtrap")
 
-_URL = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2/"
-SAMPLING_DESIGNS = (
-    "simpleRandom", "systematicRandom", "clusteredRandom", "experimental", "targeted",
-    "opportunistic",
-)  # fmt: skip
 MEDIA_COLUMNS = (
     "mediaID", "deploymentID", "captureMethod", "timestamp", "filePath", "filePublic", "fileName",
     "fileMediatype", "exifData", "favorite", "mediaComments",
@@ -57,12 +54,7 @@ OBSERVATION_COLUMNS = (
     "classificationMethod", "classifiedBy", "classificationTimestamp", "classificationProbability",
     "observationTags", "observationComments",
 )  # fmt: skip
-# What is not taken over from the package that deployments come from: it is about its own tables.
-_OWN_FIELDS = (
-    "resources", "profile", "id", "name", "created", "version", "spatial", "temporal", "taxonomic",
-)  # fmt: skip
 _BEHAVIOURS = tuple(name for name in ATTRIBUTES if name != "babies")
-_IDS = uuid.UUID("6f0c6a52-1a3e-5d43-9a0e-2f4b3a3b7c11")  # names our ids; never to be changed
 _PATH = re.compile(r"(?=^[^./~])(^((?!\.{2}).)*$).*")  # of the standard: relative, without '..'
 _TIME_NOTES = np.array(
     [None, "time unknown: that of its event", "time unknown: that of its deployment's start"],
@@ -70,10 +62,10 @@ _TIME_NOTES = np.array(
 )
 
 
-def check(options: Options) -> None:
+def check(options: Options, folder: PathLike) -> None:
     """Raises InputError unless the options tell what the package must say."""
     _clock(options)
-    _facts(options)
+    datapackage.facts(options)
     deployments.read(options.deployments, options.places)
     species.names((), options.species)
 
@@ -96,7 +88,7 @@ def write(predictions: Predictions, folder: PathLike, options: Options) -> None:
         InputError: a missing option, a picture that belongs to no deployment or whose time
             nothing tells, or a path that the standard does not allow.
     """
-    folder, clock, facts = Path(folder), _clock(options), _facts(options)
+    folder, clock, facts = Path(folder), _clock(options), datapackage.facts(options)
     if predictions.ids["path"].isna().any():
         raise InputError(
             "Camtrap DP lists pictures", "rows without a path", "Give predictions of pictures."
@@ -108,15 +100,19 @@ def write(predictions: Predictions, folder: PathLike, options: Options) -> None:
     starts, ends = _spans(sites, place, times, notes, starts, ends)
     for column, known in (("deploymentStart", starts), ("deploymentEnd", ends)):
         sites[column] = sites[column].where(_has_offset(sites[column]), stamped(known, clock))
-    names = species.names(predictions.words, options.species)
+    further = _further(predictions)
+    words = tuple(dict.fromkeys((*predictions.words, *further.words)))
+    names = species.names(words, options.species).set_axis(list(words))
     writer = _Writer(predictions, options, clock, sites["deploymentID"].to_numpy(object), names)
     (folder / deployments.PACKAGE).unlink(missing_ok=True)
     used = starts.notna()  # all but those that have neither pictures nor dates
     csv.write_rows([sites.loc[used, list(deployments.COLUMNS)]], folder / "deployments.csv")
     csv.write_rows(writer.media(place, times, notes), folder / "media.csv")
-    csv.write_rows(writer.observations(place, times), folder / "observations.csv")
+    rows = writer.observations(place, times, further)
+    csv.write_rows(rows, folder / "observations.csv")
     _warn(writer, place, times, starts, ends)
-    fields = _fields(facts, options, sites[used], starts, ends, names[writer.seen])
+    seen = names[names.index.isin(writer.seen)]
+    fields = datapackage.fields(facts, options, sites[used], starts, ends, seen)
     text = json.dumps(fields, indent=1, ensure_ascii=False)
     write_text(folder / deployments.PACKAGE, text + "\n")
 
@@ -129,46 +125,6 @@ def _clock(options: Options) -> datetime.tzinfo:
             "Give --time_zone=+03:00, say, as the cameras' clocks are set.",
         )
     return zone(options.time_zone)
-
-
-def _facts(options: Options) -> dict[str, Any]:
-    """Fields of datapackage.json that people must tell: of the project and who contributed."""
-    source = deployments.package_fields(options.deployments)
-    facts = {key: value for key, value in source.items() if key not in _OWN_FIELDS}
-    if options.package:
-        given = deployments.read_fields(options.package)
-        facts |= {key: value for key, value in given.items() if key not in _OWN_FIELDS}
-    project = {"individualAnimals": False, "captureMethod": ["activityDetection"]}
-    project |= facts.get("project", {})
-    if options.project:
-        project["title"] = facts["title"] = options.project
-    if options.sampling_design:
-        project["samplingDesign"] = options.sampling_design
-    if options.contributors:
-        facts["contributors"] = [{"title": name} for name in options.contributors]
-    facts["project"] = project | {"observationLevel": ["media", "event"]}
-    absent = [
-        flag
-        for flag, value in (
-            ("--project=TITLE", project.get("title")),
-            (f"--sampling_design={'|'.join(SAMPLING_DESIGNS)}", project.get("samplingDesign")),
-            ("--contributor=NAME", facts.get("contributors")),
-        )
-        if not value
-    ]
-    if absent:
-        raise InputError(
-            "a Camtrap DP package names its project, how its places were chosen, and who made it",
-            "no such words",
-            f"Give {', '.join(absent)}, or --package=FILE.json with such fields.",
-        )
-    if project["samplingDesign"] not in SAMPLING_DESIGNS:
-        raise InputError(
-            f"samplingDesign is one of {', '.join(SAMPLING_DESIGNS)}",
-            project["samplingDesign"],
-            "Pick one of them.",
-        )
-    return facts
 
 
 def _local(sites: pd.DataFrame, column: str, clock: datetime.tzinfo) -> pd.Series:
@@ -250,12 +206,11 @@ class _Writer:
     ):
         self.predictions, self.options, self.clock = predictions, options, clock
         self.sites, self.names = sites, names
-        self.words = np.array([re.sub(r"[|:]", "-", word) for word in predictions.words], object)
-        self.seen = np.zeros(len(names), bool)  # words that were answered
+        self.seen: set[str] = set()  # words that were answered
         info = predictions.info
         model = ", ".join(str(info[key]) for key in ("model", "model_version") if key in info)
         self.model = f"camtrap_tf {__version__}: {model}".removesuffix(": ")
-        self.answered_at = _utc(options.answered_at.astimezone())
+        self.answered_at = datapackage.utc(options.answered_at.astimezone())
 
     def media(
         self, place: np.ndarray, times: np.ndarray, notes: np.ndarray
@@ -277,8 +232,10 @@ class _Writer:
             }
             yield pd.DataFrame(table, columns=list(MEDIA_COLUMNS))
 
-    def observations(self, place: np.ndarray, times: np.ndarray) -> Iterator[pd.DataFrame]:
-        """Rows of observations.csv: of pictures, then of events."""
+    def observations(
+        self, place: np.ndarray, times: np.ndarray, further: Predictions
+    ) -> Iterator[pd.DataFrame]:
+        """Rows of observations.csv: of pictures, of events, and of events' further species."""
         codes, events = self.predictions.event_codes(), self.predictions.by_event()
         event_ids = events.ids["event_id"].to_numpy(object)
         for rows in self.predictions.blocks():
@@ -296,27 +253,41 @@ class _Writer:
             yield self._observed(part, links)
         taken = pd.Series(times).groupby(codes).agg(["min", "max"])
         first = np.unique(codes, return_index=True)[1]
+        known = [event_ids, self.sites[place[first]], taken["min"], taken["max"]]
         for rows in events.blocks():
-            links = {
-                "observationID": event_ids[rows] + "_event",
-                "deploymentID": self.sites[place[first[rows]]],
-                "eventID": event_ids[rows],
-                "eventStart": stamped(taken["min"].iloc[rows], self.clock),
-                "eventEnd": stamped(taken["max"].iloc[rows], self.clock),
-                "observationLevel": "event",
-            }
+            links = self._event_links(*(column[rows] for column in known))
             yield self._observed(events.select(rows), links)
+        at = find(further.ids["event_id"], events.ids["event_id"])
+        for rows in further.blocks():
+            part = further.select(rows)
+            links = self._event_links(*(column[at[rows]] for column in known))
+            links["observationID"] += [f"_{n + 2}" for n in part.ids["frame"]]
+            yield self._observed(part, links)
+
+    def _event_links(
+        self, events: np.ndarray, sites: np.ndarray, starts: pd.Series, ends: pd.Series
+    ) -> dict[str, Any]:
+        return {
+            "observationID": events + "_event",
+            "deploymentID": sites,
+            "eventID": events,
+            "eventStart": stamped(starts, self.clock),
+            "eventEnd": stamped(ends, self.clock),
+            "observationLevel": "event",
+        }
 
     def _media_ids(self, paths: pd.Series, place: np.ndarray) -> np.ndarray:
         """[paths] object: the same whenever the same picture of the same deployment is written."""
         pairs = zip(self.sites[place], paths, strict=True)
-        return np.array([str(uuid.uuid5(_IDS, f"{site}/{path}")) for site, path in pairs], object)
+        return np.array(
+            [str(uuid.uuid5(datapackage.IDS, f"{site}/{path}")) for site, path in pairs], object
+        )
 
     def _observed(self, part: Predictions, links: dict[str, Any]) -> pd.DataFrame:
-        codes = part.answer_codes()
-        self.seen[codes[codes != MISSING]] = True
-        answered, by_person = codes != MISSING, part.reviewed()
-        known = self.names.reindex(codes).reset_index(drop=True)  # -1, no answer: missing
+        words, by_person = part.answers(), part.reviewed()
+        self.seen.update(words.dropna().unique())
+        answered = words.notna().to_numpy()
+        known = self.names.reindex(words).reset_index(drop=True)
         types = known["observationType"].fillna("unclassified")
         animal = (types == "animal").to_numpy(bool)
         shown = answered & (types != "blank").to_numpy(bool)
@@ -328,7 +299,7 @@ class _Writer:
             "sex": known["sex"],
             "behavior": _behaviours(part, animal),
             **self._classified(part, answered, by_person),
-            "observationTags": self._tags(part, codes, shown),
+            "observationTags": _tags(part, words, shown),
             "observationComments": _comments(part, answered),
         }
         return pd.DataFrame(table, columns=list(OBSERVATION_COLUMNS))
@@ -353,19 +324,37 @@ class _Writer:
             "classificationProbability": np.where(by_person, np.nan, part.answer_confidence()),
         }
 
-    def _tags(self, part: Predictions, codes: np.ndarray, shown: np.ndarray) -> pd.Series:
-        """The model's own word and bin of the count."""
-        labels = "label:" + self.words[np.maximum(codes, 0)]
-        count = _top(part, "count", shown)
-        bins = np.array([*part.classes.get("count", ()), ""], object)
-        return _only(
-            shown, np.where(count != MISSING, labels + " | countBin:" + bins[count], labels)
-        )
+
+def _tags(part: Predictions, words: pd.Series, shown: np.ndarray) -> pd.Series:
+    """The model's own word and bin of the count."""
+    labels = "label:" + words.str.replace(r"[|:]", "-", regex=True)
+    count = _top(part, "count", shown)
+    bins = np.array([*part.classes.get("count", ()), ""], object)
+    return _only(shown, np.where(count != MISSING, labels + " | countBin:" + bins[count], labels))
 
 
 def _only(rows: np.ndarray, values: Any) -> pd.Series:
     """[rows] the values, none beside the rows."""
     return pd.Series(values, index=range(len(rows)), dtype=object).where(rows)
+
+
+def _further(predictions: Predictions) -> Predictions:
+    """Species that people saw beside an event's first: a row each, `frame` numbers them."""
+    listed = predictions.info.get("review", {}).get("further_species", {})
+    rows = [(event, n, name) for event, names in listed.items() for n, name in enumerate(names)]
+    table = pd.DataFrame(rows, columns=["event_id", "frame", "species"])
+    code, names = pd.factorize(table["species"])
+    ids = table.assign(**{name: _of_event(predictions, table, name) for name in _REVIEW})
+    p = np.eye(len(names), dtype=np.float32)[code].reshape(len(table), len(names))
+    return Predictions(ids, {"species": tuple(names)}, {"species": p})
+
+
+_REVIEW = ("reviewed_by", "reviewed_at")
+
+
+def _of_event(predictions: Predictions, table: pd.DataFrame, column: str) -> pd.Series:
+    place = find(table["event_id"].astype("string"), predictions.ids["event_id"])
+    return predictions.ids[column].iloc[place].reset_index(drop=True)
 
 
 def _top(part: Predictions, head: str, rows: np.ndarray) -> np.ndarray:
@@ -424,10 +413,6 @@ def _media_types(paths: pd.Series) -> np.ndarray:
     return np.array([g if g.startswith(kinds) else "image/jpeg" for g in guessed], object)[code]
 
 
-def _utc(time: datetime.datetime) -> str:
-    return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _warn(
     writer: _Writer, place: np.ndarray, times: np.ndarray, starts: pd.Series, ends: pd.Series
 ) -> None:
@@ -436,73 +421,11 @@ def _warn(
     outside = int(((times < begin) | (times > end)).sum())
     if outside:
         log.warning("%d pictures were taken outside their deployment's time", outside)
-    names = writer.names
-    nameless = writer.seen & names["scientificName"].isna() & (names["observationType"] == "animal")
-    words = [
-        w for w, absent in zip(writer.words, nameless, strict=True) if absent and w != "animal"
-    ]
+    seen = writer.names[writer.names.index.isin(writer.seen)]
+    nameless = seen["scientificName"].isna() & (seen["observationType"] == "animal")
+    words = [word for word in seen.index[nameless] if word != ANIMAL]
     if words:
         log.warning(
             "no scientific name for %s: give --species=FILE.csv (columns label, scientificName)",
             ", ".join(words),
         )
-
-
-def _fields(
-    facts: dict[str, Any],
-    options: Options,
-    sites: pd.DataFrame,
-    starts: pd.Series,
-    ends: pd.Series,
-    names: pd.DataFrame,
-) -> dict[str, Any]:
-    """The content of datapackage.json."""
-    title = facts.get("title") or facts["project"]["title"]
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "camera-traps"
-    return {
-        "resources": [_resource(name) for name in ("deployments", "media", "observations")],
-        "profile": f"{_URL}camtrap-dp-profile.json",
-        "name": slug,
-        "id": str(uuid.uuid5(_IDS, title)),
-        "created": _utc(options.answered_at.astimezone()),
-        "title": title,
-        **{key: value for key, value in facts.items() if key != "title"},
-        "spatial": _spatial(sites),
-        "temporal": {"start": f"{starts.min():%Y-%m-%d}", "end": f"{ends.max():%Y-%m-%d}"},
-        "taxonomic": _taxonomic(names),
-    }
-
-
-def _resource(name: str) -> dict[str, str]:
-    return {
-        "name": name,
-        "path": f"{name}.csv",
-        "profile": "tabular-data-resource",
-        "format": "csv",
-        "mediatype": "text/csv",
-        "encoding": "utf-8",
-        "schema": f"{_URL}{name}-table-schema.json",
-    }
-
-
-def _spatial(sites: pd.DataFrame) -> dict[str, Any]:
-    """GeoJSON: the rectangle around the cameras, or the point of one."""
-    x, y = (sites[column].astype(float) for column in ("longitude", "latitude"))
-    west, east, south, north = x.min(), x.max(), y.min(), y.max()
-    if (west, south) == (east, north):
-        return {"type": "Point", "coordinates": [west, south]}
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
-
-
-def _taxonomic(names: pd.DataFrame) -> list[dict[str, Any]]:
-    """The taxa that were seen, each once."""
-    taxa = names[names["scientificName"].notna()].drop_duplicates("scientificName")
-    fields = ["scientificName", "taxonRank", "class", "order", "family", "genus"]
-    listed = []
-    for row in taxa.sort_values("scientificName").to_dict("records"):
-        taxon = {field: row[field] for field in fields if not pd.isna(row[field])}
-        if not pd.isna(row["vernacularName"]):
-            taxon["vernacularNames"] = {"eng": row["vernacularName"]}
-        listed.append(taxon)
-    return listed

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from camtrap_tf.artifacts import existing_folder
+from camtrap_tf.artifacts import PathLike, existing_folder
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING
 from camtrap_tf.outputs.options import Options
@@ -31,8 +31,8 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 log = logging.getLogger("camtrap")
 
 
-def check(options: Options) -> None:
-    """Raises InputError unless the pictures are there to be linked to."""
+def check(options: Options, folder: PathLike) -> None:
+    """Raises InputError unless the pictures are there to be linked to, and not around the view."""
     if options.pictures is None:
         raise InputError(
             "a view by species links to the pictures", "no picture folder", "Give --images=FOLDER."
@@ -40,6 +40,13 @@ def check(options: Options) -> None:
     existing_folder(options.pictures, "the picture folder")
     if options.link not in LINKS:
         raise InputError(f"a link is {' or '.join(LINKS)}", options.link, "Pick one of them.")
+    view = Path(os.path.realpath(folder)) / FOLDER
+    if view.is_relative_to(os.path.realpath(options.pictures)):
+        raise InputError(
+            "the view lies outside the picture folder, where its links would be taken for pictures",
+            str(view),
+            "Give another --out.",
+        )
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
@@ -49,15 +56,9 @@ def write_files(predictions: Predictions, folder: Path, options: Options) -> lis
         InputError: no picture folder, one that holds the view, or links that the file system
             does not allow.
     """
-    check(options)
+    check(options, folder)
     pictures = Path(os.path.abspath(options.pictures or ""))
     view = Path(os.path.realpath(folder)) / FOLDER
-    if view.is_relative_to(os.path.realpath(pictures)):
-        raise InputError(
-            "the view lies outside the picture folder, where its links would be taken for pictures",
-            str(view),
-            "Give another --out.",
-        )
     view.mkdir(exist_ok=True)
     _View(view, pictures, options.link).update(_wanted(predictions))
     return [view]

@@ -23,7 +23,7 @@ class Options:
         time_zone: `camtrap_dp`: that of the cameras' clocks, such as '+03:00'.
         package: `camtrap_dp`: JSON file with fields of datapackage.json.
         project: `camtrap_dp`: title of the project.
-        sampling_design: `camtrap_dp`: one of `camtrap_dp.SAMPLING_DESIGNS`.
+        sampling_design: `camtrap_dp`: one of `datapackage.SAMPLING_DESIGNS`.
         contributors: `camtrap_dp`: names.
         media_url: `camtrap_dp`: where the pictures are to be had, before their paths.
     """

@@ -19,7 +19,17 @@ from camtrap_tf.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
 from camtrap_tf.predictions import ANIMAL, Predictions
 from camtrap_tf.review.journal import Answer, Sighting, Verdict, read
 
-__all__ = ["Answer", "Consensus", "Sighting", "Verdict", "event_table", "merge", "read", "resolve"]
+__all__ = [
+    "Answer",
+    "Consensus",
+    "Sighting",
+    "Verdict",
+    "event_table",
+    "merge",
+    "read",
+    "resolve",
+    "unanswered",
+]
 log = logging.getLogger("camtrap")
 
 
@@ -293,6 +303,13 @@ def event_table(
         dropped,
     )
     return table if base is None else _added(base, table)
+
+
+def unanswered(table: EventTable) -> Predictions:
+    """The pictures of an event table as predictions of no model: to be labelled by people."""
+    frames = table.frames.assign(frame=table.frames.groupby("event_id").cumcount())
+    columns = ["event_id", "site", "season", "datetime"]
+    return Predictions(frames.merge(table.events[columns], on="event_id", how="left"), {}, {})
 
 
 def _labels(one: Consensus) -> list[dict]:

@@ -306,8 +306,8 @@ def said(answer: Answer) -> dict:
 def reasons(row: pd.Series) -> list[str]:
     """Why an event came up, in words."""
     found = []
-    if pd.isna(row["answer"]):
-        return ["no picture of it could be read"]
+    if pd.isna(row["answer"]):  # as all are where there is no model
+        return []
     if pd.notna(row["label"]) and row["suspicion"] > 0:
         found.append(f"labelled {row['label']}, the model says {row['answer']}")
     if row["confidence"] < queue.UNSURE_BELOW:

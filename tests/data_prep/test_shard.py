@@ -201,6 +201,17 @@ def test_the_commands_from_metadata_to_shards(folder, capfd, caplog):
     assert "seed: 0 there, 1 asked for" in capfd.readouterr().err
     assert cli.main(["shard", "--shares=a", *flags[1:4]]) == 2
     assert "shares are numbers; received 'a'" in capfd.readouterr().err
+    # More shards with the vocabulary of some that are there, to train on from their network.
+    wider = folder / "wider.json"
+    content = json.loads((out / "manifest.json").read_text())
+    content["vocabulary"]["species"] = ["boar", "fox", "owl"]
+    wider.write_text(json.dumps(content))
+    again = [f"--out={folder / 'again'}" if flag.startswith("--out") else flag for flag in flags]
+    assert cli.main([*again, f"--vocabulary={wider}"]) == 0
+    assert Manifest.read(folder / "again").vocabulary.species == ("boar", "fox", "owl")
+    assert cli.main([*flags, f"--vocabulary={folder / 'm.json'}"]) == 2
+    assert "bundle.json or manifest.json" in capfd.readouterr().err
+    assert cli.main([*flags, "--vocabulary=date"]) == 2
 
 
 def odd_plan():

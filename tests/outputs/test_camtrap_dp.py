@@ -152,6 +152,21 @@ def test_the_answer_of_a_person(tmp_path):
         assert row["classificationProbability"] == ""
 
 
+def test_further_species_that_a_person_saw(tmp_path, valid, shared_data):
+    predictions = make()
+    predictions.info["review"] = {"further_species": {"e7": ["lionFemale", "Struthio camelus"]}}
+    package, tables = written(tmp_path, predictions)
+    first, *more = tables["observations"][-3:]
+    assert [row["observationID"] for row in more] == ["e7_event_2", "e7_event_3"]
+    assert [row["scientificName"] for row in more] == ["Panthera leo", "Struthio camelus"]
+    for row in more:
+        for same in ("eventID", "eventStart", "deploymentID", "classifiedBy", "observationLevel"):
+            assert row[same] == first[same]
+        assert row["count"] == row["classificationProbability"] == ""
+    assert package["taxonomic"][-1]["scientificName"] == "Struthio camelus"
+    valid("camtrap_dp", tmp_path, shared_data / "camtrap_dp")
+
+
 def test_media_and_times_that_are_unknown(tmp_path):
     rows = written(tmp_path)[1]["media"]
     assert rows[0] | {"mediaID": ""} == dict.fromkeys(camtrap_dp.MEDIA_COLUMNS, "") | {
@@ -279,9 +294,9 @@ def test_a_table_of_species(tmp_path):
         ({"species": "nowhere.csv"}, "a table of species is an existing file"),
     ],
 )
-def test_what_is_missing_is_told_before_anything_is_written(options, says):
+def test_what_is_missing_is_told_before_anything_is_written(options, says, tmp_path):
     with pytest.raises(InputError, match=says):
-        camtrap_dp.check(Options(**vars(OPTIONS) | options))
+        camtrap_dp.check(Options(**vars(OPTIONS) | options), tmp_path)
 
 
 def test_pictures_that_the_package_cannot_list(tmp_path):

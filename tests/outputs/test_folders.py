@@ -87,13 +87,13 @@ def test_nothing_leaves_the_view(pictures, tmp_path, caplog):
 
 def test_what_is_asked_for(pictures, tmp_path):
     with pytest.raises(InputError, match="Give --images=FOLDER"):
-        folders.check(Options())
+        folders.check(Options(), tmp_path)
     with pytest.raises(InputError, match="the picture folder is an existing folder"):
-        folders.check(Options(pictures=tmp_path / "nowhere"))
+        folders.check(Options(pictures=tmp_path / "nowhere"), tmp_path)
     with pytest.raises(InputError, match="a link is symbolic or hard"):
-        folders.check(Options(pictures=pictures, link="soft"))
+        folders.check(Options(pictures=pictures, link="soft"), tmp_path)
     with pytest.raises(InputError, match="the view lies outside the picture folder"):
-        folders.write_files(make(), pictures, Options(pictures=pictures))
+        folders.check(Options(pictures=pictures), pictures / "answers")
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,12 @@ def test_answers_become_an_event_table(results, tmp_path):
     assert table.labels[["event_id", "species"]].to_numpy().tolist() == [
         ["e1", "lion"], ["e3", "empty"],
     ]  # fmt: skip
-    assert cli.main(["review", str(out), f"--export_events={out}"]) == 2
+    # An event table can be labelled without any model.
+    again = tmp_path / "again.parquet"
+    flags = [f"--reviews={results / 'reviews.jsonl'}", f"--export_events={again}"]
+    assert cli.main(["review", str(out), *flags]) == 0
+    assert EventTable.read(again).labels.equals(table.labels)
+    assert cli.main(["review", str(results / "reviews.jsonl"), *flags]) == 2
 
 
 def test_what_is_missing_is_told(results, capsys):

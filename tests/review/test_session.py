@@ -6,7 +6,8 @@ import pytest
 
 from camtrap_tf.errors import InputError
 from camtrap_tf.review import queue, session
-from camtrap_tf.review.journal import Journal
+from camtrap_tf.review.answers import event_table, unanswered
+from camtrap_tf.review.journal import Answer, Journal, Verdict
 from camtrap_tf.review.session import Session, Stale
 from tests.review.conftest import draw_pictures, predictions_of
 
@@ -47,6 +48,18 @@ def test_a_page_shows_events_in_their_order(work):
 def test_blind_shows_no_opinion(work):
     [first] = work(blind=True).page(0, 1)
     assert first["suggestions"] == first["reasons"] == []
+
+
+def test_pictures_that_no_model_saw(work, small):
+    table = event_table(small, [Answer(f"e{i}", "ann", Verdict.EMPTY) for i in range(4)])
+    one = work(predictions=unanswered(table), only="random")
+    assert one.describe()["species"] == ["animal"] and len(one.describe()["attributes"]) == 6
+    [first] = one.page(0, 1)
+    assert first["suggestions"] == first["reasons"] == [] and first["frames"][0]["failure"] is None
+    assert say(one, first["event_id"], "lion").done == 1
+    assert one.results()["accuracy"] is None
+    seen = {other["event_id"]: len(other["frames"]) for other in one.page(0, 4)}
+    assert seen == {"e0": 2, "e1": 1, "e2": 2, "e3": 2}
 
 
 def test_answers_are_counted_and_the_next_open_event_is_told(work):
