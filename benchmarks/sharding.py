@@ -24,8 +24,11 @@ Measured on two cores that others kept busy (load 8), ms, --count=20:
     85         639     7.90     9.52    47.16          0.83            4.96
     90         782     8.41    11.21    50.26          0.75            4.49
 What stands above the limit hardly depends on the file: the resize 0.6 ms, the JPEG encoder 0.3,
-the sums 0.2, the header 0.1, the copy into Pillow 0.1. Two processes against one: not measured
-since on quiet cores. Memory of a process: 133 MB after 400 pictures, 133 MB after 1,600.
+the sums 0.2, the header 0.1, the copy into Pillow 0.1. In an
+earlier run every picture took turns: 0.73 and 5.40 (real), 0.86 and 3.58 (quality 95, 1084 kB).
+Two processes were slower than one then (0.75 and 0.85 times), perhaps for other work on the
+cores: to be measured again on quiet ones. Memory of a process: 133 MB after 400 pictures and
+after 1,600.
 """
 
 import argparse
