@@ -91,7 +91,7 @@ HABITS = {
     "buffalo": Habits(_GRAZING, _HERD, 0.40, 0.14, ("wildebeest", "eland")),
     "elephant": Habits(_BROWSING, _FAMILY, 0.30, 0.36, ("rhinoceros", "buffalo")),
     "giraffe": Habits(_BROWSING, _FAMILY, 0.12, 0.12, ("eland",)),
-    "warthog": Habits(_GRAZING, _FAMILY, 0.02, 0.24, ("hyenaSpotted", "bushpig")),
+    "warthog": Habits(_GRAZING, _FAMILY, 0.02, 0.24, ("hyenaSpotted", "porcupine")),
     "hyenaSpotted": Habits(_HUNTING, _LONER, 0.70, 0.06, ("lionFemale", "hyenaStriped")),
     "lionFemale": Habits(_LAZY, _FAMILY, 0.45, 0.22, ("lionMale", "hyenaSpotted")),
     "ostrich": Habits(_PECKING, _FAMILY, 0.02, 0.10, ("koriBustard", "secretaryBird")),
