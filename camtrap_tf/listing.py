@@ -140,7 +140,14 @@ def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[p
 
 def root_of(sources: Sequence[PathLike | EventTable], images: PathLike | None = None) -> Path:
     """The folder that the paths of the sources' pictures are relative to."""
+    if len(sources) == 1 and is_shards(sources[0]):
+        return as_path(images or sources[0])
     return listing(sources, lambda path, reason: None, images).root
+
+
+def is_shards(source: PathLike | EventTable) -> bool:
+    """Whether a source is a folder of shards."""
+    return not isinstance(source, EventTable) and (as_path(source) / MANIFEST_FILE).is_file()
 
 
 def is_megadetector(path: Path) -> bool:
@@ -162,11 +169,9 @@ def _open(
         root = existing_folder(images, "the picture folder")
         return Listing(root, of_table(source, root))
     path = as_path(source)
-    if (path / MANIFEST_FILE).is_file():
+    if is_shards(path):
         raise InputError(
-            "a source is pictures; shards hold labelled ones, with splits",
-            str(path),
-            "Answer them with `camtrap evaluate --shards=... --split=...`.",
+            "a folder of shards is answered on its own", str(path), "Leave the other sources out."
         )
     if path.is_dir():
         return Listing(path, in_folder(path, skip, leave_out))

@@ -34,7 +34,7 @@ from camtrap_tf.context import stacked as context_of
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, occurs
 from camtrap_tf.labels import BINARY, EMPTY, Task
-from camtrap_tf.listing import Listing, listing, shown, with_events
+from camtrap_tf.listing import Listing, is_shards, listing, shown, with_events
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.megadetector import Detector, Use
 from camtrap_tf.network import Network, predict_split
@@ -42,13 +42,14 @@ from camtrap_tf.prediction_job import (
     BLOCK_SIZE,
     FACTS,
     PICTURES_FILE,
+    PREDICTIONS_FILE,
     Answers,
     Block,
     Job,
     NotProcessed,
     events_of,
 )
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.predictions import Predictions, writing
 from camtrap_tf.progress import Meter
 
 AHEAD = 3  # batches that are decoded before they are needed
@@ -113,6 +114,8 @@ def predict(
     """
     options = options or Options()
     job = Job.claim(folder, _record(sources, bundle, options, images))
+    if len(sources) == 1 and is_shards(sources[0]):
+        return _answer_shards(bundle, sources[0], job)
     root = _list(job, sources, options, table, images, only_new)
     if options.detector is not None:
         _check_detections(job, options.detector)
@@ -162,6 +165,28 @@ def predict_folder(
     with tempfile.TemporaryDirectory() as out:
         options = Options(gap_seconds, batch_size)
         return Predictions.read(predict([root], bundle, Path(out) / "job", options, table))
+
+
+def _answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
+    """Answers the pictures that shards hold, a split at a time; splits that are there stay.
+
+    Stage 2 counts where stage 1 sees an animal, as with pictures.
+    """
+    found, info = classes(bundle), _info(bundle)
+    path = job.folder / PREDICTIONS_FILE
+    with writing(path, found, info) as add:
+        for split in Manifest.read(shards).splits():
+            file = job.folder / "blocks" / f"{split}.parquet"
+            if not file.is_file():
+                predict_shards(bundle, shards, split).write(file)
+            answers = Predictions.read(file)
+            values = answers.probabilities
+            if EMPTY in found:
+                empty = answers.judged_empty()[:, None]
+                second = values.keys() - {EMPTY}
+                values |= {head: np.where(empty, np.nan, values[head]) for head in second}
+            add(Predictions(answers.ids, found, values, info=info))
+    return path
 
 
 def predict_shards(bundle: Bundle, shards: PathLike, split: str) -> Predictions:

@@ -102,7 +102,7 @@ def test_a_run_of_another_configuration_is_refused(tiny_shards, tmp_path):
     ("change", "rule"),
     [
         ({"train.batch_size": "64"}, "at least one batch"),
-        ({"model.crop": "64"}, "at most the stored size, 40"),
+        ({"model.crop": "64"}, "of the stored square, 40"),
         ({"train.select_on": "moon"}, "splits of"),
     ],
 )

@@ -80,7 +80,7 @@ def test_an_identical_picture_under_another_name_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("quality", "size"), [(95, (160, 120)), (50, (160, 120)), (75, (100, 75)), (75, (640, 480))]
+    ("quality", "size"), [(95, (160, 120)), (50, (160, 120)), (90, (100, 75)), (75, (640, 480))]
 )
 def test_a_copy_encoded_anew_or_resized_is_found(tmp_path, quality, size):
     write(tmp_path, {"e7": again(scene(2), quality, size)}, sites=list("AABBCCDB"))

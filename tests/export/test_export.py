@@ -12,7 +12,7 @@ from camtrap_tf.bundle import Bundle, make_bundle
 from camtrap_tf.errors import InputError
 from camtrap_tf.events import group
 from camtrap_tf.labels import Task
-from camtrap_tf.predict import predict_folder, predict_shards
+from camtrap_tf.predict import predict, predict_folder, predict_shards
 from camtrap_tf.predictions import Predictions
 from export import threshold, verify
 from export.edge import carried
@@ -87,6 +87,22 @@ def test_prediction_on_shards_scores_every_row(bundle, tiny_shards):
     assert len(found) == 16
     assert all(found.answered(head).all() for head in found.classes)
     assert (found.top("empty") == found.labels["empty"]).all()
+
+
+def test_shards_are_answered_split_by_split(bundle, tiny_shards, tmp_path):
+    first = predict([tiny_shards], bundle, tmp_path / "out")
+    found = Predictions.read(first)
+    assert len(found) == 64  # 24 events of two frames to train on, 8 to validate
+    numbers = found.ids["event_id"].str.rpartition("-")[2].astype(int)
+    expected = [("empty", "red", "blue")[number % 3] for number in numbers]
+    assert list(found.answers()) == expected
+    asked = found.answered("species")
+    assert list(asked) == [answer != "empty" for answer in expected]
+
+    whole = first.read_bytes()
+    (tmp_path / "out" / "blocks" / "val.parquet").unlink()
+    first.unlink()
+    assert predict([tiny_shards], bundle, tmp_path / "out").read_bytes() == whole
 
 
 def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shards, tmp_path):
