@@ -61,20 +61,20 @@ def test_the_whole_loop_on_coloured_squares(tmp_path):
         base = np.array(colours[days[int(event_id[1:])][1]])
         noise = rng.integers(-20, 20, (32, 32, 3))
         Image.fromarray((base + noise).astype(np.uint8)).save(tmp_path / path)
-    plan = Plan(first=6, more=4, rounds=2, epochs=2, further=1, size=24, crop=20)
+    plan = Plan(first=20, more=4, rounds=2, epochs=2, further=1, size=24, crop=20)
     for _ in range(2):  # the second time nothing is left to do
         active_loop.run(table, tmp_path, tmp_path / "loop", 1, plan, tmp_path / "results")
     with (tmp_path / "results/active_loop.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["events_labelled"] for row in rows] == ["6", "10"]
+    assert [row["events_labelled"] for row in rows] == ["20", "24"]
     assert rows[0]["gain"] == rows[0]["random"]  # the first training is the same
     given = {
         strategy: answers.read(tmp_path / f"loop/seed0-{strategy}/reviews.jsonl")
         for strategy in active_loop.STRATEGIES
     }
-    assert [len(one) for one in given.values()] == [10, 10]
+    assert [len(one) for one in given.values()] == [24, 24]
     events = [{answer.event_id for answer in one} for one in given.values()]
-    assert len(events[0] & events[1]) >= 6
+    assert len(events[0] & events[1]) >= 20
     dealt = json.loads((tmp_path / "loop/seed0/shards.json").read_text())["splits"]
     pool = {f"e{i}" for i, (day, _) in enumerate(days) if day in dealt["train"]}
     assert events[0] | events[1] <= pool  # nothing is learnt from the test days
