@@ -17,6 +17,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -145,7 +146,7 @@ def root_of(sources: Sequence[PathLike | EventTable], images: PathLike | None = 
     return listing(sources, lambda path, reason: None, images).root
 
 
-def is_shards(source: PathLike | EventTable) -> bool:
+def is_shards(source: PathLike | EventTable) -> TypeGuard[PathLike]:
     """Whether a source is a folder of shards."""
     return not isinstance(source, EventTable) and (as_path(source) / MANIFEST_FILE).is_file()
 
