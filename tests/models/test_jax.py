@@ -1,5 +1,6 @@
 """The same weights answer alike under Keras' JAX backend, in an environment without TensorFlow."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -26,14 +27,17 @@ def jax_python() -> Path:
     stamp = hashlib.sha256(constraints.read_bytes()).hexdigest()[:12]
     folder = CACHE / f"jax-{stamp}"
     python = folder / "bin" / "python"
-    if not (folder / "complete").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        install = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *PACKAGES]
-        done = subprocess.run(install, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"JAX cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
-        (folder / "complete").touch()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests in several processes make it once
+        if not (folder / "complete").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            venv.create(folder, with_pip=True)
+            install = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *PACKAGES]
+            done = subprocess.run(install, capture_output=True, text=True)
+            if done.returncode:
+                pytest.skip(f"JAX cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+            (folder / "complete").touch()
     return python
 
 
