@@ -113,8 +113,15 @@ def predict(
         InputError: no pictures, or a folder that holds another job.
     """
     options = options or Options()
+    of_shards = len(sources) == 1 and is_shards(sources[0])
+    if of_shards and (options.detector or options.precision or engine or table or only_new):
+        raise InputError(
+            "shards are answered without a detector, precision, engine, events or only_new",
+            str(sources[0]),
+            "Leave those out.",
+        )
     job = Job.claim(folder, _record(sources, bundle, options, images))
-    if len(sources) == 1 and is_shards(sources[0]):
+    if of_shards:
         return _answer_shards(bundle, sources[0], job)
     root = _list(job, sources, options, table, images, only_new)
     if options.detector is not None:

@@ -263,6 +263,8 @@ def test_nothing_to_answer_is_an_error(colour_bundle, tmp_path):
 def test_shards_are_answered_on_their_own(season, colour_bundle, tiny_shards, tmp_path):
     with pytest.raises(InputError, match="folder of shards is answered on its own"):
         predict([season, tiny_shards], colour_bundle, tmp_path / "out")
+    with pytest.raises(InputError, match="shards are answered without"):
+        predict([tiny_shards], colour_bundle, tmp_path / "out2", only_new=True)
 
 
 def test_ctrl_c_says_how_far_it_came(season, colour_bundle, tmp_path, monkeypatch, caplog, capsys):
