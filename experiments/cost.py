@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Sequence
 
-from camtrap_tf.config import Context, ModelConfig
+from camtrap_tf.config import ModelConfig
 from camtrap_tf.context import NINE_FRAMES
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
@@ -36,7 +36,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
             rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
             continue
         pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs
-        if config.model.context is Context.NINE_CHANNELS:  # one input for three pictures
+        if config.model.context.stacks:  # one input for three pictures
             pictures //= NINE_FRAMES
         macs = multiply_adds(config.model)
         hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
