@@ -277,9 +277,7 @@ class Trainer:
         train = self.train
         with tf.GradientTape() as tape:
             logits = self.model(pixels, training=not frozen)
-            sums = losses.head_sums(
-                logits, labels, train.label_smoothing, self.weights, self.noise
-            )
+            sums = losses.head_sums(logits, labels, train.label_smoothing, self.weights, self.noise)
             kernels = [kernel.value for kernel in self.kernels]
             penalty = losses.weight_penalty(kernels, self.weight_decay)
             # Gradients of the replicas are added up: each carries its share of the penalty.

@@ -15,6 +15,7 @@ from camtrap_tf.manifest import FILE, Manifest, Shard
 from experiments import paper
 
 Filter = Callable[[tf.train.Example], bool]
+_OWN_LABELS = ("frame_label/empty", "frame_label/species")
 
 
 def write(manifest: Manifest, name: str, folder: Path) -> Path:
@@ -75,10 +76,22 @@ def quarter(manifest: Manifest) -> tuple[Vocabulary, Filter]:
     return manifest.vocabulary, keep
 
 
-SUBSETS = {"quarter": quarter, "commonest": commonest, "fewer_empties": fewer_empties}
+def labels_of_events(manifest: Manifest) -> tuple[Vocabulary, Filter]:
+    """All events; for training their pictures lose the labels that they have of their own."""
+    return manifest.vocabulary, lambda event: True
+
+
+SUBSETS = {
+    "quarter": quarter,
+    "commonest": commonest,
+    "fewer_empties": fewer_empties,
+    "labels_of_events": labels_of_events,
+}
+_WITHOUT_OWN_LABELS = ("labels_of_events",)
 _WHOLE = {
     "fewer_empties": ("test", "expert_test"),
     "quarter": ("val", "test", "expert_test"),
+    "labels_of_events": ("val", "test", "expert_test"),
 }  # splits that stay as they are
 
 
@@ -96,6 +109,8 @@ def _write(manifest: Manifest, vocabulary: Vocabulary, keep: Filter, folder: Pat
             for event in _events(manifest.folder / shard.file)
             if whole or keep(event)
         ]
+        if folder.name in _WITHOUT_OWN_LABELS and not whole:
+            kept = [_without_own_labels(event) for event in kept]
         if not kept:
             continue
         shards.append(_write_shard(kept, shard, folder))
@@ -124,6 +139,13 @@ def _translated(event: tf.train.Example, translate: dict[int, int]) -> tf.train.
     for name in ("label/species", "frame_label/species"):
         values = event.features.feature[name].int64_list.value
         values[:] = [translate.get(value, MISSING) for value in values]
+    return event
+
+
+def _without_own_labels(event: tf.train.Example) -> tf.train.Example:
+    for name in _OWN_LABELS:
+        values = event.features.feature[name].int64_list.value
+        values[:] = [MISSING] * len(values)
     return event
 
 

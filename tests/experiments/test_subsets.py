@@ -52,3 +52,14 @@ def test_a_quarter_to_learn_from_is_tested_on_the_whole(tiny_shards, tmp_path):
     subset = Manifest.read(subsets.write(whole, "quarter", tmp_path))
     assert 0 < subset.frames("train") < whole.frames("train") / 2
     assert subset.frames("val") == whole.frames("val")
+
+
+def test_pictures_without_labels_of_their_own_have_their_events(tiny_shards, tmp_path):
+    whole = counted(tiny_shards)
+    subset = Manifest.read(subsets.write(whole, "labels_of_events", tmp_path))
+    (_, before, events), (_, after, _) = (pipeline.index(m, "train") for m in (whole, subset))
+    for head in ("empty", "species"):
+        np.testing.assert_array_equal(after[head], events[head])
+        assert (before[head] != events[head]).any()
+    _, kept, _ = pipeline.index(subset, "val")
+    np.testing.assert_array_equal(kept["empty"], pipeline.index(whole, "val")[1]["empty"])
