@@ -24,19 +24,23 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
+DIFFERENCE = {"model.context": "difference"}
 # row -> preset, fields that differ from it, subset of the shards that it learns from
 ROWS = {
     "paper": ("paper", {}, "all"),
     "modern": ("modern", {}, "all"),
     "modern, nine channels": ("modern", {"model.context": "nine_channels"}, "all"),
     "modern, late": ("modern", {"model.context": "late"}, "all"),
-    "modern, difference": ("modern", {"model.context": "difference"}, "all"),
+    "modern, difference": ("modern", DIFFERENCE, "all"),
     "modern, zoom": ("modern", {"model.context": "zoom"}, "all"),
+    # Larger networks, for `experiments.pareto`.
+    "resnet18, difference": ("modern", {**DIFFERENCE, "model.architecture": "resnet18"}, "all"),
+    "edge, difference": ("modern", {**DIFFERENCE, "model.architecture": "edge"}, "all"),
     # What labels of whole bursts cost, and what a loss that allows for them wins back.
-    "labels of events": ("modern", {"model.context": "difference"}, "labels_of_events"),
+    "labels of events": ("modern", DIFFERENCE, "labels_of_events"),
     "labels of events, noise 0.3": (
         "modern",
-        {"model.context": "difference", "train.burst_noise": "0.3"},
+        {**DIFFERENCE, "train.burst_noise": "0.3"},
         "labels_of_events",
     ),
 }
