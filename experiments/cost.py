@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Sequence
 
-from camtrap_tf.config import ModelConfig
+from camtrap_tf.config import Context, ModelConfig
 from camtrap_tf.context import NINE_FRAMES
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
@@ -52,7 +52,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
 
 @functools.cache
 def multiply_adds(model: ModelConfig) -> int:
-    """Multiply-adds of a network's trunk on one picture: its convolutions and dense layers."""
+    """Multiply-adds of a network's trunk on one input: its convolutions and dense layers."""
     import keras
 
     from camtrap_tf import models
@@ -63,4 +63,4 @@ def multiply_adds(model: ModelConfig) -> int:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
             places = math.prod(layer.output.shape[1:-1])
             total += places * math.prod(layer.kernel.shape)
-    return total
+    return total * (NINE_FRAMES if model.context is Context.LATE else 1)

@@ -101,11 +101,9 @@ def main(arguments: list[str]) -> None:
     writer = csv.DictWriter(lines, rows[0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    print(lines.getvalue())
-    if flags.FLAGS.table:
-        write_text(flags.FLAGS.table, lines.getvalue())
+    write_text(flags.FLAGS.table, lines.getvalue())
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("table", "", "table to write")
+    flags.DEFINE_string("table", None, "table to write", required=True)
     app.run(main)
