@@ -229,7 +229,7 @@ def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
         columns["frame"],
         fn_output_signature=square,
     )
-    stacked = images.stacked(squares, context)
+    stacked = images.stacked_quickly(squares, context)
     side = context.side(spec.size)
     shape = (None, side, side, context.channels)
     columns = columns | {"frame": tf.ensure_shape(stacked, shape)}

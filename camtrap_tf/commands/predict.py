@@ -126,7 +126,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         _engine(values),
     )
     log.info("wrote %s", path)
-    outputs.write(Predictions.read(path), values.out, values.format, options)
+    outputs.write(Predictions.open(path), values.out, values.format, options)
 
 
 def _engine(values: flags.FlagValues):
