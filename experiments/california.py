@@ -11,8 +11,8 @@ questions; all see 84 pixels of 96 (`zoom`: of half the large shards' 192). A pr
 is fitted to the epochs. An event is empty where all its frames are: where the frame that is
 surest of an animal is less than half sure. Its species is the most probable on average, given
 that there is an animal. Two rows learn from the labels of events only and show which empty
-pictures of an animal's event they find. Networks of all seeds are also averaged. Runs that are there are not trained again; --table is
-written from them.
+pictures of an animal's event they find. Networks of all seeds are also averaged. Runs that are
+there are not trained again; --table is written from them.
 Cost: 28,000 pictures a run.
 """
 
