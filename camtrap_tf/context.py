@@ -34,7 +34,7 @@ def stacked(frames: np.ndarray, context: Context) -> np.ndarray:
 
     `NINE_CHANNELS`: the first, the middle and the last frame of the event, in this order,
     whichever frame is asked about; an event of three frames is taken whole, as in the paper. A
-    single frame stands for all three.
+    single frame stands for all three. `LATE` sees the same.
 
     Args:
         frames: [frames, height, width, 3] uint8, readable frames in order.
@@ -55,7 +55,7 @@ def stacked(frames: np.ndarray, context: Context) -> np.ndarray:
         apart = (red.astype(np.uint16) + green + blue + 1) // 3
         both = np.concatenate([frames, apart[..., None].astype(np.uint8)], axis=-1)
         return both if context is Context.DIFFERENCE else zoomed(both)
-    if context is Context.NINE_CHANNELS:
+    if context.stacks:
         chosen = np.concatenate(list(frames[nine(len(frames))]), axis=-1)
         return np.repeat(chosen[None], len(frames), axis=0)
     return frames

@@ -163,7 +163,7 @@ def stacked(frames: tf.Tensor, context: Context, count: tf.Tensor | None = None)
         apart = (tf.reduce_sum(apart, axis=-1, keepdims=True) + 1) // 3
         frames = tf.concat([frames, tf.cast(apart, tf.uint8)], axis=-1)
         frames = _zoomed(frames) if context is Context.ZOOM else frames
-    elif context is Context.NINE_CHANNELS:
+    elif context.stacks:
         chosen = [frames[place] for place in (0, count // 2, count - 1)]
         frames = tf.repeat(tf.concat(chosen, axis=-1)[None], tf.shape(frames)[0], axis=0)
     return frames
@@ -200,7 +200,7 @@ def stacked_alone(pictures: tf.Tensor, context: Context) -> tf.Tensor:
     if context.differs:
         both = tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
         return _zoomed(both) if context is Context.ZOOM else both
-    if context is Context.NINE_CHANNELS:
+    if context.stacks:
         return tf.concat([pictures] * context_of.NINE_FRAMES, axis=-1)
     return pictures
 
