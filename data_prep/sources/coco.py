@@ -264,7 +264,8 @@ def _required(piece: Piece, field: str) -> list:
         raise InputError(
             f"every row of `{piece.part}` has the field `{field}`",
             piece.rows[index],
-            f"Add it to row {index + piece.first} (counted from 0) of `{piece.part}`.",
+            f"Add it to row {index + piece.first} (counted from 0) of `{piece.part}`, if this is a "
+            "COCO Camera Traps file.",
         )
     return values
 

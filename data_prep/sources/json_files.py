@@ -73,7 +73,7 @@ class _Reader:
         """Goes past the next character, which is one of `accepted`."""
         found = self.peek()
         if not found or found not in accepted:
-            raise self._wrong(found or "the end", " or ".join(accepted))
+            raise self._wrong(repr(found) if found else "the end", " or ".join(map(repr, accepted)))
         self.at += 1
         return found
 
@@ -81,7 +81,7 @@ class _Reader:
         """Checks that nothing more follows."""
         found = self.peek()
         if found:
-            raise self._wrong(found, "the end")
+            raise self._wrong(repr(found), "the end")
 
     def items(self, closing: str) -> Iterator[None]:
         """Stops before each item of the list or object that is open, and after its end."""

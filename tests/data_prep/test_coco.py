@@ -138,11 +138,11 @@ def test_broken_rules_are_told_with_their_row(tmp_path, images, annotations, mes
 def test_what_is_no_coco_file_is_refused(tmp_path):
     path = tmp_path / "a.json"
     for text, message in (
-        ("", "is a JSON object.*the end at character 0 where { is due"),
+        ("", "is a JSON object.*the end at character 0 where '{' is due"),
         ("{", "Expecting value at character 1"),
-        ("[]", r"\[ at character 0 where { is due"),
+        ("[]", r"'\[' at character 0 where '{' is due"),
         ('{"images": [{"id": 1},\n {"id" 2}]}', "Expecting ':' delimiter at character 30"),
-        ('{"images": []} x', "x at character 15 where the end is due"),
+        ('{"images": []} x', "'x' at character 15 where the end is due"),
         ('{"images": []}', r"lists images, annotations, categories; received \['images'\]"),
         ('{"images": [1]}', "every row of `images` is an object; received 1"),
     ):
