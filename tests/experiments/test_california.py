@@ -1,5 +1,7 @@
 """One-stage answers taken apart, and the study's schedules."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,12 +35,17 @@ def test_one_network_answers_as_two(answers):
 
 def test_frames_count_for_species_as_they_show_an_animal(answers):
     found = california.by_event(answers)
-    # Empty: sqrt(0.2 * 0.9) = 0.424, sqrt(0.8 * 0.7) = 0.748.
-    np.testing.assert_allclose(found.probabilities["empty"][:, 1], [0.4243, 0.7483], atol=1e-4)
+    # As empty as the frame that is least so.
+    np.testing.assert_allclose(found.probabilities["empty"][:, 1], [0.2, 0.7], atol=1e-6)
     # Elk: (0.7 + 0.04) / (0.8 + 0.1).
     np.testing.assert_allclose(found.probabilities["species"][0, 1], 0.74 / 0.9, atol=1e-6)
     assert found.top("empty").tolist() == found.labels["empty"].tolist() == [0, 1]
     assert found.top("species")[0] == found.labels["species"][0] == 1
+
+
+def test_empty_pictures_of_events_with_an_animal(answers):
+    found = california.empty_of_animal(california.two_heads(answers))
+    assert found.tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("row", california.ROWS)
@@ -60,3 +67,22 @@ def test_seeds_have_a_mean_and_a_spread():
     (found,) = california.spread(rows)
     assert (found["seed"], found["right"]) == ("mean of 3", 0.6333)
     assert (found["low"], found["high"]) == (0.5, 0.8)
+
+
+def test_networks_answer_together(answers):
+    other = dataclasses.replace(answers, probabilities={"species": np.eye(3)[[0, 2, 2, 2]]})
+    found = {
+        ("modern, difference", 0, "val"): answers,
+        ("modern, zoom", 0, "val"): other,
+        ("modern, zoom", 1, "val"): other,
+        ("modern, zoom", 0, "test"): other,
+    }
+    rows = california.together(found, "val")
+    right = {(r["row"], r["seed"], r["level"], r["question"]): r["right"] for r in rows}
+    assert {key[:2] for key in right} == {
+        ("modern, zoom", "2 networks"),
+        ("modern, difference and zoom", "3 networks"),
+    }
+    # The elk's picture: (0.1 + 1 + 1) / 3 for a cow, (0.7 + 0 + 0) / 3 for an elk.
+    assert right["modern, difference and zoom", "3 networks", "pictures", "species"] == 0
+    assert right["modern, difference and zoom", "3 networks", "pictures", "empty"] == 1
