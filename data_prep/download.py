@@ -102,8 +102,8 @@ def download(
         Number of pictures 'there', 'missing' on the server, and 'failed'.
 
     Raises:
-        InputError: no such season, the metadata cannot be had, or pictures failed: then the
-            same call again goes on where this one ended.
+        InputError: no such season, the metadata cannot be had, the disk is full, or pictures
+            failed: then the same call again goes on where this one ended.
     """
     folder, client = Path(folder), Client(manners or Manners())
     paths: list[str] = []
@@ -318,6 +318,12 @@ def _fetch_all(
             client.fetch(f"{base}/{urllib.parse.quote(path)}", folder / path)
         except Unavailable as error:
             return path, str(error), error.final
+        except OSError as error:
+            raise InputError(
+                f"files can be written to {folder}",
+                str(error),
+                "Free some space, say, and run the same command again.",
+            ) from error
         return None
 
     outcomes: list[tuple[str, str, bool]] = []

@@ -175,6 +175,12 @@ def test_paths_that_leave_the_folder_are_refused(server, tmp_path):
         download.download(tmp_path, [1], manners=QUICK, base=server.base)
 
 
+def test_a_folder_that_cannot_be_written_to_is_told(server, tmp_path):
+    (tmp_path / "S1").write_bytes(b"in the way")
+    with pytest.raises(InputError, match=r"files can be written to .*S1.*run the same command"):
+        download.download(tmp_path, [1], manners=QUICK, base=server.base)
+
+
 def test_retry_after_as_a_number_and_as_a_date():
     assert download._retry_after("17") == 17
     assert download._retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
