@@ -1,6 +1,7 @@
 """Data sets that a result of the paper takes from the whole one, as shards of their own."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +76,28 @@ def quarter(manifest: Manifest) -> tuple[Vocabulary, Filter]:
     return manifest.vocabulary, keep
 
 
-SUBSETS = {"quarter": quarter, "commonest": commonest, "fewer_empties": fewer_empties}
+def without(manifest: Manifest, rank: int) -> tuple[Vocabulary, Filter]:
+    """All events but those of one species, which a network then has never seen.
+
+    Args:
+        manifest: of the whole data set.
+        rank: of the species by number of training pictures, from 0.
+    """
+    counts = np.array(manifest.class_counts["train"]["species"])
+    left_out = int(np.argsort(-counts, kind="stable")[rank])
+    names = tuple(n for i, n in enumerate(manifest.vocabulary.species) if i != left_out)
+    vocabulary = dataclasses.replace(manifest.vocabulary, species=names)
+    return vocabulary, lambda event: _label(event, "label/species") != left_out
+
+
+# The most frequent species stays: without it there is little to learn from.
+WITHOUT = {f"without_{rank}": rank for rank in (1, 2, 3, 4)}
+SUBSETS = {
+    "quarter": quarter,
+    "commonest": commonest,
+    "fewer_empties": fewer_empties,
+    **{name: functools.partial(without, rank=rank) for name, rank in WITHOUT.items()},
+}
 _WHOLE = {
     "fewer_empties": ("test", "expert_test"),
     "quarter": ("val", "test", "expert_test"),
