@@ -13,13 +13,11 @@ again the event table, select, split by site, plan. Times hold for the machine t
 on; the goals are those of the project. Where other work shares the processors, the processor
 time tells more than the clock.
 
-Measured on two processors at a load of 3 to 5, all stages together:
+Measured on two quiet processors, all stages together:
 
-    dryad   24 s of 60 s     1.8 GB of 3 GB
-    lila    48 s of 150 s    4.2 GB
-    raw     19 s of 120 s    2.8 GB of 4 GB
-
-At a load of 20 the clock says 191, 344 and 103 s; the processor time is 25, 64 and 18 s.
+    dryad   27.2 s of 60 s    1.79 GB of 3 GB
+    lila    54.5 s of 150 s   4.13 GB
+    raw      9.6 s of 120 s   2.85 GB of 4 GB
 """
 
 import json

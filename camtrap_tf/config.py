@@ -53,15 +53,21 @@ class Context(enum.Enum):
     DIFFERENCE = "difference"  # a fourth channel: how far pixels are from the event's median frame
     ZOOM = "zoom"  # the same four channels of the part that moved, as half the square's pixels
     NINE_CHANNELS = "nine_channels"  # first, middle and last frame, stacked (the paper's Fig. S4)
+    LATE = "late"  # the same three, each through the same network; the strongest features count
 
     @property
     def channels(self) -> int:
         """Channels of the network's input."""
-        return {"none": 3, "difference": 4, "zoom": 4, "nine_channels": 9}[self.value]
+        return {"none": 3, "difference": 4, "zoom": 4, "nine_channels": 9, "late": 9}[self.value]
 
     def side(self, size: int) -> int:
         """Height and width of what networks see of stored squares of `size`, pixels."""
         return size // 2 if self is Context.ZOOM else size
+
+    @property
+    def stacks(self) -> bool:
+        """Every input is a whole event: its three frames."""
+        return self in (Context.NINE_CHANNELS, Context.LATE)
 
     @property
     def differs(self) -> bool:
@@ -304,6 +310,9 @@ class TrainConfig:
         rate_for_batch: batch size that the learning rates are meant for: at another batch size
             they are scaled in proportion. 0 = as they stand.
         label_smoothing: share of the target spread evenly over a head's classes, in [0, 1).
+        burst_noise: share of the empty pictures that lie in events labelled with an animal, in
+            [0, 1), where labels are those of whole events: the loss allows for it
+            (`sampling.burst_noise`). For the tasks that know 'empty'.
         ema: decay per step of the average of weights that is validated and saved, in [0, 1);
             0 = the weights themselves.
         precision: number format of the computation.
@@ -334,6 +343,7 @@ class TrainConfig:
     warmup_epochs: float = 0.0
     rate_for_batch: int = 0
     label_smoothing: float = 0.0
+    burst_noise: float = 0.0
     ema: float = 0.0
     precision: Precision = Precision.FLOAT32
     rare: RareClasses = RareClasses.NONE
@@ -354,9 +364,15 @@ class TrainConfig:
             _require(getattr(self, field) >= 1, f"{field} is at least 1", getattr(self, field), "")
         for field in ("checkpoint_every", "rate_for_batch", "warmup_epochs", "freeze_epochs"):
             _require(getattr(self, field) >= 0, f"{field} is at least 0", getattr(self, field), "")
-        for field in ("momentum", "label_smoothing", "ema"):
+        for field in ("momentum", "label_smoothing", "burst_noise", "ema"):
             value = getattr(self, field)
             _require(0 <= value < 1, f"{field} lies in [0, 1)", value, "Give 0 to switch it off.")
+        _require(
+            not self.burst_noise or self.task in (Task.EMPTY, Task.ONE_STAGE),
+            "burst_noise goes with the tasks empty and one_stage",
+            self.task.value,
+            "Stage 2 sees pictures of animals: leave it at 0, or train stage 1 with it.",
+        )
         firsts = [step.first for step in self.schedule]
         _require(
             firsts[:1] == [1] and firsts == sorted(set(firsts)),

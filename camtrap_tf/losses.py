@@ -12,6 +12,7 @@ def head_sums(
     labels: Mapping[str, tf.Tensor],
     smoothing: float = 0.0,
     weights: Mapping[str, tf.Tensor] | None = None,
+    noise: Mapping[str, tf.Tensor] | None = None,
 ) -> dict[str, dict[str, tf.Tensor]]:
     """Per head, sums over the rows that have a label.
 
@@ -20,21 +21,29 @@ def head_sums(
         labels: by head, [batch] int32, -1 = missing.
         smoothing: share of the target spread evenly over the classes, in [0, 1).
         weights: by head, [classes] float32, of the loss of each class; absent heads weigh 1.
+        noise: by head, [classes, classes] float32, the probability of each label (column) of a
+            picture of each class (row); absent heads' labels are taken for true. The loss is
+            then that of the label given the picture (forward correction, Patrini et al. 2017).
 
     Returns:
         By head: `loss` (summed cross-entropy, nats), `correct` (rows whose top class is
         right), `count` (rows that have a label); each [] float32.
     """
-    weights = weights or {}
+    weights, noise = weights or {}, noise or {}
     return {
-        head: _sums(logits[head], labels[head], smoothing, weights.get(head)) for head in labels
+        head: _sums(logits[head], labels[head], smoothing, weights.get(head), noise.get(head))
+        for head in labels
     }
 
 
-def _sums(logits: tf.Tensor, labels: tf.Tensor, smoothing: float, weights) -> dict:
+def _sums(logits: tf.Tensor, labels: tf.Tensor, smoothing: float, weights, noise) -> dict:
     known = tf.cast(labels != MISSING, tf.float32)
     safe = tf.maximum(labels, 0)
-    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, logits)
+    if noise is None:
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, logits)
+    else:
+        told = tf.gather(tf.transpose(tf.math.log(noise)), safe)  # [batch, classes]
+        loss = -tf.reduce_logsumexp(tf.nn.log_softmax(logits) + told, axis=-1)
     if smoothing:
         even = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
         loss = (1 - smoothing) * loss + smoothing * even

@@ -52,6 +52,8 @@ class Manifest:
         seed: of the global shuffle and of random splits.
         dropped: what was left out, by rule.
         origin: where the events come from.
+        picture_rule: `pictures.RULE` of the version that made the squares; 1 where a manifest
+            does not tell.
     """
 
     folder: Path
@@ -65,6 +67,7 @@ class Manifest:
     seed: int
     dropped: Dropped
     origin: str = ""
+    picture_rule: int = 1
 
     def splits(self) -> list[str]:
         """Names of the splits that have shards, in the order of the manifest."""
@@ -125,4 +128,5 @@ class Manifest:
             seed=content["seed"],
             dropped=Dropped(**content["dropped"]),
             origin=content["origin"],
+            picture_rule=content.get("picture_rule", 1),
         )

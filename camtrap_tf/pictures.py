@@ -149,7 +149,7 @@ def read(
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
     """
     opened, square = _read(source, spec, box)[1:]
-    return _picture(opened, np.asarray(square))
+    return _picture(opened, np.asarray(square.convert("RGB")))
 
 
 def glance(source: PathLike | bytes) -> Picture:
@@ -176,7 +176,7 @@ def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
         PictureError: as `read`.
     """
     content, opened, square = _read(source, spec)
-    histogram = np.array(square.histogram()).reshape(3, 256)
+    histogram = np.array(square.histogram()).reshape(-1, 256)[:3]
     if not spec.keep_original:
         return Stored(_encode(square, spec.jpeg_quality), histogram)
     if (
@@ -335,19 +335,24 @@ def _open(content: bytes) -> _Opened:
 
 
 def _decode_jpeg(image: Image.Image, content: bytes, scale: int) -> Image.Image:
-    """The picture at 1/scale; Pillow has the last word on what is damaged."""
+    """The picture at 1/scale; Pillow has the last word on what is damaged.
+
+    With a fourth byte to each pixel Pillow takes the pixels as they lie, without a copy.
+    """
     width, height = image.size
     if simplejpeg and image.mode == "RGB":
         with contextlib.suppress(ValueError):
             pixels = simplejpeg.decode_jpeg(
                 content,
+                "RGBX",
                 fastdct=False,
                 fastupsample=False,
                 min_height=-(-height // scale),
                 min_width=-(-width // scale),
                 min_factor=1,
             )
-            return Image.fromarray(pixels)
+            rows, columns, _ = pixels.shape
+            return Image.frombuffer("RGBX", (columns, rows), pixels, "raw", "RGBX", 0, 1)
     image.draft(image.mode, (width // scale, height // scale))
     image.load()
     return image
@@ -366,7 +371,10 @@ def _turned(opened: _Opened) -> Image.Image:
 def _square(
     image: Image.Image, spec: PictureSpec, box: Sequence[float] | None = None
 ) -> Image.Image:
-    """Cuts the bar and makes the square of an upright RGB picture, or of the part around a box."""
+    """Cuts the bar and makes the square of an upright picture, or of the part around a box.
+
+    The picture is RGB, or RGBX (a fourth byte unused); so is the square.
+    """
     rows, columns = image.height - _bar(image, spec), image.width
     if box is not None:
         left, top, width, height = part_around(box, rows / image.height)
@@ -379,27 +387,28 @@ def _square(
         side = min(rows, columns)
         left, top = (columns - side) // 2, (rows - side) // 2
         rows = columns = side
-    # Cut first: a resize of a box would let rows of the bar bleed into the last row.
-    if (columns, rows) != image.size:
-        image = image.crop((left, top, left + columns, top + rows))
+    part = left, top, left + columns, top + rows
     if spec.fit is not Fit.PAD:
-        return _resized(image, spec.size, spec.size)
+        return _resized(image, part, spec.size, spec.size)
     height, width = padded_shape(rows, columns, spec.size)
     square = Image.new("RGB", (spec.size, spec.size))
     corner = ((spec.size - width) // 2, (spec.size - height) // 2)
-    square.paste(_resized(image, width, height), corner)
+    square.paste(_resized(image, part, width, height), corner)
     return square
 
 
-def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
-    if image.size == (width, height):
-        return image
+def _resized(
+    image: Image.Image, part: tuple[int, int, int, int], width: int, height: int
+) -> Image.Image:
+    """The part of an image between left, top, right and bottom, `width` x `height` large."""
+    columns, rows = part[2] - part[0], part[3] - part[1]
     # Pairs of pixels first, where a side is still twice as long: half the time of antialiasing
     # alone, and nearer to the mean of all pixels of the file, since the filter smooths less.
-    across = 2 if image.width >= 2 * width else 1
-    down = 2 if image.height >= 2 * height else 1
-    box = (0, 0, image.width / across, image.height / down)
-    halved = image.reduce((across, down))
+    across = 2 if columns >= 2 * width else 1
+    down = 2 if rows >= 2 * height else 1
+    # The rest is cut here: a resize of a part would let what is around it bleed into its edge.
+    halved = image.reduce((across, down), part)
+    box = (0, 0, columns / across, rows / down)
     return halved.resize((width, height), Image.Resampling.BILINEAR, box)
 
 
@@ -412,7 +421,8 @@ def _bar(image: Image.Image, spec: PictureSpec) -> int:
     most = bar_rows(image.height, spec)
     if not spec.detect_bar:
         return most
-    strip = np.asarray(image.crop((0, image.height - most - 1, image.width, image.height)))
+    strip = image.crop((0, image.height - most - 1, image.width, image.height))
+    strip = np.asarray(strip.convert("RGB"))
     extreme = (strip.min(axis=-1) >= BAR_WHITE) | (strip.max(axis=-1) <= BAR_BLACK)
     other = np.flatnonzero(extreme.mean(axis=1) < BAR_ROW)
     run = most - other[-1] if len(other) else most + 1
@@ -426,11 +436,11 @@ def _encode(image: Image.Image, quality: int) -> bytes:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Any mode as RGB of eight bits; 16-bit greyscale keeps its upper eight bits."""
+    """Any mode as RGB or RGBX of eight bits; 16-bit greyscale keeps its upper eight bits."""
     if image.mode.startswith("I;16") or image.mode == "I":
         upper = np.asarray(image).astype(np.uint32) >> 8
         image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image if image.mode in ("RGB", "RGBX") else image.convert("RGB")
 
 
 def _exif(image: Image.Image) -> Image.Exif | None:

@@ -178,7 +178,7 @@ def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.
             "labels": task_labels(columns, data.task, vocabulary),
         }
         chosen = usable(columns, data.task)
-        if data.spec.context is Context.NINE_CHANNELS:  # an event's frames all show the event
+        if data.spec.context.stacks:  # an event's frames all show the event
             chosen = tf.logical_and(chosen, columns["position"] == 0)
         wanted = tf.where(chosen)[:, 0]
         return tf.nest.map_structure(lambda column: tf.gather(column, wanted), kept)
@@ -193,7 +193,7 @@ def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.
         reshuffle_each_iteration=False,
     )
     # Of nine channels the manifest does not tell how many there are; see `steps_per_epoch`.
-    return frames.repeat() if data.spec.context is Context.NINE_CHANNELS else frames
+    return frames.repeat() if data.spec.context.stacks else frames
 
 
 def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
@@ -229,11 +229,11 @@ def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
         columns["frame"],
         fn_output_signature=square,
     )
-    stacked = images.stacked(squares, context)
+    stacked = images.stacked_quickly(squares, context)
     side = context.side(spec.size)
     shape = (None, side, side, context.channels)
     columns = columns | {"frame": tf.ensure_shape(stacked, shape)}
-    if context is Context.NINE_CHANNELS:
+    if context.stacks:
         heads = records.label_heads(manifest.vocabulary)
         columns |= {head: columns[f"event/{head}"] for head in heads}
     return columns
@@ -259,7 +259,7 @@ def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
     Of nine channels an epoch shows an event once, taking events for three frames long.
     """
     pictures = manifest.frames(data.split, data.task)
-    if data.spec.context is Context.NINE_CHANNELS:
+    if data.spec.context.stacks:
         pictures //= NINE_FRAMES
     return pictures // data.batch_size
 

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from camtrap_tf import pictures
-from camtrap_tf.artifacts import PathLike, as_path, existing_folder
+from camtrap_tf.artifacts import PathLike, as_path, existing_folder, sha256
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
 from camtrap_tf.context import stacked as context_of
@@ -35,6 +35,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, occurs
 from camtrap_tf.labels import BINARY, EMPTY, Task
 from camtrap_tf.listing import Listing, is_shards, listing, shown, with_events
+from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.megadetector import Detector, Use
 from camtrap_tf.network import Network, predict_split
@@ -180,12 +181,14 @@ def _answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
     Stage 2 counts where stage 1 sees an animal, as with pictures.
     """
     found, info = classes(bundle), _info(bundle)
-    path = job.folder / PREDICTIONS_FILE
+    path, splits = job.folder / PREDICTIONS_FILE, Manifest.read(shards).splits()
+    files = {split: job.folder / "blocks" / f"{split}.parquet" for split in splits}
+    missing = [split for split, file in files.items() if not file.is_file()]
+    networks = bundle.networks() if missing else []
+    for split in missing:
+        predict_shards(bundle, shards, split, networks).write(files[split])
     with writing(path, found, info) as add:
-        for split in Manifest.read(shards).splits():
-            file = job.folder / "blocks" / f"{split}.parquet"
-            if not file.is_file():
-                predict_shards(bundle, shards, split).write(file)
+        for file in files.values():
             answers = Predictions.read(file)
             values = answers.probabilities
             if EMPTY in found:
@@ -196,8 +199,16 @@ def _answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
     return path
 
 
-def predict_shards(bundle: Bundle, shards: PathLike, split: str) -> Predictions:
+def predict_shards(
+    bundle: Bundle, shards: PathLike, split: str, networks: list[Network] | None = None
+) -> Predictions:
     """Every network's answers on a labelled split, stage 2 on empty pictures too.
+
+    Args:
+        bundle: what predicts.
+        shards: a folder of them.
+        split: which.
+        networks: the bundle's, where they are loaded already.
 
     Raises:
         InputError: the shards' vocabulary or stored pictures are not the bundle's.
@@ -209,7 +220,7 @@ def predict_shards(bundle: Bundle, shards: PathLike, split: str) -> Predictions:
             raise InputError(
                 f"shards have the bundle's {field}, {ours}", theirs, "Write the shards to match."
             )
-    predictions = predict_split(bundle.networks(), manifest, split)
+    predictions = predict_split(networks or bundle.networks(), manifest, split)
     predictions.info |= _info(bundle)
     return predictions
 
@@ -601,7 +612,13 @@ def _record(
     options: Options,
     images: PathLike | None,
 ) -> dict:
-    """What the answers depend on."""
+    """What the answers depend on; of shards their content, wherever they lie."""
+    if len(sources) == 1 and is_shards(sources[0]):
+        return {
+            "shards": sha256(as_path(sources[0]) / MANIFEST_FILE),
+            "bundle": bundle.version,
+            "animal_threshold": bundle.animal_threshold,
+        }
     named = [source.origin if isinstance(source, EventTable) else source for source in sources]
     return {
         "sources": [shown(os.path.abspath(name)) for name in named],

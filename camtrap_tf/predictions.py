@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,13 @@ import pyarrow.parquet as pq
 from scipy import sparse, special
 
 from camtrap_tf.artifacts import PathLike, atomic, check_stamp, existing_file
+from camtrap_tf.columns import StoredColumn
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import BINARY, EMPTY, FAMILIARITY, MISSING, UNKNOWN
 
 KIND, VERSION = "predictions file", 1
+ROW_GROUP = 16_384  # rows of a file that are read and written at a time
+BLOCK = 1 << 16  # rows of a block
 ANIMAL = "animal"  # the answer where there is one and no species was asked for
 
 ID_COLUMNS = {
@@ -86,10 +90,29 @@ class Predictions:
             self.info,
         )
 
-    def blocks(self, size: int = 1 << 16) -> Iterator[np.ndarray]:
+    def blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
         """Positions of successive rows, `size` at a time, for `select`: large files in parts."""
         for start in range(0, len(self), size):
             yield np.arange(start, min(start + size, len(self)))
+
+    def events(self, size: int = BLOCK) -> Iterator["Predictions"]:
+        """What `by_event` returns, in parts, each made of the next events of about `size` rows.
+
+        An event's rows need not stand together; where they do, each part of a file is read once.
+        """
+        for rows in self.event_blocks(size):
+            yield self.select(rows).by_event()
+
+    def event_blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
+        """Positions of the rows of whole events, in the order of `by_event`, for `select`."""
+        codes = self.event_codes()
+        rows = np.argsort(codes, kind="stable")
+        codes, start = codes[rows], 0
+        while start < len(rows):
+            last = codes[min(start + size, len(rows)) - 1]
+            end = int(np.searchsorted(codes, last, side="right"))
+            yield rows[start:end]
+            start = end
 
     def reviewed(self) -> np.ndarray:
         """[rows] bool: the answer is a person's."""
@@ -241,9 +264,10 @@ class Predictions:
 
         An image without an event id is an event of its own.
         """
-        return pd.factorize(self._event_names())[0]
+        return pd.factorize(self.event_names())[0]
 
-    def _event_names(self) -> pd.Series:
+    def event_names(self) -> pd.Series:
+        """[rows] string: the id of the row's event; of an image without one its path."""
         return self.ids["event_id"].fillna(self.ids["path"])
 
     def by_event(self, rules: dict[str, str] | None = None) -> "Predictions":
@@ -258,7 +282,7 @@ class Predictions:
                 a rule takes the mean probability, the paper's way ('Prediction Averaging').
         """
         rules = self.info.get("event_rules", {}) if rules is None else rules
-        codes, names = pd.factorize(self._event_names())
+        codes, names = pd.factorize(self.event_names())
         first = np.unique(codes, return_index=True)[1]
         ids = self.ids.iloc[first].copy()
         ids["event_id"] = names
@@ -286,7 +310,7 @@ class Predictions:
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, atomically."""
         with atomic(path) as temporary:
-            pq.write_table(self.table(), temporary, compression="zstd")
+            pq.write_table(self.table(), temporary, ROW_GROUP, compression="zstd")
 
     def table(self) -> pa.Table:
         """The rows as they are stored."""
@@ -307,36 +331,46 @@ class Predictions:
         Raises:
             InputError: no such file, not a predictions file, or another version of it.
         """
+        found = cls.open(path)
+        found.probabilities = {head: np.asarray(v) for head, v in found.probabilities.items()}
+        return found
+
+    @classmethod
+    def open(cls, path: PathLike) -> "Predictions":
+        """As `read`, but the probabilities stay in the file, for millions of rows.
+
+        `select` reads those of its rows, answers and confidences are made part by part;
+        whatever else asks for probabilities reads all.
+        """
         path = existing_file(path, "a predictions file")
         try:
-            table = pq.read_table(path)
+            file = pq.ParquetFile(path)
         except pa.ArrowInvalid as error:
             raise InputError(
                 "a predictions file is a Parquet file", str(path), "Give predictions.parquet."
             ) from error
-        stamp = json.loads((table.schema.metadata or {}).get(b"camtrap", b"{}"))
+        stamp = json.loads((file.schema_arrow.metadata or {}).get(b"camtrap", b"{}"))
         check_stamp(stamp, KIND, VERSION, path)
         classes = {head: tuple(names) for head, names in stamp["classes"].items()}
-        probabilities = {
-            head: table[f"p_{head}"].combine_chunks().flatten().to_numpy().reshape(-1, len(names))
-            for head, names in classes.items()
-        }
+        columns = set(file.schema_arrow.names)
         labels, event_labels = (
             {
-                head: table[f"{prefix}_{head}"].to_numpy()
+                head: file.read([f"{prefix}_{head}"])[0].to_numpy()
                 for head in classes
-                if f"{prefix}_{head}" in table.column_names
+                if f"{prefix}_{head}" in columns
             }
             for prefix in "yz"
         )
         # Files of before a column came have it missing throughout.
-        ids = table.select([name for name in ID_COLUMNS if name in table.column_names]).to_pandas()
+        ids = file.read([name for name in ID_COLUMNS if name in columns]).to_pandas()
+        stored = {h: StoredColumn(file, f"p_{h}", len(names)) for h, names in classes.items()}
+        probabilities = cast("dict[str, np.ndarray]", stored)
         return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
 
 
 @contextlib.contextmanager
 def writing(
-    path: PathLike, classes: dict[str, tuple[str, ...]], info: dict, rows: int = 16_384
+    path: PathLike, classes: dict[str, tuple[str, ...]], info: dict, rows: int = ROW_GROUP
 ) -> Iterator[Callable[[Predictions], None]]:
     """Writes a predictions file piece by piece, atomically; yields the function that adds one.
 

@@ -45,6 +45,28 @@ def class_counts(manifest: Manifest, split: str, task: Task) -> np.ndarray:
     return np.array(counts[head], np.int64)
 
 
+def burst_noise(counts: np.ndarray, share: float) -> np.ndarray:
+    """Probability of each label (column) of a picture of each class (row), the last one 'empty'.
+
+    Labels of whole bursts are true of pictures that show an animal, and of empty ones but for
+    `share` of them, which lie in bursts of an animal: of each class as often as it occurs.
+
+    Args:
+        counts: [classes] int64, pictures of each class.
+        share: in [0, 1).
+
+    Returns:
+        [classes, classes] float64, rows sum to 1.
+
+    >>> burst_noise(np.array([30, 10, 60]), 0.4).round(2).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.3, 0.1, 0.6]]
+    """
+    matrix = np.eye(len(counts))
+    matrix[-1, :-1] = share * counts[:-1] / counts[:-1].sum()
+    matrix[-1, -1] = 1 - share
+    return matrix
+
+
 def class_weights(counts: np.ndarray) -> np.ndarray:
     """Weights of the classes in the loss (Eq. 1 and 2): [classes] float64, they sum to 1.
 

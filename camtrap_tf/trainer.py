@@ -95,6 +95,7 @@ class Trainer:
         self.of_heads = [_layer(v) in self.heads for v in self.model.trainable_variables]
         self.kernels = [v for v in self.model.trainable_variables if v.path.endswith("/kernel")]
         self.weights = _class_weights(config, manifest)
+        self.noise = _label_noise(config, manifest)
         emphasised = train.rare is RareClasses.EMPHASIS
         self.again = pipeline.Again(manifest, self.data) if emphasised else None
         self.progress = Progress(
@@ -276,7 +277,7 @@ class Trainer:
         train = self.train
         with tf.GradientTape() as tape:
             logits = self.model(pixels, training=not frozen)
-            sums = losses.head_sums(logits, labels, train.label_smoothing, self.weights)
+            sums = losses.head_sums(logits, labels, train.label_smoothing, self.weights, self.noise)
             kernels = [kernel.value for kernel in self.kernels]
             penalty = losses.weight_penalty(kernels, self.weight_decay)
             # Gradients of the replicas are added up: each carries its share of the penalty.
@@ -404,6 +405,14 @@ def _class_weights(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:
     counts = sampling.class_counts(manifest, "train", config.train.task)
     weights = tf.constant(sampling.loss_weights(counts), tf.float32)
     return {sampling.main_head(config.train.task): weights}
+
+
+def _label_noise(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:
+    if not config.train.burst_noise:
+        return {}
+    counts = sampling.class_counts(manifest, "train", config.train.task)
+    matrix = sampling.burst_noise(counts, config.train.burst_noise)
+    return {sampling.main_head(config.train.task): tf.constant(matrix, tf.float32)}
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:

@@ -17,6 +17,7 @@ from camtrap_tf.artifacts import PathLike, existing_folder
 from camtrap_tf.config import PictureSpec
 from camtrap_tf.event_table import EventTable, find, occurs
 from camtrap_tf.labels import EMPTY
+from camtrap_tf.listing import shown
 from camtrap_tf.progress import progress
 from data_prep.select import event_labels
 
@@ -146,12 +147,15 @@ def _out_of_effort(table: EventTable, effort: pd.DataFrame) -> pd.DataFrame:
 
 def _files(table: EventTable, folder: Path, look: bool) -> list[pd.DataFrame]:
     """Findings about the picture files of a folder."""
-    there = pd.Series(filter(pictures.is_text, pictures.find(folder)), dtype="string")
+    files = list(pictures.find(folder))
+    there = pd.Series(filter(pictures.is_text, files), dtype="string")
+    odd = pd.Series([shown(file) for file in files if not pictures.is_text(file)], dtype="string")
     paths = table.frames["path"]
     listed = occurs(paths, there)
     found = [
         _rows("picture file is missing", paths[~listed]),
         _rows("picture file without event", there[~occurs(there, paths)]),
+        _rows("picture file whose name is not valid UTF-8", odd, "rename it"),
     ]
     if look:
         found.append(_looks(folder, paths[listed].drop_duplicates().tolist()))

@@ -225,6 +225,7 @@ def _manifest(folder: Path, plan: Plan, picture: PictureSpec, reports: list[Repo
         seed=plan.seed,
         dropped=plan.dropped.merge(_lost(reports)),
         origin=plan.origin,
+        picture_rule=pictures.RULE,
     )
 
 

@@ -36,7 +36,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
             rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
             continue
         pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs
-        if config.model.context is Context.NINE_CHANNELS:  # one input for three pictures
+        if config.model.context.stacks:  # one input for three pictures
             pictures //= NINE_FRAMES
         macs = multiply_adds(config.model)
         hours = pictures * OPERATIONS_PER_MAC * macs / (teraflops * 1e12) / 3600
@@ -52,7 +52,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
 
 @functools.cache
 def multiply_adds(model: ModelConfig) -> int:
-    """Multiply-adds of a network's trunk on one picture: its convolutions and dense layers."""
+    """Multiply-adds of a network's trunk on one input: its convolutions and dense layers."""
     import keras
 
     from camtrap_tf import models
@@ -63,4 +63,4 @@ def multiply_adds(model: ModelConfig) -> int:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
             places = math.prod(layer.output.shape[1:-1])
             total += places * math.prod(layer.kernel.shape)
-    return total
+    return total * (NINE_FRAMES if model.context is Context.LATE else 1)

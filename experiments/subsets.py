@@ -15,7 +15,23 @@ from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE, Manifest, Shard
 from experiments import paper
 
-Filter = Callable[[tf.train.Example], bool]
+# Takes an event of the whole data set, gives it as the subset has it, or None to leave it out.
+Change = Callable[[tf.train.Example], tf.train.Example | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Subset:
+    """What a subset has.
+
+    Args:
+        vocabulary: its words, all of them words of the whole data set.
+        change: which events, and how.
+        whole: splits that stay as they are.
+    """
+
+    vocabulary: Vocabulary
+    change: Change
+    whole: tuple[str, ...] = ()
 
 
 def write(manifest: Manifest, name: str, folder: Path) -> Path:
@@ -28,14 +44,22 @@ def write(manifest: Manifest, name: str, folder: Path) -> Path:
     """
     if name == "all":
         return manifest.folder
-    target = folder / name
-    if not (target / FILE).is_file():
-        vocabulary, keep = SUBSETS[name](manifest)
-        _write(manifest, vocabulary, keep, target)
-    return target
+    return write_subset(manifest, SUBSETS[name](manifest), folder / name)
 
 
-def commonest(manifest: Manifest) -> tuple[Vocabulary, Filter]:
+def write_subset(manifest: Manifest, subset: Subset, folder: Path) -> Path:
+    """Writes the shards of a subset where they are missing; returns their folder."""
+    if not (folder / FILE).is_file():
+        _write(manifest, subset, folder)
+    return folder
+
+
+def event_id(event: tf.train.Example) -> str:
+    """Name of a stored event."""
+    return event.features.feature["event_id"].bytes_list.value[0].decode()
+
+
+def commonest(manifest: Manifest) -> Subset:
     """Events of the 26 most frequent species (Fig. S.3), or of the more frequent half.
 
     Half of the species where there are fewer than 48: of 48, Gomez et al. kept 26.
@@ -45,10 +69,10 @@ def commonest(manifest: Manifest) -> tuple[Vocabulary, Filter]:
     kept = set(np.argsort(-counts, kind="stable")[:number].tolist())
     names = tuple(n for i, n in enumerate(manifest.vocabulary.species) if i in kept)
     vocabulary = dataclasses.replace(manifest.vocabulary, species=names)
-    return vocabulary, lambda event: _label(event, "label/species") in kept
+    return Subset(vocabulary, lambda e: e if _label(e, "label/species") in kept else None)
 
 
-def fewer_empties(manifest: Manifest) -> tuple[Vocabulary, Filter]:
+def fewer_empties(manifest: Manifest) -> Subset:
     """All animals, and as many empty pictures as the most frequent species has (Table S.3).
 
     Which empty events are kept is decided by a hash of their id. Training and validation have
@@ -58,25 +82,25 @@ def fewer_empties(manifest: Manifest) -> tuple[Vocabulary, Filter]:
     counts = manifest.class_counts["train"]
     share = max(counts["species"]) / max(counts["empty"][1], 1)
 
-    def keep(event: tf.train.Example) -> bool:
-        name = event.features.feature["event_id"].bytes_list.value[0]
-        number = int.from_bytes(hashlib.sha256(b"one stage" + name).digest()[:4], "big") / 2**32
-        return _label(event, "label/empty") != 1 or number < share
+    def change(event: tf.train.Example) -> tf.train.Example | None:
+        name = b"one stage" + event_id(event).encode()
+        number = int.from_bytes(hashlib.sha256(name).digest()[:4], "big") / 2**32
+        return event if _label(event, "label/empty") != 1 or number < share else None
 
-    return manifest.vocabulary, keep
-
-
-def quarter(manifest: Manifest) -> tuple[Vocabulary, Filter]:
-    """One event in four to learn from, by a hash of its id; the other splits stay whole."""
-
-    def keep(event: tf.train.Example) -> bool:
-        name = event.features.feature["event_id"].bytes_list.value[0]
-        return hashlib.sha256(b"quarter" + name).digest()[0] < 64
-
-    return manifest.vocabulary, keep
+    return Subset(manifest.vocabulary, change, ("test", "expert_test"))
 
 
-def without(manifest: Manifest, rank: int) -> tuple[Vocabulary, Filter]:
+def quarter(manifest: Manifest) -> Subset:
+    """One event in four to learn from, by a hash of its id."""
+
+    def change(event: tf.train.Example) -> tf.train.Example | None:
+        name = b"quarter" + event_id(event).encode()
+        return event if hashlib.sha256(name).digest()[0] < 64 else None
+
+    return Subset(manifest.vocabulary, change, TESTED)
+
+
+def without(manifest: Manifest, rank: int) -> Subset:
     """All events but those of one species, which a network then has never seen.
 
     Args:
@@ -86,51 +110,64 @@ def without(manifest: Manifest, rank: int) -> tuple[Vocabulary, Filter]:
     counts = np.array(manifest.class_counts["train"]["species"])
     left_out = int(np.argsort(-counts, kind="stable")[rank])
     names = tuple(n for i, n in enumerate(manifest.vocabulary.species) if i != left_out)
-    vocabulary = dataclasses.replace(manifest.vocabulary, species=names)
-    return vocabulary, lambda event: _label(event, "label/species") != left_out
+
+    def change(event: tf.train.Example) -> tf.train.Example | None:
+        return event if _label(event, "label/species") != left_out else None
+
+    return Subset(dataclasses.replace(manifest.vocabulary, species=names), change)
 
 
+def labels_of_events(manifest: Manifest) -> Subset:
+    """For training, pictures without the labels that they have of their own."""
+
+    def change(event: tf.train.Example) -> tf.train.Example:
+        for name in OWN_LABELS:
+            values = event.features.feature[name].int64_list.value
+            values[:] = [MISSING] * len(values)
+        return event
+
+    return Subset(manifest.vocabulary, change, TESTED)
+
+
+TESTED = ("val", "test", "expert_test")
+OWN_LABELS = ("frame_label/empty", "frame_label/species")
 # The most frequent species stays: without it there is little to learn from.
-WITHOUT = {f"without_{rank}": rank for rank in (1, 2, 3, 4)}
+WITHOUT = {f"without_{rank}": rank for rank in (1, 2)}
 SUBSETS = {
     "quarter": quarter,
     "commonest": commonest,
     "fewer_empties": fewer_empties,
+    "labels_of_events": labels_of_events,
     **{name: functools.partial(without, rank=rank) for name, rank in WITHOUT.items()},
 }
-_WHOLE = {
-    "fewer_empties": ("test", "expert_test"),
-    "quarter": ("val", "test", "expert_test"),
-}  # splits that stay as they are
 
 
-def _write(manifest: Manifest, vocabulary: Vocabulary, keep: Filter, folder: Path) -> None:
+def _write(manifest: Manifest, subset: Subset, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    words = subset.vocabulary.species
     translate = {
-        old: vocabulary.species.index(name) if name in vocabulary.species else MISSING
+        old: words.index(name) if name in words else MISSING
         for old, name in enumerate(manifest.vocabulary.species)
     }
     shards, counts = [], {}
     for shard in manifest.shards:
-        whole = shard.split in _WHOLE.get(folder.name, ())
-        kept = [
-            _translated(event, translate)
-            for event in _events(manifest.folder / shard.file)
-            if whole or keep(event)
-        ]
+        whole = shard.split in subset.whole
+        events = _events(manifest.folder / shard.file)
+        changed = events if whole else map(subset.change, events)
+        kept = [_translated(event, translate) for event in changed if event is not None]
         if not kept:
             continue
         shards.append(_write_shard(kept, shard, folder))
-        _count(kept, vocabulary, counts.setdefault(shard.split, {}))
-    subset = dataclasses.replace(
+        _count(kept, subset.vocabulary, counts.setdefault(shard.split, {}))
+    found = dataclasses.replace(
         manifest,
         folder=folder,
-        vocabulary=vocabulary,
+        vocabulary=subset.vocabulary,
         shards=tuple(shards),
         class_counts=counts,
         split_rule=f"{manifest.split_rule}; subset '{folder.name}'",
     )
-    subset.write()
+    found.write()
 
 
 def _events(path: Path):

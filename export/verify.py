@@ -192,9 +192,9 @@ def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle
     for head, names in heads.items():
         asked = found[head].sum(axis=1) != 0  # NaN stays in
         if head == FAMILIARITY:
+            limit = bundle.familiarity_threshold or 0.0
             expected, found = (
-                answers | {head: _sides(answers[head], bundle.familiarity_threshold)}
-                for answers in (expected, found)
+                answers | {head: _sides(answers[head], limit)} for answers in (expected, found)
             )
         truth = labels.get(head, np.full(len(asked), MISSING))
         groups = {"": asked} | {label: asked & (truth == i) for i, label in enumerate(names)}

@@ -59,6 +59,21 @@ def test_graphs_give_the_same_numbers(frames, context, count):
     np.testing.assert_array_equal(in_graph(frames[:count]), expected)
 
 
+@pytest.mark.parametrize("context", [Context.DIFFERENCE, Context.ZOOM])
+@pytest.mark.parametrize("count", [1, 2, 5, 7])  # compiled for 1, 2, 6 and 8
+def test_the_input_pipeline_gives_the_same_numbers(frames, context, count):
+    signature = [tf.TensorSpec([None, 6, 6, 3], tf.uint8)]
+    quickly = tf.function(lambda f: images.stacked_quickly(f, context), input_signature=signature)
+    np.testing.assert_array_equal(quickly(frames[:count]), stacked(frames[:count], context))
+
+
+@pytest.mark.parametrize("lengths", [[1, 2, 3, 4], [1, 2]])
+def test_events_longer_than_all_lengths_are_compiled_for_their_own(frames, lengths, monkeypatch):
+    monkeypatch.setattr(images, "_LENGTHS", lengths)
+    found = images.stacked_quickly(tf.constant(frames[:4]), Context.DIFFERENCE)
+    np.testing.assert_array_equal(found, stacked(frames[:4], Context.DIFFERENCE))
+
+
 @pytest.mark.parametrize("context", Context)
 def test_pictures_alone_are_events_of_one_frame(frames, context):
     expected = np.concatenate([stacked(frame[None], context) for frame in frames])
@@ -108,4 +123,5 @@ def test_zoom_in_graphs_gives_the_same_pixels(size):
         places = generator.integers(0, size - side + 1, (4, 2))
         frames = an_event(size, side, places)
         expected = stacked(frames, Context.ZOOM)
-        np.testing.assert_array_equal(images.stacked(tf.constant(frames), Context.ZOOM), expected)
+        for form in (images.stacked, images.stacked_quickly):
+            np.testing.assert_array_equal(form(tf.constant(frames), Context.ZOOM), expected)

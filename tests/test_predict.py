@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from camtrap_tf import cli
+from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import to_json
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.predict import Options, predict, predict_folder
@@ -265,6 +267,46 @@ def test_shards_are_answered_on_their_own(season, colour_bundle, tiny_shards, tm
         predict([season, tiny_shards], colour_bundle, tmp_path / "out")
     with pytest.raises(InputError, match="shards are answered without"):
         predict([tiny_shards], colour_bundle, tmp_path / "out2", only_new=True)
+
+
+def test_shards_are_known_by_their_content(colour_bundle, tiny_shards, tmp_path, monkeypatch):
+    """Stopped after one split and moved, they go on; networks are loaded once."""
+    shards = _with_words_of(colour_bundle, tiny_shards, tmp_path / "shards")
+    loads, load, keep = [], Bundle.networks, Predictions.write
+
+    def networks(self, *stages):
+        loads.append(stages)
+        return load(self, *stages)
+
+    def write(self, path):
+        if path.stem == "val":
+            raise KeyboardInterrupt
+        keep(self, path)
+
+    monkeypatch.setattr(Bundle, "networks", networks)
+    whole = predict([shards], colour_bundle, tmp_path / "whole")
+    assert len(loads) == 1
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Predictions, "write", write)
+        predict([shards], colour_bundle, tmp_path / "out")
+    moved = shutil.copytree(shards, tmp_path / "elsewhere")
+    assert predict([moved], colour_bundle, tmp_path / "out").read_bytes() == whole.read_bytes()
+    predict([moved], colour_bundle, tmp_path / "out")
+    assert len(loads) == 3
+    manifest = moved / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(InputError, match=r"belongs to one job.*shards: "):
+        predict([moved], colour_bundle, tmp_path / "out")
+
+
+def _with_words_of(bundle, shards, folder):
+    """The shards with the vocabulary of a bundle that asks less of them."""
+    shutil.copytree(shards, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["vocabulary"] = bundle.vocabulary.to_json()
+    manifest["picture"] = to_json(bundle.picture)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    return folder
 
 
 def test_ctrl_c_says_how_far_it_came(season, colour_bundle, tmp_path, monkeypatch, caplog, capsys):

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from camtrap_tf import columns
+from camtrap_tf import predictions as predictions_module
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import BINARY
 from camtrap_tf.predictions import Predictions, ensemble
@@ -262,3 +264,43 @@ def test_an_ensemble_keeps_what_its_members_agree_on():
     both = ensemble([one, other])
     assert both.info["animal_threshold"] == 0.8 and "model" not in both.info
     assert [member["model"] for member in both.info["members"]] == ["a", "b"]
+
+
+@pytest.fixture
+def scattered() -> Predictions:
+    """40 rows of 13 events that are nowhere together; some rows without an answer."""
+    rng = np.random.default_rng(0)
+    values = rng.random((40, 3)).astype(np.float32)
+    values[rng.random(40) < 0.2] = np.nan
+    ids = pd.DataFrame({"path": [f"{i}.jpg" for i in range(40)], "frame": range(40)})
+    ids["event_id"] = [None if i == 7 else f"e{i % 13}" for i in range(40)]
+    return Predictions(ids, {"species": ("a", "b", "c")}, {"species": values})
+
+
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_events_in_parts_are_the_events_of_the_whole(scattered, size):
+    whole, parts = scattered.by_event(), list(scattered.events(size))
+    assert (len(parts) > 1) == (size < 100)
+    pd.testing.assert_frame_equal(
+        pd.concat([part.ids for part in parts], ignore_index=True), whole.ids
+    )
+    found = np.concatenate([part.probabilities["species"] for part in parts])
+    np.testing.assert_array_equal(found, whole.probabilities["species"])
+
+
+def test_a_file_that_stays_on_the_disk_gives_the_same(scattered, tmp_path, monkeypatch):
+    monkeypatch.setattr(predictions_module, "ROW_GROUP", 7)
+    scattered.write(tmp_path / "p.parquet")
+    assert pq.ParquetFile(tmp_path / "p.parquet").num_row_groups == 6
+    stored = Predictions.open(tmp_path / "p.parquet")
+    values = scattered.probabilities["species"]
+    mixed, even = np.array([39, 0, 13, 14, 7]), np.arange(40) % 2 == 0
+    for rows in (mixed, even, np.arange(40), np.arange(0)):
+        np.testing.assert_array_equal(stored.select(rows).probabilities["species"], values[rows])
+    monkeypatch.setattr(columns, "PART", 16)
+    assert stored.answers().equals(scattered.answers())
+    np.testing.assert_array_equal(stored.confidence("species"), scattered.confidence("species"))
+    np.testing.assert_array_equal(stored.probabilities["species"][3], values[3])
+    np.testing.assert_array_equal(
+        stored.by_event().probabilities["species"], scattered.by_event().probabilities["species"]
+    )

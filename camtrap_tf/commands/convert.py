@@ -43,7 +43,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     from camtrap_tf.review import answers
 
     outputs.check(values.format, output_flags.options(values, values.images), values.out)
-    predictions = Predictions.read(arguments[0])
+    predictions = Predictions.open(arguments[0])
     if values.reviews:
         predictions = answers.merge(predictions, answers.read(values.reviews))
     completed = datetime.datetime.fromtimestamp(Path(arguments[0]).stat().st_mtime)

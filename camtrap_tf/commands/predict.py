@@ -126,7 +126,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         _engine(values),
     )
     log.info("wrote %s", path)
-    predictions = Predictions.read(path)
+    predictions = Predictions.open(path)
     if predictions.info.get("familiarity_threshold") is not None:
         log.info("%s", _unknown(predictions))
     outputs.write(predictions, values.out, values.format, options)

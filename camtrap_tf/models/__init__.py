@@ -11,7 +11,8 @@ from typing import Any
 
 import keras
 
-from camtrap_tf.config import ModelConfig, Variant
+from camtrap_tf.config import Context, ModelConfig, Variant
+from camtrap_tf.context import NINE_FRAMES
 from camtrap_tf.errors import InputError
 from camtrap_tf.models import alexnet, applications, googlenet, nin, resnet, vgg
 from camtrap_tf.models.layers import uniform
@@ -51,7 +52,10 @@ def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]]):
             is too small for it.
     """
     pixels = keras.Input((config.crop, config.crop, config.context.channels), name="image")
-    features = _features(pixels, config)
+    frames = _each_frame(pixels) if config.context is Context.LATE else pixels
+    features = _features(frames, config)
+    if config.context is Context.LATE:
+        features = _strongest(features)
     logits = {
         name: keras.layers.Dense(
             len(classes), name=name, dtype="float32", **_head_initialisers(config, len(classes))
@@ -59,6 +63,18 @@ def build(config: ModelConfig, heads: Mapping[str, tuple[str, ...]]):
         for name, classes in heads.items()
     }
     return keras.Model(pixels, logits, name=config.architecture)
+
+
+def _each_frame(stack: keras.KerasTensor) -> keras.KerasTensor:
+    """[batch, crop, crop, 9] -> [3 batch, crop, crop, 3], the frames of a stack side by side."""
+    crop = stack.shape[1]
+    apart = keras.ops.reshape(stack, (-1, crop, crop, NINE_FRAMES, 3))
+    return keras.ops.reshape(keras.ops.transpose(apart, (0, 3, 1, 2, 4)), (-1, crop, crop, 3))
+
+
+def _strongest(features: keras.KerasTensor) -> keras.KerasTensor:
+    """[3 batch, width] -> [batch, width]: each feature where it is strongest of three frames."""
+    return keras.ops.max(keras.ops.reshape(features, (-1, NINE_FRAMES, features.shape[-1])), axis=1)
 
 
 def _features(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:

@@ -69,15 +69,16 @@ def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes predictions.csv, one row per picture, and events.csv, one row per event."""
     files = [folder / "predictions.csv", folder / "events.csv"]
-    write(predictions, files[0])
-    write(predictions.by_event(), files[1])
+    nothing = predictions.select(np.arange(0))
+    pictures = (predictions.select(rows) for rows in predictions.blocks())
+    for file, parts in zip(files, (pictures, predictions.events()), strict=True):
+        write(itertools.chain([nothing], parts), file)
     return files
 
 
-def write(predictions: Predictions, path: PathLike) -> None:
-    """Writes one CSV file, atomically, a block of rows at a time."""
-    blocks = (frame(predictions.select(rows)) for rows in predictions.blocks())
-    write_rows(itertools.chain([frame(predictions.select(np.arange(0)))], blocks), path)
+def write(parts: Iterable[Predictions], path: PathLike) -> None:
+    """Writes one CSV file, atomically: the parts, of which there is one at least."""
+    write_rows(map(frame, parts), path)
 
 
 def write_rows(blocks: Iterable[pd.DataFrame], path: PathLike) -> None:

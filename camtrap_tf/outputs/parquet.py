@@ -6,6 +6,8 @@ of each class, such as p_species_zebra or p_moving_yes. What is not known, or wa
 null; so are the probabilities of a person's answer. Text is text, times are times.
 """
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -23,21 +25,24 @@ from camtrap_tf.predictions import Predictions
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes answers.parquet and answers_by_event.parquet."""
     files = [folder / "answers.parquet", folder / "answers_by_event.parquet"]
-    write(predictions, files[0])
-    write(predictions.by_event(), files[1])
+    nothing = predictions.select(np.arange(0))
+    pictures = (predictions.select(rows) for rows in predictions.blocks())
+    for file, parts in zip(files, (pictures, predictions.events()), strict=True):
+        write(itertools.chain([nothing], parts), file)
     return files
 
 
-def write(predictions: Predictions, path: PathLike) -> None:
-    """Writes one Parquet file, atomically, a block of rows at a time."""
-    schema = pa.Schema.from_pandas(frame(predictions.select(np.arange(0))), preserve_index=False)
-    blocks = (frame(predictions.select(rows)) for rows in predictions.blocks())
+def write(parts: Iterable[Predictions], path: PathLike) -> None:
+    """Writes one Parquet file, atomically: the parts, of which there is one at least."""
+    frames = map(frame, parts)
+    first = next(frames)
+    schema = pa.Schema.from_pandas(first, preserve_index=False)
     with (
         atomic(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
-        for block in blocks:
-            writer.write_table(pa.Table.from_pandas(block, schema, preserve_index=False))
+        for part in itertools.chain([first], frames):
+            writer.write_table(pa.Table.from_pandas(part, schema, preserve_index=False))
 
 
 def frame(predictions: Predictions) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 The table is a CSV file with the columns
 
 label            the model's word; case, spaces, '-' and '_' do not matter
-scientificName   the smallest taxon that the label is sure to lie in
+scientificName   the smallest taxon that the label is sure to lie in, without its author: 'Equus
+                 quagga', 'Equus', 'Equidae'; empty where there is none
 taxonRank, class, order, family, genus, vernacularName
                  optional: of that taxon
 sex              optional: 'female' or 'male' where the label says it
@@ -14,6 +15,8 @@ other is given and more than half of a model's species are in it: a porcupine of
 no Hystrix.
 """
 
+import difflib
+import logging
 import re
 from pathlib import Path
 
@@ -26,6 +29,9 @@ from camtrap_tf.predictions import ANIMAL
 
 SERENGETI = "serengeti"
 TYPES = ("animal", "human", "vehicle", "blank", "unknown")
+SEXES = ("female", "male")
+RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species", "subspecies")
+log = logging.getLogger("camtrap")
 COLUMNS = (
     "scientificName", "taxonRank", "class", "order", "family", "genus", "sex", "vernacularName",
     "observationType",
@@ -37,6 +43,11 @@ _TYPE_OF = {
     "vehicle": "vehicle", "car": "vehicle", "truck": "vehicle", "motorcycle": "vehicle",
     "bicycle": "vehicle", "atv": "vehicle",
 }  # fmt: skip
+# A taxon of one to three parts, perhaps with a subgenus or the sign of a hybrid.
+_TAXON = re.compile(
+    r"(?!.* (?:spp?|cf|aff|indet)\b)[A-Z][a-zà-ÿ-]+(?: \([A-Z][a-z]+\))?"
+    r"(?: (?:× ?)?[a-zà-ÿ-]+){0,2}"
+)
 _BINOMIAL = re.compile(r"[A-Z][a-z]+( [a-z][a-z-]+){1,2}")
 
 
@@ -57,6 +68,8 @@ def names(words: tuple[str, ...], table: PathLike | None = None) -> pd.DataFrame
     """
     known = read(_SERENGETI_FILE if table in (None, SERENGETI) else table)
     keys = pd.Series([_key(word) for word in words], dtype="string")
+    if words and table not in (None, SERENGETI):
+        _check_labels(known, words, keys, str(table))
     if table is None:
         wild = keys[~keys.isin(list(_TYPE_OF))]
         if wild.isin(known.index).sum() * 2 <= len(wild):
@@ -93,9 +106,41 @@ def read(path: PathLike) -> pd.DataFrame:
     keys = table["label"].map(_key)
     _refuse(table["label"][keys.duplicated()], "a label occurs once", path)
     table = table.reindex(columns=list(COLUMNS)).set_axis(keys).astype("string")
-    wrong = table["observationType"].notna() & ~table["observationType"].isin(TYPES)
-    _refuse(table["observationType"][wrong], f"observationType is one of {', '.join(TYPES)}", path)
+    for column, values in (("observationType", TYPES), ("sex", SEXES), ("taxonRank", RANKS)):
+        wrong = table[column].notna() & ~table[column].isin(values)
+        _refuse(table[column][wrong], f"{column} is empty or one of {', '.join(values)}", path)
+    names = table["scientificName"].dropna()
+    _refuse(
+        names[~names.str.fullmatch(_TAXON)],
+        "a scientific name is that of a taxon, without its author: 'Equus quagga', 'Equus', "
+        "'Equidae' (in place of 'Equus sp.' the genus alone)",
+        path,
+    )
     return table
+
+
+def _check_labels(known: pd.DataFrame, words: tuple[str, ...], keys: pd.Series, path: str) -> None:
+    """Says which labels of a table are no word of the model; refuses what looks misspelt."""
+    strange = known.index[~known.index.isin(keys)]
+    nameless = dict(zip(keys, words, strict=True))
+    for key in known.index:
+        nameless.pop(key, None)
+    for label in strange:
+        close = difflib.get_close_matches(label, list(nameless), 1, cutoff=0.8)
+        if close:
+            raise InputError(
+                "a label of a table of species is written as the model's word is",
+                label,
+                f"Write '{nameless[close[0]]}' in {path}, or leave that row out.",
+            )
+    if len(strange) == len(known):
+        raise InputError(
+            "a table of species names words of the model, such as " + ", ".join(words[:3]),
+            f"{path} with {', '.join(known.index[:3])}",
+            "Give the table that belongs to this model.",
+        )
+    if len(strange):
+        log.info("not words of this model: %s (%s)", ", ".join(strange), path)
 
 
 def _refuse(wrong: pd.Series, rule: str, path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.columns import Column
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, find, occurs
 from camtrap_tf.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
@@ -125,33 +126,26 @@ def merge(predictions: Predictions, answers: Iterable[Answer]) -> Predictions:
     read stay without an answer, unless none of their event could. Events without a decision
     (`resolve`) keep the model's answer. Species, counts and attributes that the model does not
     know become classes or heads. A row holds one species: the first one named;
-    `info['review']['further_species']` has the others by event, and the number of events
-    without decision, by reason.
+    `info['review']` has `further_sightings`, the others by event, and `undecided`, the number of
+    events without decision, by reason. Predictions of `Predictions.open` stay in their file.
 
     Args:
         predictions: one row per picture or per event.
         answers: of any number of reviewers.
     """
     decided, dropped = resolve(answers)
-    names = predictions.ids["event_id"].fillna(predictions.ids["path"])
+    names = predictions.event_names()
     known = occurs(pd.Series([one.event_id for one in decided], dtype="string"), names)
     strangers = {decided[number].event_id for number in np.flatnonzero(~known)}
     dropped.add("not among the predictions", strangers)
     decided = [one for one in decided if one.event_id not in strangers]
     if predictions.one_stage:  # it has no way to say 'an animal, but which?'
-        vague = [one.event_id for one in decided if _first(one, predictions) == ANIMAL]
+        vague = [one.event_id for one in decided if _first(one) == ANIMAL]
         dropped.add("an animal that a one-stage model has no class for", vague)
         decided = [one for one in decided if one.event_id not in set(vague)]
-    merged = _widened(predictions, decided)
     event = find(names, pd.Series([one.event_id for one in decided], dtype="string"))
     rows = np.flatnonzero((event >= 0) & _visible(predictions, event, len(decided)))
-    for head, classes in merged.classes.items():
-        values = merged.probabilities[head]
-        codes = np.array([_code(one, head, classes, merged) for one in decided], int)
-        values[rows] = np.nan
-        code = codes[event[rows]]
-        told = code != MISSING
-        values[rows[told]] = np.eye(len(classes), dtype=np.float32)[code[told]]
+    merged = _widened(predictions, decided, rows, event[rows])
     ids = merged.ids
     reviewed = np.flatnonzero(event >= 0)
     ids.loc[ids.index[rows], "failure"] = pd.NA
@@ -166,8 +160,8 @@ def merge(predictions: Predictions, answers: Iterable[Answer]) -> Predictions:
     merged.info["review"] = {
         "events": len(decided),
         "undecided": dropped.counts,
-        "further_species": {
-            one.event_id: [s.species for s in one.sightings[1:]]
+        "further_sightings": {
+            one.event_id: [dataclasses.asdict(sighting) for sighting in one.sightings[1:]]
             for one in decided
             if len(one.sightings) > 1
         },
@@ -185,17 +179,17 @@ def _visible(predictions: Predictions, event: np.ndarray, events: int) -> np.nda
     return read | ~seen[event]
 
 
-def _first(one: Consensus, predictions: Predictions) -> str:
+def _first(one: Consensus) -> str:
     return one.sightings[0].species if one.sightings else EMPTY
 
 
-def _code(one: Consensus, head: str, classes: tuple[str, ...], predictions: Predictions) -> int:
+def _code(one: Consensus, head: str, classes: tuple[str, ...]) -> int:
     """The class of a head that people chose; -1 where they did not answer it."""
     first = one.sightings[0] if one.sightings else None
     if head == EMPTY:
         return int(first is None)
     if head == "species":
-        name = _first(one, predictions)
+        name = _first(one)
         return classes.index(name) if name in classes else MISSING
     if first is None:
         return MISSING
@@ -204,16 +198,81 @@ def _code(one: Consensus, head: str, classes: tuple[str, ...], predictions: Pred
     return int(first.attributes[head]) if head in first.attributes else MISSING
 
 
-def _widened(predictions: Predictions, decided: list[Consensus]) -> Predictions:
-    """A copy with room for every answer: new species as classes, new questions as heads."""
+class _Answered(Column):
+    """A head's probabilities, in whose place people's answers stand.
+
+    Args:
+        before: the model's; None where it has not got the head.
+        places: of its classes among the head's.
+        shape: rows and classes.
+        codes: [rows] the class that people chose, -1 where they did not answer the head,
+            -2 where they said nothing.
+    """
+
+    def __init__(
+        self,
+        before: np.ndarray | None,
+        places: list[int],
+        shape: tuple[int, int],
+        codes: np.ndarray,
+    ):
+        super().__init__(shape)
+        self.before, self.places, self.codes = before, places, codes
+
+    def rows(self, positions: np.ndarray) -> np.ndarray:
+        """[positions, classes] float32."""
+        values = np.full((len(positions), self.shape[1]), np.nan, np.float32)
+        if self.before is not None:
+            own = self.before[positions]
+            values[~np.isnan(own[:, 0])] = 0
+            values[:, self.places] = own
+        codes = self.codes[positions]
+        values[codes != _MODEL] = np.nan
+        told = codes >= 0
+        values[told] = np.eye(self.shape[1], dtype=np.float32)[codes[told]]
+        return values
+
+
+_MODEL = -2  # a row that people said nothing of
+
+
+def _widened(
+    predictions: Predictions, decided: list[Consensus], rows: np.ndarray, event: np.ndarray
+) -> Predictions:
+    """A copy with people's answers at `rows`, which are of the decided events `event`."""
+    classes = _wider_classes(predictions, decided)
+    stored = any(isinstance(v, Column) for v in predictions.probabilities.values())
+    probabilities = {}
+    for head, names in classes.items():
+        said = np.array([_code(one, head, names) for one in decided], int)
+        codes = np.full(len(predictions), _MODEL, np.int16)
+        codes[rows] = said[event]
+        places = [names.index(name) for name in predictions.classes.get(head, ())]
+        before = predictions.probabilities.get(head)
+        values = _Answered(before, places, (len(predictions), len(names)), codes)
+        probabilities[head] = values if stored else np.asarray(values)
+    return Predictions(
+        predictions.ids.copy(),
+        classes,
+        probabilities,
+        _moved(predictions.labels, predictions, classes),
+        _moved(predictions.event_labels, predictions, classes),
+        dict(predictions.info),
+    )
+
+
+def _wider_classes(
+    predictions: Predictions, decided: list[Consensus]
+) -> dict[str, tuple[str, ...]]:
+    """Classes with room for every answer: new species as classes, new questions as heads."""
     firsts = [one.sightings[0] for one in decided if one.sightings]
-    classes, probabilities = dict(predictions.classes), {}
+    classes = dict(predictions.classes)
     species = dict.fromkeys(first.species for first in firsts if first.species != ANIMAL)
     counts = dict.fromkeys(first.count for first in firsts if first.count is not None)
     attributes = dict.fromkeys(name for first in firsts for name in first.attributes)
-    new = [name for name in species if name not in classes.get("species", ())]
+    old = classes.get("species", ())
+    new = [name for name in species if name not in old]
     if new:
-        old = classes.get("species", ())
         at = len(old) - predictions.one_stage  # 'empty' stays the last class
         classes["species"] = (*old[:at], *new, *old[at:])
     if counts:
@@ -227,21 +286,7 @@ def _widened(predictions: Predictions, decided: list[Consensus]) -> Predictions:
             )
     for name in attributes:
         classes.setdefault(name, BINARY)
-    for head, names in classes.items():
-        values = np.full((len(predictions), len(names)), np.nan, np.float32)
-        if head in predictions.classes:
-            had = predictions.classes[head]
-            values[predictions.answered(head)] = 0
-            values[:, [names.index(name) for name in had]] = predictions.probabilities[head]
-        probabilities[head] = values
-    return Predictions(
-        predictions.ids.copy(),
-        classes,
-        probabilities,
-        _moved(predictions.labels, predictions, classes),
-        _moved(predictions.event_labels, predictions, classes),
-        dict(predictions.info),
-    )
+    return classes
 
 
 def _moved(labels: dict, predictions: Predictions, classes: dict) -> dict:
@@ -281,9 +326,7 @@ def event_table(
     unnamed = [o.event_id for o in decided if ANIMAL in {s.species for s in o.sightings}]
     dropped.add("an animal that nobody named", unnamed)
     decided = [one for one in decided if one.event_id not in set(unnamed)]
-    rows = predictions.ids.assign(
-        event_id=predictions.ids["event_id"].fillna(predictions.ids["path"])
-    )
+    rows = predictions.ids.assign(event_id=predictions.event_names())
     rows = rows[occurs(rows["event_id"], pd.Series([one.event_id for one in decided]))]
     rows = rows.sort_values("frame", kind="stable")
     firsts = rows.groupby("event_id", sort=False).first()

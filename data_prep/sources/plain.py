@@ -11,6 +11,7 @@ from camtrap_tf.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, occurs
 from camtrap_tf.labels import ATTRIBUTES
+from camtrap_tf.listing import shown
 from data_prep.sources import csv_files
 from data_prep.sources.csv_files import FIRST_ROW
 from data_prep.sources.fields import animals, drops, mapped, species_or_empty, times
@@ -71,7 +72,7 @@ def read_folders(folder: PathLike) -> EventTable:
     paths = [path for path in found if pictures.is_text(path)]
     dropped = Dropped()
     dropped.add(
-        "picture whose name is not valid UTF-8", map(ascii, sorted(set(found) - set(paths)))
+        "picture whose name is not valid UTF-8", map(shown, sorted(set(found) - set(paths)))
     )
     if not paths:
         raise InputError("the folder holds pictures", str(folder), "Check the path.")

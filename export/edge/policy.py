@@ -65,7 +65,8 @@ def judge(answers: Sequence[Answer | None], model: EdgeModel) -> Verdict:
 
 def _unknown(told: list[Answer], model: EdgeModel) -> bool:
     values = [answer.familiarity for answer in told if answer.familiarity is not None]
-    return bool(values) and float(np.mean(values)) < model.familiarity_threshold
+    threshold = model.familiarity_threshold
+    return threshold is not None and bool(values) and float(np.mean(values)) < threshold
 
 
 def _animal(answer: Answer, model: EdgeModel) -> bool:

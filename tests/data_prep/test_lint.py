@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,6 +109,14 @@ def test_picture_files(table, images):
     assert list(findings(found, "picture all white")) == ["c/1.jpg"]
     assert list(findings(found, "picture cannot be read")) == ["f/1.jpg"]
     assert not findings(lint.lint(table, images, look=False), "picture all black")
+
+
+def test_names_that_are_not_utf_8_are_told(table, images):
+    os.rename(os.fsencode(images / "stray.jpg"), os.fsencode(images) + b"/m\xfcsli.jpg")
+    found = lint.lint(table, images, look=False)
+    odd = findings(found, "picture file whose name is not valid UTF-8")
+    assert odd == {"m\\xfcsli.jpg": "rename it"}
+    assert findings(found, "picture file without event") == {}
 
 
 def test_a_night_with_an_animal_is_not_black(images):

@@ -98,6 +98,15 @@ def test_manifest_and_records(folder):
     assert events["b"]["paths"].tolist() == [b"b0.png", b"b1.png"]
 
 
+def test_the_manifest_tells_by_which_rule_squares_were_made(folder):
+    out = folder / "out"
+    shard.write_shards(make_plan(), folder, out, SPEC, processes=1)
+    content = json.loads((out / "manifest.json").read_text())
+    assert content.pop("picture_rule") == pictures.RULE
+    (out / "manifest.json").write_text(json.dumps(content))
+    assert Manifest.read(out).picture_rule == 1
+
+
 def test_unreadable_pictures_are_quarantined_and_empty_handed_events_dropped(folder):
     (folder / "a1.png").write_bytes((folder / "a1.png").read_bytes()[:40])
     (folder / "c0.png").unlink()

@@ -33,12 +33,17 @@ def test_one_network_answers_as_two(answers):
 
 def test_frames_count_for_species_as_they_show_an_animal(answers):
     found = california.by_event(answers)
-    # Empty: sqrt(0.2 * 0.9) = 0.424, sqrt(0.8 * 0.7) = 0.748.
-    np.testing.assert_allclose(found.probabilities["empty"][:, 1], [0.4243, 0.7483], atol=1e-4)
+    # As empty as the frame that is least so.
+    np.testing.assert_allclose(found.probabilities["empty"][:, 1], [0.2, 0.7], atol=1e-6)
     # Elk: (0.7 + 0.04) / (0.8 + 0.1).
     np.testing.assert_allclose(found.probabilities["species"][0, 1], 0.74 / 0.9, atol=1e-6)
     assert found.top("empty").tolist() == found.labels["empty"].tolist() == [0, 1]
     assert found.top("species")[0] == found.labels["species"][0] == 1
+
+
+def test_empty_pictures_of_events_with_an_animal(answers):
+    found = california.empty_of_animal(california.two_heads(answers))
+    assert found.tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("row", california.ROWS)

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from camtrap_tf import pipeline
-from camtrap_tf.labels import Task
+from camtrap_tf import pipeline, records
+from camtrap_tf.artifacts import sha256
+from camtrap_tf.labels import MISSING, Task
 from camtrap_tf.manifest import Manifest
 from experiments import subsets
 
@@ -52,3 +53,24 @@ def test_a_quarter_to_learn_from_is_tested_on_the_whole(tiny_shards, tmp_path):
     subset = Manifest.read(subsets.write(whole, "quarter", tmp_path))
     assert 0 < subset.frames("train") < whole.frames("train") / 2
     assert subset.frames("val") == whole.frames("val")
+
+
+def test_pictures_without_labels_of_their_own_have_their_events(tiny_shards, tmp_path):
+    whole = Manifest.read(tiny_shards)
+    shards = []
+    for shard in whole.shards:
+        written = []
+        for record in records.read_file(whole.folder / shard.file):
+            event = records.decode(record)
+            event.frame_labels = {"empty": [1, MISSING]}
+            written.append(records.encode(event, whole.vocabulary))
+        records.write_file(tmp_path / shard.file, written)
+        shards.append(dataclasses.replace(shard, sha256=sha256(tmp_path / shard.file)))
+    own = dataclasses.replace(counted(tiny_shards), folder=tmp_path, shards=tuple(shards))
+    subset = Manifest.read(subsets.write(own, "labels_of_events", tmp_path / "subsets"))
+    _, before, events = pipeline.index(own, "train")
+    _, after, _ = pipeline.index(subset, "train")
+    assert before["empty"].tolist() != events["empty"].tolist() == after["empty"].tolist()
+    assert after["species"].tolist() == events["species"].tolist()
+    # What is tested on keeps them.
+    assert pipeline.index(subset, "val")[1]["empty"].tolist()[::2] == [1] * 8

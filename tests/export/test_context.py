@@ -23,6 +23,8 @@ def runs(tiny_shards, tmp_path_factory):
         ("empty", Context.NONE),
         ("animal", Context.DIFFERENCE),
         ("animal", Context.NINE_CHANNELS),
+        ("empty", Context.LATE),
+        ("animal", Context.LATE),
         ("empty", Context.ZOOM),
         ("animal", Context.ZOOM),
     ):
@@ -33,7 +35,7 @@ def runs(tiny_shards, tmp_path_factory):
     return found
 
 
-@pytest.fixture(scope="module", params=[Context.DIFFERENCE, Context.ZOOM])
+@pytest.fixture(scope="module", params=[Context.DIFFERENCE, Context.ZOOM, Context.LATE])
 def bundle(runs, tmp_path_factory, request):
     """Stages 1 and 2 that see what differs; stage 2 is asked about every picture."""
     from camtrap_tf.bundle import make_bundle

@@ -166,6 +166,27 @@ def test_three_frames_make_nine_channels(architecture, kernel, filters):
     assert more == kernel * kernel * 6 * filters
 
 
+@pytest.mark.parametrize("architecture", ["small", "resnet18", "nin", "MobileNetV3Small"])
+def test_late_fusion_takes_the_strongest_of_three_frames(architecture):
+    import keras
+    import numpy as np
+
+    from camtrap_tf import models
+
+    alone = models.build(ModelConfig(architecture, crop=64), HEADS)
+    config = ModelConfig(architecture, crop=64, context=Context.LATE)
+    late = models.build(config, HEADS)
+    assert [v.shape for v in late.variables] == [v.shape for v in alone.variables]
+    late.set_weights(alone.get_weights())
+    frames = np.random.default_rng(0).normal(size=(2, 3, 64, 64, 3)).astype(np.float32)
+    stack = np.concatenate(list(frames.swapaxes(0, 1)), axis=-1)
+    head = alone.get_layer("species")
+    features = keras.Model(alone.input, head.input)
+    expected = head(np.max([features.predict(frames[:, k], verbose=0) for k in range(3)], axis=0))
+    found = late.predict(stack, verbose=0)["species"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "architecture",
     slow_for(

@@ -8,7 +8,7 @@ import pytest
 
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import BINARY, COUNT_BINS
-from camtrap_tf.outputs import Options, camtrap_dp
+from camtrap_tf.outputs import Options, camtrap_dp, species
 from camtrap_tf.predictions import Predictions
 from data_prep.sources import read as read_source
 
@@ -154,7 +154,13 @@ def test_the_answer_of_a_person(tmp_path):
 
 def test_further_species_that_a_person_saw(tmp_path, valid, shared_data):
     predictions = make()
-    predictions.info["review"] = {"further_species": {"e7": ["lionFemale", "Struthio camelus"]}}
+    lioness = {
+        "species": "lionFemale",
+        "count": "2",
+        "attributes": {"moving": True, "babies": True},
+    }
+    ostrich = {"species": "Struthio camelus", "count": None, "attributes": {"eating": False}}
+    predictions.info["review"] = {"further_sightings": {"e7": [lioness, ostrich]}}
     package, tables = written(tmp_path, predictions)
     first, *more = tables["observations"][-3:]
     assert [row["observationID"] for row in more] == ["e7_event_2", "e7_event_3"]
@@ -162,8 +168,36 @@ def test_further_species_that_a_person_saw(tmp_path, valid, shared_data):
     for row in more:
         for same in ("eventID", "eventStart", "deploymentID", "classifiedBy", "observationLevel"):
             assert row[same] == first[same]
-        assert row["count"] == row["classificationProbability"] == ""
+        assert row["classificationProbability"] == ""
+    told = [(row["count"], row["lifeStage"], row["behavior"]) for row in more]
+    assert told == [("2", "juvenile", "moving"), ("", "", "")]
     assert package["taxonomic"][-1]["scientificName"] == "Struthio camelus"
+    valid("camtrap_dp", tmp_path, shared_data / "camtrap_dp")
+
+
+def test_further_species_that_single_frames_are_sure_of(tmp_path, valid, shared_data):
+    """Of e1 a frame is sure of a lion; of e4 one is, but less than `SURE`; e7 a person answered."""
+    predictions = make()
+    species, empty = predictions.probabilities["species"], predictions.probabilities["empty"]
+    lion, zebra = SPECIES.index("lionFemale"), SPECIES.index("zebra")
+    species[0], empty[0] = np.eye(4)[zebra], (1, 0)
+    species[1], empty[1] = 0.99 * np.eye(4)[lion] + 0.0025, (0.99, 0.01)
+    species[0] = 0.995 * np.eye(4)[zebra] + 0.00125
+    species[4], species[5] = np.eye(4)[lion], np.eye(4)[zebra]
+    empty[4], empty[5] = (1, 0), (0.9, 0.1)
+    rows = [r for r in written(tmp_path, predictions)[1]["observations"] if r["eventID"] == "e1"]
+    event, further = (r for r in rows if r["observationLevel"] == "event")
+    assert (event["observationID"], event["scientificName"]) == ("e1_event", "Equus quagga")
+    assert (further["observationID"], further["scientificName"]) == ("e1_event_2", "Panthera leo")
+    # of the one frame that says so: its own count, young and probability
+    alone = next(r for r in rows if r["scientificName"] == "Panthera leo")
+    for same in ("count", "lifeStage", "behavior", "classificationProbability"):
+        assert further[same] == alone[same]
+    assert further["classificationMethod"] == "machine" and further["eventEnd"] == event["eventEnd"]
+    everything = written(tmp_path, predictions)[1]["observations"]
+    assert [r["observationID"] for r in everything if "_event_" in r["observationID"]] == [
+        "e1_event_2"
+    ]
     valid("camtrap_dp", tmp_path, shared_data / "camtrap_dp")
 
 
@@ -279,6 +313,38 @@ def test_a_table_of_species(tmp_path):
     rows = written(tmp_path / "out", options=options)[1]["observations"]
     assert [rows[i]["scientificName"] for i in (0, 4, 7)] == ["Equus grevyi", "", ""]
     assert rows[7]["observationType"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("zebra,plains zebra,", "a scientific name is that of a taxon.*received 'plains zebra'"),
+        ("zebra,Equus sp.,", "in place of 'Equus sp.' the genus alone"),
+        ("zebra,Equus spp,", "received 'Equus spp'"),
+        ("zebra,'Equus quagga Boddaert, 1785',", "without its author"),
+        ("zebra,Equus,Genus", "taxonRank is empty or one of kingdom.*received 'Genus'"),
+        ("zebar,Equus quagga,", "received 'zebar'. Write 'zebra' in"),
+        ("kudu,Tragelaphus,", "a table of species names words of the model, such as"),
+    ],
+)
+def test_a_table_of_species_with_an_error(rows, says, tmp_path):
+    table = tmp_path / "species.csv"
+    table.write_text("label,scientificName,taxonRank\n" + rows.replace("'", '"') + "\n")
+    with pytest.raises(InputError, match=says):
+        species.names(make().words, table)
+
+
+def test_taxa_of_every_kind_and_labels_of_another_model(tmp_path, caplog):
+    caplog.set_level("INFO", "camtrap")
+    table = tmp_path / "species.csv"
+    names = ["Equus", "Equidae", "Canis lupus familiaris", "Anas × platyrhynchos"]
+    names.append("Equus (Hippotigris) quagga")
+    labels = ["zebra", "lionFemale", "kudu", "gnu", "oryx"]
+    rows = [f"{label},{name}" for label, name in zip(labels, names, strict=True)]
+    table.write_text("\n".join(["label,scientificName", *rows, "impala,"]), encoding="utf-8")
+    found = species.names(make().words, table).set_axis(list(make().words))
+    assert found["scientificName"][["zebra", "lionFemale"]].tolist() == ["Equus", "Equidae"]
+    assert "not words of this model: kudu, gnu, oryx, impala" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def read(path) -> list[dict[str, str]]:
 
 
 def test_one_row_per_picture(predictions, tmp_path):
-    csv.write(predictions, tmp_path / "p.csv")
+    csv.write([predictions], tmp_path / "p.csv")
     animal, empty, _ = read(tmp_path / "p.csv")
     assert list(animal)[:11] == [
         "path", "event_id", "frame", "site", "season", "datetime", "failure", "reviewed_by",
@@ -57,7 +57,7 @@ def test_one_row_per_picture(predictions, tmp_path):
 
 
 def test_a_failure_is_a_row_with_its_reason_and_never_empty(predictions, tmp_path):
-    csv.write(predictions, tmp_path / "p.csv")
+    csv.write([predictions], tmp_path / "p.csv")
     failed = read(tmp_path / "p.csv")[2]
     assert {key: value for key, value in failed.items() if value} == {
         "path": "d.jpg", "event_id": "e2", "frame": "0", "failure": "truncated file",
@@ -67,7 +67,9 @@ def test_a_failure_is_a_row_with_its_reason_and_never_empty(predictions, tmp_pat
 def test_the_answer_of_a_person_has_no_probabilities(predictions, tmp_path):
     ids = predictions.ids.assign(reviewed_by=["Ada", None, None], reviewed_at=pd.NaT)
     ids.loc[0, "reviewed_at"] = pd.Timestamp("2026-01-02 03:04:05.6")
-    csv.write(Predictions(ids, predictions.classes, predictions.probabilities), tmp_path / "p.csv")
+    csv.write(
+        [Predictions(ids, predictions.classes, predictions.probabilities)], tmp_path / "p.csv"
+    )
     person, network, _ = read(tmp_path / "p.csv")
     assert {key: value for key, value in person.items() if value} == {
         "path": "a.jpg", "event_id": "e1", "frame": "0", "datetime": "2020-01-02 03:04:05",
@@ -79,7 +81,7 @@ def test_the_answer_of_a_person_has_no_probabilities(predictions, tmp_path):
 
 
 def test_one_row_per_event(predictions, tmp_path):
-    csv.write(predictions.by_event(), tmp_path / "e.csv")
+    csv.write([predictions.by_event()], tmp_path / "e.csv")
     first, second = read(tmp_path / "e.csv")
     assert (first["event_id"], first["path"], first["frame"]) == ("e1", "", "")
     assert first["animal_probability"] == "0.4250"  # (0.75 + 0.1) / 2
@@ -99,6 +101,6 @@ def test_one_stage_and_empty_only_models(predictions):
 
 
 def test_no_rows(predictions, tmp_path):
-    csv.write(predictions.select(np.zeros(3, bool)), tmp_path / "p.csv")
+    csv.write([predictions.select(np.zeros(3, bool))], tmp_path / "p.csv")
     assert read(tmp_path / "p.csv") == []
     assert (tmp_path / "p.csv").read_text().startswith("path,event_id,")

@@ -104,6 +104,18 @@ def test_merged_rows_survive_the_file_and_the_average_over_frames(small, tmp_pat
     assert events.ids["reviewed_by"].tolist() == [pd.NA, pd.NA, pd.NA, "kim"]
 
 
+def test_merge_into_a_file_that_stays_on_the_disk(small, tmp_path):
+    small.write(tmp_path / "p.parquet")
+    answers = [said("e1", "zorilla", moving=True), said("e3", "empty")]
+    stored = merge(Predictions.open(tmp_path / "p.parquet"), answers)
+    assert not any(isinstance(v, np.ndarray) for v in stored.probabilities.values())
+    merged = merge(small, answers)
+    rows = np.array([2, 0, 5, 6])
+    for head, values in merged.probabilities.items():
+        np.testing.assert_array_equal(stored.select(rows).probabilities[head], values[rows])
+    assert stored.answers().equals(merged.answers())
+
+
 def test_merge_into_rows_of_events(small):
     merged = merge(small.by_event(), [said("e2", "lion")])
     assert merged.answers().tolist() == ["hare", "hare", "lion", "lion"]
@@ -124,7 +136,8 @@ def test_species_that_the_model_does_not_know_become_classes(small):
         "hare", "hare", "zorilla", "lion", "lion", "animal", "animal",
     ]  # fmt: skip
     np.testing.assert_allclose(merged.probabilities["species"][0], [0.9, 0.1, 0], rtol=1e-6)
-    assert merged.info["review"]["further_species"] == {"e2": ["zorilla"]}
+    further = {"species": "zorilla", "count": None, "attributes": {}}
+    assert merged.info["review"]["further_sightings"] == {"e2": [further]}
 
 
 def test_a_one_stage_model_keeps_empty_last():
