@@ -158,7 +158,7 @@ def test_unknown_events_are_looked_at_first(predictions):
 
 
 def test_csv(predictions, tmp_path):
-    csv_output.write(predictions, tmp_path / "p.csv")
+    csv_output.write([predictions], tmp_path / "p.csv")
     with open(tmp_path / "p.csv", newline="", encoding="utf-8") as file:
         _, row, *_ = csv.DictReader(file)
     assert (row["answer"], row["familiarity"]) == ("unknown", "1.0000")
@@ -167,7 +167,7 @@ def test_csv(predictions, tmp_path):
 
 
 def test_parquet(predictions, tmp_path):
-    parquet.write(predictions, tmp_path / "p.parquet")
+    parquet.write([predictions], tmp_path / "p.parquet")
     table = pd.read_parquet(tmp_path / "p.parquet")
     assert table["answer"].tolist() == ["zebra", "unknown", "empty", pd.NA]
     np.testing.assert_allclose(table["familiarity"], [5, 1, 0, NAN])
