@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from camtrap_tf import pictures
-from camtrap_tf.artifacts import PathLike, as_path, existing_folder, sha256
+from camtrap_tf.artifacts import PathLike, as_path, existing_folder, is_remote, sha256
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
 from camtrap_tf.context import stacked as context_of
@@ -603,7 +603,25 @@ def _list(
             ", ".join(str(source) for source in sources),
             "Check the folder.",
         )
+    _check_found(job, found.root)
     return found.root
+
+
+def _check_found(job: Job, root: Path) -> None:
+    """Refuses a list none of whose pictures lies where it says.
+
+    Raises:
+        InputError: so it is; the list is forgotten.
+    """
+    listed = pq.read_table(job.folder / PICTURES_FILE, columns=["path", "bytes"])
+    if listed["bytes"].null_count < len(listed) or is_remote(root):
+        return
+    (job.folder / PICTURES_FILE).unlink()
+    raise InputError(
+        "pictures of a list, or of metadata, lie in the folder that their paths are relative to",
+        f"{root} with none of {len(listed):,}, such as {listed['path'][0]}",
+        "Give that folder as --images.",
+    )
 
 
 def _record(

@@ -109,7 +109,7 @@ def test_frames_of_a_stack_change_as_if_they_stood_alone(name):
     np.testing.assert_array_equal(together, np.concatenate(alone, axis=-1))
 
 
-def test_colours_by_table_are_what_their_formulas_say():
+def test_colours_are_what_their_formulas_say():
     pixels, means = smooth(32, 32).astype(float), smooth(32, 32).mean(axis=(0, 1))
     expected = {
         "gamma": 255 * (pixels / 255) ** np.exp(0.5),
@@ -135,11 +135,12 @@ def test_shapes_are_those_of_tensorflows_own_warp():
             transforms=np.array([transform], np.float32),
             output_shape=(48, 48),
             fill_value=0.0,
-            interpolation="BILINEAR",
+            interpolation="NEAREST",
             fill_mode="REFLECT",
-        )[0]
-        found = operated(pixels, name, 0.8).astype(int)
-        assert np.abs(found - expected).max() < 0.52, name  # rounded to whole numbers
+        ).numpy()[0]
+        found = operated(pixels, name, 0.8)
+        # Places half way between two pixels may go to the other one.
+        assert (found != expected).any(axis=-1).mean() < 0.01, name
 
 
 def test_two_shapes_are_one_warp():
