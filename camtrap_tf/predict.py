@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from camtrap_tf import pictures
-from camtrap_tf.artifacts import PathLike, as_path, existing_folder, sha256
+from camtrap_tf.artifacts import PathLike, as_path, existing_folder, is_remote, sha256
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
 from camtrap_tf.context import stacked as context_of
@@ -230,9 +230,7 @@ def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple
     first = {EMPTY: BINARY} if _is_stage1(detector) else {}
     members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
     return first | {
-        head: names
-        for member in members
-        for head, names in bundle.vocabulary.heads(member.task).items()
+        head: names for member in members for head, names in bundle.heads(member.task).items()
     }
 
 
@@ -605,7 +603,25 @@ def _list(
             ", ".join(str(source) for source in sources),
             "Check the folder.",
         )
+    _check_found(job, found.root)
     return found.root
+
+
+def _check_found(job: Job, root: Path) -> None:
+    """Refuses a list none of whose pictures lies where it says.
+
+    Raises:
+        InputError: so it is; the list is forgotten.
+    """
+    listed = pq.read_table(job.folder / PICTURES_FILE, columns=["path", "bytes"])
+    if listed["bytes"].null_count < len(listed) or is_remote(root):
+        return
+    (job.folder / PICTURES_FILE).unlink()
+    raise InputError(
+        "pictures of a list, or of metadata, lie in the folder that their paths are relative to",
+        f"{root} with none of {len(listed):,}, such as {listed['path'][0]}",
+        "Give that folder as --images.",
+    )
 
 
 def _record(
@@ -683,6 +699,7 @@ def _info_of(bundle: Bundle) -> dict:
         "model": ", ".join(member.name for member in bundle.members),
         "model_version": bundle.version,
         "animal_threshold": bundle.animal_threshold,
+        "familiarity_threshold": bundle.familiarity_threshold,
         "event_rules": bundle.event_rules,
         "temperatures": _temperatures(bundle),
     }

@@ -103,7 +103,8 @@ class Job:
         """
         folder, path = as_path(folder), as_path(folder) / JOB_FILE
         record = json.loads(json.dumps(record))
-        if path.is_file():
+        begun = (folder / PICTURES_FILE).is_file() or (folder / "blocks").is_dir()
+        if path.is_file() and begun:
             present = read_stamped(path, KIND, VERSION)["job"]
             changes = _difference(present, record)
             if changes:
@@ -112,7 +113,7 @@ class Job:
                     "; ".join(changes),
                     "Give another --out, or the bundle and flags it was made with.",
                 )
-        elif folder.is_dir() and any(not one.name.startswith(".") for one in folder.iterdir()):
+        elif not path.is_file() and folder.is_dir() and _is_used(folder):
             raise InputError(
                 "a results folder is new, empty, or that of the same job",
                 str(folder),
@@ -243,9 +244,10 @@ class Job:
             self.folder / PICTURES_FILE, columns=["path", "event_id", "frame", "datetime", "block"]
         )
         numbers = range(int(listed["block"].to_numpy().max()) + 1) if len(listed) else ()
-        told = ["datetime", "camera", "position"]
+        told = ["datetime", "camera", "position", "failure"]
         read = pa.concat_tables([pq.read_table(self.file(n), columns=told) for n in numbers])
         read = read.combine_chunks()
+        _tell_failures(read["failure"].to_pandas())
         times = pc.coalesce(listed["datetime"], read["datetime"])
         ids = listed.select(["path", "event_id", "frame"]).to_pandas()
         ids["datetime"] = times.to_pandas()
@@ -267,6 +269,19 @@ class Job:
                 first["example"],
                 first["detail"],
             )
+
+
+def _tell_failures(reasons: pd.Series) -> None:
+    """A line to the log for the pictures without an answer, by reason."""
+    counts = reasons.value_counts()
+    if len(counts):
+        log.warning(
+            "no answer to %s of %s pictures: %s%s",
+            f"{counts.sum():,}",
+            f"{len(reasons):,}",
+            "; ".join(f"{reason} ({count:,})" for reason, count in counts.head(3).items()),
+            "; ..." if len(counts) > 3 else "",
+        )
 
 
 def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.DataFrame:
@@ -386,6 +401,11 @@ def _changed(piece: pd.DataFrame, paths: pd.Series, marks: dict[str, pd.Series])
         listed = then.iloc[place].to_numpy("float64", na_value=np.nan)
         differs |= (now != listed) & ~(np.isnan(now) & np.isnan(listed))
     return int(differs.sum())
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether a folder holds more than hidden files."""
+    return any(not one.name.startswith(".") for one in folder.iterdir())
 
 
 def _difference(present: dict, wanted: dict) -> list[str]:

@@ -15,7 +15,7 @@ through the same file, event table and shards as those of people.
 Measured is the share of right answers to the capture events of the test days. They are looked at
 only here; the best epoch of each training is chosen on the validation days. Writes
 `experiments/results/active_loop.csv`, and `active_loop_seeds.csv` with every seed. Stop it at any
-time and run the same command: it goes on. About five minutes of one core for a seed.
+time and run the same command: it goes on. About ten minutes of one shared core for a seed.
 """
 
 import csv

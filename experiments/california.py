@@ -11,8 +11,8 @@ questions; all see 84 pixels of 96 (`zoom`: of half the large shards' 192). A pr
 is fitted to the epochs. An event is empty where all its frames are: where the frame that is
 surest of an animal is less than half sure. Its species is the most probable on average, given
 that there is an animal. Two rows learn from the labels of events only and show which empty
-pictures of an animal's event they find. Runs that are there are not trained again; --table is
-written from them.
+pictures of an animal's event they find. Networks of all seeds are also averaged. Runs that are
+there are not trained again; --table is written from them.
 Cost: 28,000 pictures a run.
 """
 
@@ -44,6 +44,8 @@ ROWS = {
         "labels_of_events",
     ),
 }
+# Networks of several rows, whose answers are averaged.
+TOGETHER = {"modern, difference and zoom": ("modern, difference", "modern, zoom")}
 EMPTY_OF_ANIMAL = "empty pictures of events with an animal"
 _RATE = 0.002  # of `modern` at batch 32, for some hundred steps
 
@@ -112,15 +114,19 @@ def by_event(predictions):
     return events
 
 
-def measure(row: str, seed: int, split: str, run) -> list[dict]:
-    """Accuracy of a run on a split, by picture and by event, with intervals over events."""
+def answers(run, split: str):
+    """One-stage answers of a run on a split of the shards beside it."""
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
 
-    flat = predict_split([run.network()], Manifest.read(run.folder.parent / "shards"), split)
+    return predict_split([run.network()], Manifest.read(run.folder.parent / "shards"), split)
+
+
+def measure(row: str, seed: int | str, split: str, flat) -> list[dict]:
+    """Accuracy of one-stage answers, by picture and by event, with intervals over events."""
     rows, events = two_heads(flat), by_event(flat)
     figures = []
-    for level, head, answers in (
+    for level, head, scored in (
         ("pictures", "empty", rows),
         (EMPTY_OF_ANIMAL, "empty", rows.select(empty_of_animal(rows))),
         ("pictures", "species", rows),
@@ -128,8 +134,7 @@ def measure(row: str, seed: int, split: str, run) -> list[dict]:
         ("events", "species", events),
     ):
         names = {"row": row, "seed": seed, "split": split, "level": level, "question": head}
-        best = {"best_epoch": int(run.result["best"]["epoch"])}
-        figures.append(names | _figure(answers, head) | best)
+        figures.append(names | _figure(scored, head))
     return figures
 
 
@@ -138,13 +143,13 @@ def empty_of_animal(rows) -> np.ndarray:
     return (rows.labels["empty"] == 1) & (rows.event_labels["empty"] == 0)
 
 
-def _figure(answers, head: str) -> dict:
+def _figure(scored, head: str) -> dict:
     from camtrap_tf import intervals
     from camtrap_tf.labels import MISSING
 
-    labels = answers.labels[head]
-    right = np.where(labels == MISSING, np.nan, answers.top(head) == labels)
-    low, high = intervals.ratio(right, answers.event_codes())
+    labels = scored.labels[head]
+    right = np.where(labels == MISSING, np.nan, scored.top(head) == labels)
+    low, high = intervals.ratio(right, scored.event_codes())
     counts = np.bincount(labels[labels != MISSING].astype(int))
     return {
         "right": round(float(np.nanmean(right)), 4),
@@ -162,8 +167,25 @@ def spread(rows: list[dict]) -> list[dict]:
         same = [r for r in rows if (r["row"], r["split"], r["level"], r["question"]) == key]
         values = [r["right"] for r in same]
         mean = dict(same[0], seed=f"mean of {len(same)}", right=round(float(np.mean(values)), 4))
-        means.append(mean | {"low": min(values), "high": max(values), "best_epoch": ""})
+        means.append(mean | {"low": min(values), "high": max(values)})
     return means
+
+
+def together(found: dict, split: str) -> list[dict]:
+    """Figures of the mean of a row's seeds, and of several rows' (Table S.4).
+
+    Args:
+        found: answers by row, seed and split.
+        split: of the shards.
+    """
+    from camtrap_tf.predictions import ensemble
+
+    rows = []
+    for name, parts in (*((row, (row,)) for row in ROWS), *TOGETHER.items()):
+        members = [flat for key, flat in found.items() if key[0] in parts and key[2] == split]
+        if len(members) > 1 and {key[0] for key in found} >= set(parts):
+            rows += measure(name, f"{len(members)} networks", split, ensemble(members))
+    return rows
 
 
 def main(_) -> None:
@@ -175,7 +197,7 @@ def main(_) -> None:
     from experiments import subsets
 
     start_tensorflow()
-    given, rows = flags.FLAGS, []
+    given, found = flags.FLAGS, {}
     for seed in map(int, given.seeds):
         for row in given.rows:
             _, changes, subset = ROWS[row]
@@ -190,12 +212,14 @@ def main(_) -> None:
             folder = place / f"{row.replace(', ', '-').replace(' ', '-')}-{given.epochs}-{seed}"
             run = train(config, learnt, folder)
             for split in given.splits:
-                rows += measure(row, seed, split, run)
+                found[row, seed, split] = answers(run, split)
     if given.table:
+        rows = [line for key, flat in found.items() for line in measure(*key, flat)]
+        joint = [line for split in given.splits for line in together(found, split)]
         lines = io.StringIO()
         writer = csv.DictWriter(lines, rows[0], lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*spread(rows), *rows])
+        writer.writerows([*spread(rows), *joint, *rows])
         write_text(given.table, lines.getvalue())
 
 

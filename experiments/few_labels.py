@@ -113,7 +113,7 @@ def main(_) -> None:
     given, rows = flags.FLAGS, []
     out, manifest = Path(given.out), Manifest.read(given.shards)
     out.mkdir(parents=True, exist_ok=True)
-    link = out / "shards"  # of which `california.measure` takes the splits
+    link = out / "shards"  # of which `california.answers` takes the splits
     if not link.is_symlink():
         link.symlink_to(Path(given.shards).resolve())
     ids, _, _ = pipeline.index(manifest, "train")
@@ -128,7 +128,8 @@ def main(_) -> None:
                 if answers is None:
                     answers = predict_split([run.network()], manifest, "train")
                 for split in given.splits:
-                    for figure in california.measure(way, seed, split, run):
+                    flat = california.answers(run, split)
+                    for figure in california.measure(way, seed, split, flat):
                         rows.append({"labels": size} | figure)
     if given.table:
         lines = io.StringIO()

@@ -54,7 +54,7 @@ def described(run) -> dict:
     model, network = run.config.model, run.network()
     figures = [
         figure["right"]
-        for figure in california.measure("", 0, "val", run)
+        for figure in california.measure("", 0, "val", california.answers(run, "val"))
         if figure["level"] in ("pictures", "events")
     ]
     return {

@@ -299,6 +299,41 @@ def test_shards_are_known_by_their_content(colour_bundle, tiny_shards, tmp_path,
         predict([moved], colour_bundle, tmp_path / "out")
 
 
+def test_pictures_that_lie_elsewhere(season, colour_bundle, tmp_path, capsys, caplog):
+    """A Camtrap DP package whose pictures are in no place is an error, with --images it runs."""
+    flags = [f"--bundle={colour_bundle.folder}", f"--out={tmp_path / 'out'}"]
+    package = write_package(tmp_path / "package", ["A/0-0.jpg", "A/0-1.jpg", "absent.jpg"])
+    assert cli.main(["predict", str(package / "datapackage.json"), *flags]) == 2
+    assert "with none of 3, such as A/0-0.jpg'. Give that folder as --images." in _words(capsys)
+    flags.append(f"--images={season}")
+    assert cli.main(["predict", str(package / "datapackage.json"), *flags]) == 0
+    assert "no answer to 1 of 3 pictures: no such file (1)" in caplog.text
+    found = Predictions.read(tmp_path / "out" / "predictions.parquet")
+    assert found.ids["event_id"].tolist() == ["e1", "e1", "m2"]
+    assert found.ids["site"].tolist() == ["L"] * 3
+    assert found.ids["failure"].tolist() == [pd.NA, pd.NA, "no such file"]
+
+
+def _words(capsys):
+    return " ".join(capsys.readouterr().err.split())
+
+
+def write_package(folder, paths):
+    """Writes a Camtrap DP package of one deployment: an event of two pictures, and others."""
+    folder.mkdir()
+    resources = [{"name": n, "path": f"{n}.csv"} for n in ("deployments", "media", "observations")]
+    (folder / "datapackage.json").write_text(json.dumps({"resources": resources}))
+    (folder / "deployments.csv").write_text("deploymentID,locationID\nD,L\n")
+    time = "2020-06-01T10:00:0{}+02:00"
+    media = [f"m{i},D,{time.format(i)},{path}" for i, path in enumerate(paths)]
+    text = "\n".join(["mediaID,deploymentID,timestamp,filePath", *media])
+    (folder / "media.csv").write_text(text)
+    head = "observationID,deploymentID,mediaID,eventID,eventStart,eventEnd,observationType"
+    seen = f"o,D,,e1,{time.format(0)},{time.format(1)},unclassified"
+    (folder / "observations.csv").write_text(f"{head}\n{seen}\n")
+    return folder
+
+
 def _with_words_of(bundle, shards, folder):
     """The shards with the vocabulary of a bundle that asks less of them."""
     shutil.copytree(shards, folder)

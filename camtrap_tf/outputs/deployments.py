@@ -95,8 +95,11 @@ def assign(ids: pd.DataFrame, deployments: pd.DataFrame, starts: pd.Series) -> n
     Raises:
         InputError: a picture that belongs to none.
     """
-    folders = ids["path"].str.replace("\\", "/").str.rpartition("/")[0]
-    code, keys = pd.factorize(pd.MultiIndex.from_arrays([ids["site"].fillna(""), folders]))
+    slashes = ids["path"].str.replace("\\", "/", regex=False)
+    site_code, sites = pd.factorize(ids["site"].fillna(""))
+    folder_code, folders = pd.factorize(slashes.str.replace(r"/?[^/]*$", "", regex=True))
+    code, pairs = pd.factorize(site_code * len(folders) + folder_code)
+    keys = [(sites[pair // len(folders)], folders[pair % len(folders)]) for pair in pairs]
     named = _by_name(deployments)
     found = [_matches(site, folder, named) for site, folder in keys]
     stray = np.array([not matches for matches in found], bool)
@@ -216,7 +219,9 @@ def _by_time(times: pd.Series, matches: list[int], starts: pd.Series) -> np.ndar
     return np.asarray(matches)[known[place]]
 
 
-def _stray(code: np.ndarray, keys: pd.Index, stray: np.ndarray, deployments: pd.DataFrame):
+def _stray(
+    code: np.ndarray, keys: list[tuple[str, str]], stray: np.ndarray, deployments: pd.DataFrame
+):
     site, folder = keys[int(stray.argmax())]
     count = int(stray[code].sum())
     shown = ", ".join(deployments["deploymentID"].iloc[:3])

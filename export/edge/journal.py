@@ -36,7 +36,8 @@ class Journal:
         self._lock()
         _sync_folder(self.path.parent)
         self._mend()
-        self.decided: set[tuple[str, int]] = set()  # path and size of every frame
+        # path and size of every frame; None of logs that have no sizes
+        self.decided: set[tuple[str, int | None]] = set()
         self.sent: Counter[str] = Counter()  # bytes by day
         for entry in read(self.path):
             self._count(entry)
@@ -54,7 +55,7 @@ class Journal:
         os.close(self._file)
 
     def _count(self, entry: dict[str, Any]) -> None:
-        self.decided.update(zip(entry["frames"], entry["sizes"], strict=True))
+        self.decided.update(zip(entry["frames"], sizes(entry), strict=True))
         self.sent[entry["day"]] += entry["bytes"]
 
     def _lock(self) -> None:
@@ -84,6 +85,11 @@ def read(path: PathLike) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError:
                 log.warning("%s, line %d is damaged", path, number)
+
+
+def sizes(entry: dict[str, Any]) -> list[int | None]:
+    """Bytes of each frame of a decision; None in the logs of before sizes were written."""
+    return entry.get("sizes", [None] * len(entry["frames"]))
 
 
 def _sync_folder(folder: Path) -> None:

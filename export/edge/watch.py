@@ -88,7 +88,7 @@ class Watch:
         """The pictures not decided about; their EXIF times are read again only if they change.
 
         Cameras use a file name again when the card is formatted or the counter runs over: a
-        file of another size is another picture.
+        file of another size is another picture, unless the log, an old one, tells no sizes.
         """
         frames: dict[str, Frame] = {}
         for path in pictures.find(self.settings.folder):
@@ -96,7 +96,7 @@ class Watch:
                 status = (self.settings.folder / path).stat()
             except FileNotFoundError:
                 continue
-            if (path, status.st_size) in self.journal.decided:
+            if not self.journal.decided.isdisjoint([(path, status.st_size), (path, None)]):
                 continue
             known = self._frames.get(path)
             if known and (known.modified, known.size) == (status.st_mtime, status.st_size):
@@ -144,10 +144,13 @@ class Watch:
             temporary.write_bytes((self.settings.folder / frame.path).read_bytes())
 
     def _delete(self, entry: dict[str, Any]) -> None:
-        """Removes a dropped event's pictures, but none unread and none that took their names."""
+        """Removes a dropped event's pictures, but none unread and none that took their names.
+
+        A log without sizes cannot tell the latter: what it dropped stays.
+        """
         if entry["decision"] != Action.DROP.value:
             return
-        for path, size in zip(entry["frames"], entry["sizes"], strict=True):
+        for path, size in zip(entry["frames"], journal.sizes(entry), strict=True):
             file = self.settings.folder / path
             with contextlib.suppress(FileNotFoundError):
                 if path not in entry["unreadable"] and file.stat().st_size == size:

@@ -1,5 +1,7 @@
 """One-stage answers taken apart, and the study's schedules."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,3 +67,22 @@ def test_seeds_have_a_mean_and_a_spread():
     (found,) = california.spread(rows)
     assert (found["seed"], found["right"]) == ("mean of 3", 0.6333)
     assert (found["low"], found["high"]) == (0.5, 0.8)
+
+
+def test_networks_answer_together(answers):
+    other = dataclasses.replace(answers, probabilities={"species": np.eye(3)[[0, 2, 2, 2]]})
+    found = {
+        ("modern, difference", 0, "val"): answers,
+        ("modern, zoom", 0, "val"): other,
+        ("modern, zoom", 1, "val"): other,
+        ("modern, zoom", 0, "test"): other,
+    }
+    rows = california.together(found, "val")
+    right = {(r["row"], r["seed"], r["level"], r["question"]): r["right"] for r in rows}
+    assert {key[:2] for key in right} == {
+        ("modern, zoom", "2 networks"),
+        ("modern, difference and zoom", "3 networks"),
+    }
+    # The elk's picture: (0.1 + 1 + 1) / 3 for a cow, (0.7 + 0 + 0) / 3 for an elk.
+    assert right["modern, difference and zoom", "3 networks", "pictures", "species"] == 0
+    assert right["modern, difference and zoom", "3 networks", "pictures", "empty"] == 1

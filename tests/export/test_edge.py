@@ -119,6 +119,19 @@ def test_a_new_picture_under_an_old_name_is_decided_anew(lite, tmp_path):
     assert picture.is_file()
 
 
+def test_a_log_of_before_sizes_were_written_counts(lite, tmp_path):
+    """What it decided is not decided again, and nothing that it dropped is removed."""
+    arguments = ["watch", str(tmp_path), f"--model={lite}", "--once"]
+    picture, log = tmp_path / "cam" / "1.jpg", tmp_path / "decisions.jsonl"
+    save(picture, "grey", NOON)
+    main(arguments)
+    [entry] = journal.read(log)
+    assert entry["decision"] == "drop" and entry.pop("sizes") == [picture.stat().st_size]
+    log.write_text(json.dumps(entry) + "\n")
+    main([*arguments, "--delete_dropped"])
+    assert picture.is_file() and list(journal.read(log)) == [entry]
+
+
 @pytest.mark.parametrize(
     ("flag", "told"),
     [
