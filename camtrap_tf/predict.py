@@ -230,9 +230,7 @@ def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple
     first = {EMPTY: BINARY} if _is_stage1(detector) else {}
     members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
     return first | {
-        head: names
-        for member in members
-        for head, names in bundle.vocabulary.heads(member.task).items()
+        head: names for member in members for head, names in bundle.heads(member.task).items()
     }
 
 
@@ -718,6 +716,7 @@ def _info_of(bundle: Bundle) -> dict:
         "model": ", ".join(member.name for member in bundle.members),
         "model_version": bundle.version,
         "animal_threshold": bundle.animal_threshold,
+        "familiarity_threshold": bundle.familiarity_threshold,
         "event_rules": bundle.event_rules,
         "temperatures": _temperatures(bundle),
     }
