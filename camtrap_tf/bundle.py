@@ -19,12 +19,13 @@ from camtrap_tf import __version__, aggregation, calibration
 from camtrap_tf.artifacts import PathLike, atomic, existing_folder, read_json, sha256, write_json
 from camtrap_tf.config import Context, InputSpec, PictureSpec, from_json, to_json
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import Task, Vocabulary
-from camtrap_tf.network import Network, shared_context
+from camtrap_tf.labels import FAMILIARITY, Task, Vocabulary
+from camtrap_tf.network import SCORE, Network, shared_context, with_familiarity
 from camtrap_tf.predictions import Predictions, ensemble
 from camtrap_tf.train import Run
 
 FILE, KIND, VERSION = "bundle.json", "bundle", 1
+UNKNOWN_SHARE = 0.05
 log = logging.getLogger("camtrap")
 
 
@@ -67,6 +68,8 @@ class Bundle:
         animal_threshold: stage 2 is asked where the probability of an animal reaches this.
         event_rules: by head, how the frames of an event make one answer (`predictions.RULES`),
             chosen on the validation split.
+        familiarity_threshold: an animal is called unknown where its familiarity is below this,
+            set on the validation split; None: never.
         version: hash over the networks and their calibration: what to cite as the model's version.
     """
 
@@ -76,6 +79,7 @@ class Bundle:
     members: tuple[Member, ...]
     animal_threshold: float
     event_rules: dict[str, str]
+    familiarity_threshold: float | None
     version: str
 
     @classmethod
@@ -106,6 +110,13 @@ class Bundle:
                     str(path),
                     "Copy the bundle again, or make it anew with `camtrap bundle`.",
                 )
+        familiarity = content.get("familiarity")
+        if familiarity is not None and familiarity["score"] != SCORE:
+            raise InputError(
+                f"this version knows '{SCORE}' as score of familiarity",
+                familiarity["score"],
+                "Make the bundle anew with `camtrap bundle`.",
+            )
         return cls(
             folder,
             Vocabulary.from_json(content["vocabulary"]),
@@ -113,6 +124,7 @@ class Bundle:
             members,
             content["animal_threshold"],
             content.get("event_rules", {}),
+            familiarity and familiarity["threshold"],
             content["model_version"],
         )
 
@@ -120,6 +132,11 @@ class Bundle:
     def context(self) -> Context:
         """What its networks see of a picture's event beside the picture."""
         return shared_context(member.input for member in self.members)
+
+    def heads(self, task: Task) -> dict[str, tuple[str, ...]]:
+        """What its networks of a task answer: class names by head."""
+        heads = self.vocabulary.heads(task)
+        return heads if self.familiarity_threshold is None else with_familiarity(heads)
 
     def networks(self, stage: int | None = None) -> list[Network]:
         """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
@@ -136,7 +153,7 @@ class Bundle:
                 keras.saving.load_model(self.folder / member.file, compile=False),
                 member.input,
                 member.task,
-                self.vocabulary.heads(member.task),
+                self.heads(member.task),
                 member.name,
                 member.temperatures,
             )
@@ -144,7 +161,12 @@ class Bundle:
         ]
 
 
-def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float = 0.5) -> Bundle:
+def make_bundle(
+    runs: list[PathLike],
+    folder: PathLike,
+    animal_threshold: float = 0.5,
+    unknown_share: float = UNKNOWN_SHARE,
+) -> Bundle:
     """Puts trained runs together into one bundle.
 
     Args:
@@ -152,6 +174,8 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
             or of task `one_stage` alone; several of one task are averaged.
         folder: where to write; new or empty.
         animal_threshold: in [0, 1]; see `Bundle`.
+        unknown_share: of the animals of the validation split that may be called unknown, though
+            their species is known, in [0, 1); 0: nothing is called unknown.
 
     Raises:
         InputError: no runs, tasks that do not go together, runs on different vocabularies or
@@ -161,6 +185,8 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
     _check_runs(read, folder)
     if not 0 <= animal_threshold <= 1:
         raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Give 0.5, say.")
+    if not 0 <= unknown_share < 1:
+        raise InputError("unknown_share lies in [0, 1)", unknown_share, "Give 0.05, say.")
     folder.mkdir(parents=True, exist_ok=True)
     members = []
     validations = [_validation(run) for run in read]
@@ -170,14 +196,20 @@ def make_bundle(runs: list[PathLike], folder: PathLike, animal_threshold: float 
             shutil.copyfile(run.folder / "best.keras", temporary)
         temperatures = calibration.temperatures(validated) if validated is not None else {}
         members.append(_member(run, folder / file, temperatures))
+    together = _together(validations, members, animal_threshold)
+    threshold = _familiarity_threshold(validations, together, unknown_share)
     parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
+    parts += [] if threshold is None else [str(threshold)]
     digest = hashlib.sha256("".join(parts).encode()).hexdigest()
     content = {
         "vocabulary": read[0].vocabulary.to_json(),
         "picture": read[0].picture,
         "members": [to_json(member) for member in members],
         "animal_threshold": animal_threshold,
-        "event_rules": _event_rules(validations, members, animal_threshold),
+        "event_rules": {}
+        if together is None
+        else aggregation.chosen(aggregation.compare(together)),
+        "familiarity": None if threshold is None else {"score": SCORE, "threshold": threshold},
         "model_version": digest[:16],
         "versions": {
             "camtrap_tf": __version__,
@@ -199,10 +231,10 @@ def _validation(run: Run) -> Predictions | None:
     return None
 
 
-def _event_rules(
+def _together(
     validations: list[Predictions | None], members: list[Member], animal_threshold: float
-) -> dict[str, str]:
-    """Best rules on the validation split; none where the runs were validated on several."""
+) -> Predictions | None:
+    """All members' answers on the validation split; None where they were validated on several."""
     calibrated = [
         calibration.calibrate(validated, member.temperatures)
         for validated, member in zip(validations, members, strict=True)
@@ -211,10 +243,36 @@ def _event_rules(
     if not calibrated or any(
         not c.ids["path"].equals(calibrated[0].ids["path"]) for c in calibrated
     ):
-        return {}
+        return None
     together = ensemble(calibrated)
     together.info["animal_threshold"] = animal_threshold
-    return aggregation.chosen(aggregation.compare(together))
+    return together
+
+
+def _familiarity_threshold(
+    validations: list[Predictions | None], together: Predictions | None, share: float
+) -> float | None:
+    """The threshold on the validation split; None, with a word, where that cannot tell it."""
+    if not share:
+        return None
+    told = all(
+        FAMILIARITY in validated.classes
+        for validated in validations
+        if validated is not None and "species" in validated.classes
+    )
+    threshold = None
+    if told and together is not None:
+        threshold = calibration.familiarity_threshold(together, share)
+    if threshold is None:
+        log.warning("the validation split tells no familiarity: nothing will be called 'unknown'")
+    else:
+        log.info(
+            "'unknown' is an animal whose familiarity is below %.3f, as that of %.1f%% of the "
+            "animals of the validation split",
+            threshold,
+            100 * share,
+        )
+    return threshold
 
 
 def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:

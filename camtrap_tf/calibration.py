@@ -11,7 +11,7 @@ import numpy as np
 from scipy import optimize, special
 
 from camtrap_tf import intervals
-from camtrap_tf.labels import MISSING
+from camtrap_tf.labels import FAMILIARITY, MISSING
 from camtrap_tf.predictions import Predictions, log_probabilities
 
 BINS = 15  # of confidence, as Guo et al. use
@@ -105,6 +105,29 @@ def calibrate(predictions: Predictions, by_head: dict[str, float]) -> Prediction
         for head, values in predictions.probabilities.items()
     }
     return dataclasses.replace(predictions, probabilities=tempered)
+
+
+def familiarity_threshold(predictions: Predictions, share: float) -> float | None:
+    """The familiarity that a share of the known animals stay below.
+
+    Known are pictures with a species' label that are not judged empty: the pictures that would
+    be answered with a species.
+
+    Args:
+        predictions: labelled, of the *validation* split.
+        share: of the known animals that may be called unknown, in [0, 1).
+
+    Returns:
+        None where there is nothing to learn it from.
+    """
+    if FAMILIARITY not in predictions.classes or "species" not in predictions.labels:
+        return None
+    labels = predictions.labels["species"]
+    empty = len(predictions.classes["species"]) - 1 if predictions.one_stage else MISSING
+    known = (labels != MISSING) & (labels != empty) & ~predictions.judged_empty()
+    values = predictions.probabilities[FAMILIARITY][known & predictions.answered(FAMILIARITY), 0]
+    # 'higher' of 100 values 1 to 100 is 6 for 5%: five lie below it.
+    return float(np.quantile(values, share, method="higher")) if len(values) else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,6 +26,10 @@ COUNT_BINS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11-50", "51+")
 ATTRIBUTES = ("standing", "resting", "moving", "eating", "interacting", "babies")
 BINARY = ("no", "yes")
 EMPTY = "empty"
+UNKNOWN = "unknown"  # the answer to an animal that looks like none of the species learnt
+# How much a picture looks like those the species were learnt from: beside the heads, and of one
+# 'class', the name of the score; its value is a number without bounds and no probability.
+FAMILIARITY = "familiarity"
 MISSING = -1  # a label that a source does not give; it weighs zero in losses and metrics
 
 

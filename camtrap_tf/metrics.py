@@ -253,6 +253,17 @@ def right_answers(predictions: Predictions) -> np.ndarray:
     return np.where(truths == MISSING, np.nan, right)
 
 
+def called_unknown(predictions: Predictions) -> np.ndarray:
+    """[rows] float: 1 where a known animal is answered 'unknown', 0 where not, else NaN.
+
+    Scored are pictures whose species is labelled and that are not judged empty.
+    """
+    truths, words = predictions.truth_codes(), predictions.words
+    animal = (truths != MISSING) & ~np.isin(truths, [words.index(ANIMAL), words.index(EMPTY)])
+    scored = animal & (predictions.answer_codes() != MISSING) & ~predictions.judged_empty()
+    return np.where(scored, predictions.judged_unknown(), np.nan)
+
+
 def evaluate(predictions: Predictions) -> dict:
     """All figures of labelled predictions, as JSON values.
 
@@ -268,8 +279,9 @@ def evaluate(predictions: Predictions) -> dict:
         `precision`, `recall` and `animal_recall` (empty), `mean_recall`, `f1_macro`,
         `f1_weighted`, `mean_average_precision` and `per_class` (not of yes-or-no heads).
         `attributes` holds the multi-label figures. `answer` scores what the two stages say
-        together: 'empty' or the species. A head without labels is left out; a figure over
-        nothing is None.
+        together: 'empty' or the species; 'unknown' is wrong where the species is known.
+        `called_unknown`, of models that say so, is the share of such animals. A head without
+        labels is left out; a figure over nothing is None.
     """
     scores = {"images": _level(predictions)}
     if predictions.event_labels and predictions.ids["event_id"].notna().any():
@@ -294,6 +306,8 @@ def _level(predictions: Predictions) -> dict:
         level["attributes"] = _attributes(predictions, attributes, events)
     if EMPTY in labels and "species" in labels:
         level["answer"] = _answer(predictions, events)
+    if predictions.info.get("familiarity_threshold") is not None:
+        level |= _plain(_mean("called_unknown", called_unknown(predictions), events))
     return level
 
 
@@ -494,6 +508,8 @@ def _level_lines(level: dict, title: str) -> list[str]:
             f"empty pictures: precision {_cell(empty['precision'])}, recall "
             f"{_cell(empty['recall'])}; animals found {_cell(empty['animal_recall'])}"
         )
+    if level.get("called_unknown") is not None:
+        lines.append(f"known animals called unknown: {_cell(level['called_unknown'])}")
     if "attributes" in level:
         figures = (f"{key} {_cell(level['attributes'][key])}" for key in _MULTILABEL)
         lines.append("attributes together: " + ", ".join(figures))

@@ -11,17 +11,20 @@ import tensorflow as tf
 from camtrap_tf import images, pipeline
 from camtrap_tf.config import Context, InputSpec, ModelConfig
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import Task
+from camtrap_tf.labels import FAMILIARITY, Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.progress import Meter
+
+SCORE = "energy"  # of familiarity; experiments/unknowns.py has others and what they are worth
 
 
 @dataclasses.dataclass
 class Network:
     """A Keras model, its input specification, and the class names of its heads.
 
-    `temperatures` divide the logits of the heads they name (`calibration`).
+    `temperatures` divide the logits of the heads they name (`calibration`). A network is asked
+    for the familiarity of pictures by naming it among the heads (`with_familiarity`).
     """
 
     model: keras.Model
@@ -40,21 +43,42 @@ class Network:
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """[n, size, size, channels] uint8 -> calibrated probabilities, [n, classes] float32.
 
-        Traceable: exports are made from it. Channels are those of `spec.context`; further ones,
-        which other networks of a bundle see, are left out.
+        `familiarity` is [n, 1]. Traceable: exports are made from it. Channels are those of
+        `spec.context`; further ones, which other networks of a bundle see, are left out.
         """
         if pixels.shape[-1] != self.spec.context.channels:
             pixels = pixels[..., : self.spec.context.channels]
         logits = self.model(images.network_input(pixels, self.spec), training=False)
-        return {
+        probabilities = {
             head: tf.nn.softmax(logits[head] / self.temperatures.get(head, 1.0))
             for head in self.heads
+            if head != FAMILIARITY
         }
+        if FAMILIARITY in self.heads:
+            probabilities[FAMILIARITY] = energy(logits["species"])
+        return probabilities
 
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Probabilities by head of stored squares [n, size, size, channels] uint8; see `graph`."""
         answers = self._answer(tf.convert_to_tensor(pixels))
         return {head: values.numpy() for head, values in answers.items()}
+
+
+def energy(logits: tf.Tensor) -> tf.Tensor:
+    """Familiarity [n, 1] of logits [n, classes]: log Σ exp(logit), before any temperature.
+
+    The negative of the energy of Liu et al. 2020, 'Energy-based Out-of-distribution Detection':
+    low where no class has evidence for itself. Written out, since TFLite has no
+    `tf.reduce_logsumexp`.
+    """
+    highest = tf.reduce_max(logits, axis=1, keepdims=True)
+    sums = tf.reduce_sum(tf.exp(logits - highest), axis=1, keepdims=True)
+    return highest + tf.math.log(sums)
+
+
+def with_familiarity(heads: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Heads, and the familiarity of pictures where they name species."""
+    return heads | {FAMILIARITY: (SCORE,)} if "species" in heads else heads
 
 
 def input_spec(model: ModelConfig, manifest: Manifest) -> InputSpec:

@@ -7,7 +7,7 @@ believed.
 
 An answer is a row of predictions, a picture or (after `by_event`) a capture event. Answers of
 two kinds have a threshold each, as in the paper: 'empty', and 'animal', whose species (or
-count) is asked for.
+count) is asked for. 'unknown' is an answer of neither kind: people label it.
 """
 
 import dataclasses
@@ -154,11 +154,11 @@ def answers(predictions: Predictions, question: str = "species") -> dict[str, An
 
     Returns:
         EMPTY: rows answered 'empty' (not of a model that cannot say so); 'animal': all others
-        that have an answer.
+        that have an answer but 'unknown'.
     """
     empty, events = predictions.judged_empty(), predictions.event_codes()
     right = metrics.right_answers(predictions)
-    animal = ~empty & predictions.answered(question)
+    animal = ~empty & ~predictions.judged_unknown() & predictions.answered(question)
     sure = np.where(animal, predictions.confidence(question), np.nan)
     right_animal = right if question == "species" else _right_counts(predictions)
     found = {"animal": Answers(sure, np.where(animal, right_animal, np.nan), events)}
@@ -236,6 +236,10 @@ class Plan:
         parts: per kind of answer.
         automated: share of all rows accepted, on test, with its 95% interval.
         accuracy: of all that is accepted, on test, with its 95% interval.
+        unknown: share of all rows that are answered 'unknown', on test; None for a model that
+            does not say so.
+        known_unknown: share of the rows with a known animal that are answered so, on test;
+            `known_unknown_interval`. NaN where there are none.
         labour: hours and cost.
     """
 
@@ -247,6 +251,9 @@ class Plan:
     automated_interval: tuple[float, float]
     accuracy: float
     accuracy_interval: tuple[float, float]
+    unknown: float | None
+    known_unknown: float
+    known_unknown_interval: tuple[float, float]
     labour: Labour
 
     @property
@@ -292,6 +299,8 @@ def plan(
     automated = accepted.astype(float)
     share, interval = float(automated.mean()), intervals.ratio(automated, events)
     good = np.where(accepted, right, np.nan)
+    mistaken = metrics.called_unknown(test)
+    says_so = test.info.get("familiarity_threshold") is not None
     return Plan(
         target,
         question,
@@ -301,6 +310,9 @@ def plan(
         interval,
         metrics.Ratio.of(good).value,
         intervals.ratio(good, events),
+        float(test.judged_unknown().mean()) if says_so else None,
+        metrics.Ratio.of(mistaken).value,
+        intervals.ratio(mistaken, events),
         _labour(rows, seconds, wage, share, interval),
     )
 
@@ -475,6 +487,12 @@ def text(made: Plan, unit: str = "pictures") -> str:
     lines = [f"target: {made.target:.1%} of the automatic answers right, {how}", ""]
     for part in made.parts:
         lines += _part_lines(part, made.question)
+    if made.unknown is not None:
+        mistaken = _range(made.known_unknown, made.known_unknown_interval)
+        lines += [
+            f"answers 'unknown' ({made.unknown:.1%} of all): people label them all",
+            f"  on test {mistaken} of the animals whose species is known are called unknown",
+        ]
     labour = made.labour
     low, high = (f"{hours:,.0f}" for hours in labour.left_interval)
     lines += [

@@ -20,7 +20,7 @@ from scipy import sparse, special
 from camtrap_tf.artifacts import PathLike, atomic, check_stamp, existing_file
 from camtrap_tf.columns import StoredColumn
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import BINARY, EMPTY, MISSING
+from camtrap_tf.labels import BINARY, EMPTY, FAMILIARITY, MISSING, UNKNOWN
 
 KIND, VERSION = "predictions file", 1
 ROW_GROUP = 16_384  # rows of a file that are read and written at a time
@@ -48,7 +48,8 @@ class Predictions:
         ids: one row per image or event, columns `ID_COLUMNS`.
         classes: class names by head.
         probabilities: by head, [rows, classes] float32, rows sum to 1; a row of NaN says that
-            the head was not asked (stage 2 on an empty picture) or failed.
+            the head was not asked (stage 2 on an empty picture) or failed. `familiarity` is
+            [rows, 1], a number instead of a probability (`labels.FAMILIARITY`).
         labels: by head, [rows] integers, the true class of the *image* (the event's label
             where images have none of their own), -1 = missing. Heads may be absent.
         event_labels: the same for the image's *event*.
@@ -184,16 +185,33 @@ class Predictions:
             return self.top("species") == len(self.classes["species"]) - 1
         return np.zeros(len(self), bool)
 
+    def judged_unknown(self) -> np.ndarray:
+        """[rows] bool: the answer is 'unknown', an animal that looks like none of the species.
+
+        Its familiarity is below `info['familiarity_threshold']`; never, where that is not set.
+        """
+        threshold = self.info.get("familiarity_threshold")
+        if threshold is None or FAMILIARITY not in self.classes:
+            return np.zeros(len(self), bool)
+        with np.errstate(invalid="ignore"):
+            return (self.probabilities[FAMILIARITY][:, 0] < threshold) & ~self.judged_empty()
+
     @property
     def words(self) -> tuple[str, ...]:
-        """What `answer_codes` and `truth_codes` count: species, then 'animal' and 'empty'."""
-        return tuple(dict.fromkeys((*self.classes.get("species", ()), ANIMAL, EMPTY)))
+        """What `answer_codes` and `truth_codes` count: species, then 'animal' and 'empty'.
+
+        And 'unknown', of models that can say so.
+        """
+        own = (UNKNOWN,) if FAMILIARITY in self.classes else ()
+        return tuple(dict.fromkeys((*self.classes.get("species", ()), ANIMAL, EMPTY, *own)))
 
     def answer_codes(self) -> np.ndarray:
         """[rows] int: `answers` as positions in `words`, -1 where there is no answer."""
         animal = ~np.isnan(self.animal_probability())
         species = self.top("species") if "species" in self.classes else None
-        return self._codes(self.judged_empty(), animal, species)
+        codes = self._codes(self.judged_empty(), animal, species)
+        unknown = self.judged_unknown()
+        return np.where(unknown, self.words.index(UNKNOWN), codes) if unknown.any() else codes
 
     def truth_codes(self) -> np.ndarray:
         """[rows] int: `truths` as positions in `words`, -1 where there is no label."""
@@ -213,8 +231,8 @@ class Predictions:
     def answers(self) -> pd.Series:
         """[rows] string: what a reader wants to know of a picture.
 
-        'empty', or the most probable species, or 'animal' where no species was asked for;
-        missing where there is no answer.
+        'empty', or 'unknown', or the most probable species, or 'animal' where no species was
+        asked for; missing where there is no answer.
         """
         return self._spelled(self.answer_codes())
 
@@ -229,10 +247,13 @@ class Predictions:
         return pd.Series(pd.array(words.cast(pa.large_string()), dtype="string"))
 
     def answer_confidence(self) -> np.ndarray:
-        """[rows] float32: probability of what `answers` says, by the head that says it."""
+        """[rows] float32: probability of what `answers` says, by the head that says it.
+
+        Of 'unknown' that of an animal: this much of the answer has a probability.
+        """
         confidence = self.animal_probability().copy()
         if "species" in self.classes:
-            asked = self.answered("species")
+            asked = self.answered("species") & ~self.judged_unknown()
             confidence[asked] = self.confidence("species")[asked]
         empty = self.judged_empty()
         confidence[empty] = 1 - self.animal_probability()[empty]

@@ -29,7 +29,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network, input_spec, predict_split
+from camtrap_tf.network import Network, input_spec, predict_split, with_familiarity
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
@@ -87,7 +87,7 @@ class Run:
 def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
     """The network of the best epoch of a run directory."""
     model = keras.saving.load_model(folder / "best.keras", compile=False)
-    return Network(model, spec, task, vocabulary.heads(task), folder.name)
+    return Network(model, spec, task, with_familiarity(vocabulary.heads(task)), folder.name)
 
 
 def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = False) -> Run:

@@ -1,7 +1,8 @@
 """Snapshot Serengeti from LILA's public bucket: whole seasons, or a sample of their events.
 
 A folder holds, after that:
-    metadata/SnapshotSerengetiS01.json   COCO Camera Traps, for `camtrap prepare --source=coco`
+    metadata/SnapshotSerengetiS01.json   for `camtrap prepare --source=lila`
+    metadata/SnapshotSerengetiS01_500_events.json   the same of a sample of 500 events alone
     S1/B04/B04_R1/...JPG                 pictures under the paths of the metadata
     missing.csv                          pictures that the server does not have
 
@@ -25,7 +26,7 @@ import threading
 import time
 import urllib.parse
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -35,6 +36,7 @@ from camtrap_tf.artifacts import PathLike, atomic, write_text
 from camtrap_tf.errors import InputError
 from camtrap_tf.progress import Meter
 from data_prep import draws
+from data_prep.sources import json_files
 
 log = logging.getLogger("camtrap")
 
@@ -100,8 +102,8 @@ def download(
         Number of pictures 'there', 'missing' on the server, and 'failed'.
 
     Raises:
-        InputError: no such season, the metadata cannot be had, or pictures failed: then the
-            same call again goes on where this one ended.
+        InputError: no such season, the metadata cannot be had, the disk is full, or pictures
+            failed: then the same call again goes on where this one ended.
     """
     folder, client = Path(folder), Client(manners or Manners())
     paths: list[str] = []
@@ -109,7 +111,10 @@ def download(
         if season not in SEASONS:
             raise InputError("seasons are 1 to 11", season, "Give 1,2,3, say.")
         metadata = _metadata(folder / "metadata", season, client, base)
-        paths += _chosen(metadata, events, seed)
+        if events:
+            metadata = _sample(metadata, events, seed)
+        log.info("metadata: %s", metadata)
+        paths += _paths(metadata)
     log.info("%s pictures are wanted", f"{len(paths):,}")
     outcomes = _fetch_all(folder, paths, f"{base}/{IMAGES}", client)
     missing = [(path, reason) for path, reason, final in outcomes if final]
@@ -264,19 +269,43 @@ def _metadata(folder: Path, season: int, client: Client, base: str) -> Path:
     return content
 
 
-def _chosen(metadata: Path, events: int, seed: int) -> list[str]:
-    """Paths of all pictures, or of those of `events` capture events."""
-    images = json.loads(metadata.read_bytes())["images"]
-    event_of = {image["file_name"]: str(image["seq_id"]) for image in images}
-    unsafe = [p for p in event_of if ".." in PurePosixPath(p).parts or p.startswith("/")]
+def _paths(metadata: Path) -> list[str]:
+    """Paths of all pictures that the metadata list."""
+    paths = [image["file_name"] for image in _rows(metadata, "images")]
+    unsafe = [p for p in paths if ".." in PurePosixPath(p).parts or p.startswith("/")]
     if unsafe:
         raise InputError("paths of pictures stay in the folder", unsafe[0], "Check the metadata.")
-    if not events:
-        return list(event_of)
-    ids = pd.Series(list(dict.fromkeys(event_of.values())), dtype="string")
+    return paths
+
+
+def _sample(metadata: Path, events: int, seed: int) -> Path:
+    """The metadata of `events` capture events, beside those of all."""
+    path = metadata.with_name(f"{metadata.stem}_{events}_events.json")
+    all_ids = dict.fromkeys(str(image["seq_id"]) for image in _rows(metadata, "images"))
+    ids = pd.Series(list(all_ids), dtype="string")
     order = draws.uniform(ids, seed, "download").argsort(kind="stable")
     chosen = set(ids.iloc[order[:events]])
-    return [path for path, event in event_of.items() if event in chosen]
+    images = [row for row in _rows(metadata, "images") if str(row["seq_id"]) in chosen]
+    pictures = {image["id"] for image in images}
+    content = {
+        "categories": list(_rows(metadata, "categories")),
+        "images": images,
+        "annotations": [r for r in _rows(metadata, "annotations") if r["image_id"] in pictures],
+    }
+    write_text(path, json.dumps(content))
+    return path
+
+
+def _rows(metadata: Path, part: str) -> Iterator[dict]:
+    """Rows of a list of the metadata."""
+    try:
+        for piece in json_files.pieces(metadata):
+            if piece.part == part:
+                yield from piece.rows
+    except ValueError as error:
+        raise InputError(
+            "the metadata is JSON", f"{metadata}: {error}", "Delete it and run again to fetch it."
+        ) from None
 
 
 def _fetch_all(
@@ -289,6 +318,12 @@ def _fetch_all(
             client.fetch(f"{base}/{urllib.parse.quote(path)}", folder / path)
         except Unavailable as error:
             return path, str(error), error.final
+        except OSError as error:
+            raise InputError(
+                f"files can be written to {folder}",
+                str(error),
+                "Free some space, say, and run the same command again.",
+            ) from error
         return None
 
     outcomes: list[tuple[str, str, bool]] = []

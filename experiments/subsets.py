@@ -1,6 +1,7 @@
 """Data sets that a result of the paper takes from the whole one, as shards of their own."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,23 @@ def quarter(manifest: Manifest) -> Subset:
     return Subset(manifest.vocabulary, change, TESTED)
 
 
+def without(manifest: Manifest, rank: int) -> Subset:
+    """All events but those of one species, which a network then has never seen.
+
+    Args:
+        manifest: of the whole data set.
+        rank: of the species by number of training pictures, from 0.
+    """
+    counts = np.array(manifest.class_counts["train"]["species"])
+    left_out = int(np.argsort(-counts, kind="stable")[rank])
+    names = tuple(n for i, n in enumerate(manifest.vocabulary.species) if i != left_out)
+
+    def change(event: tf.train.Example) -> tf.train.Example | None:
+        return event if _label(event, "label/species") != left_out else None
+
+    return Subset(dataclasses.replace(manifest.vocabulary, species=names), change)
+
+
 def labels_of_events(manifest: Manifest) -> Subset:
     """For training, pictures without the labels that they have of their own."""
 
@@ -113,11 +131,14 @@ def labels_of_events(manifest: Manifest) -> Subset:
 
 TESTED = ("val", "test", "expert_test")
 OWN_LABELS = ("frame_label/empty", "frame_label/species")
+# The most frequent species stays: without it there is little to learn from.
+WITHOUT = {f"without_{rank}": rank for rank in (1, 2)}
 SUBSETS = {
     "quarter": quarter,
     "commonest": commonest,
     "fewer_empties": fewer_empties,
     "labels_of_events": labels_of_events,
+    **{name: functools.partial(without, rank=rank) for name, rank in WITHOUT.items()},
 }
 
 

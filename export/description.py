@@ -16,6 +16,7 @@ def describe(bundle: Bundle, automatic_at: float) -> dict:
         "context": bundle.context.value,
         "vocabulary": bundle.vocabulary.to_json(),
         "animal_threshold": bundle.animal_threshold,
+        "familiarity_threshold": bundle.familiarity_threshold,
         "automatic_at": automatic_at,
         "model_version": bundle.version,
     }

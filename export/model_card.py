@@ -17,7 +17,7 @@ Tells which animals are in camera-trap pictures, and how sure it is. Made by `ca
 {species} species: {names}.
 {heads}
 An answer is 'automatic' where its probability reaches {automatic_at}; else 'ask a human'.
-Pictures whose probability of an animal is below {threshold:.4g} are taken for empty.
+Pictures whose probability of an animal is below {threshold:.4g} are taken for empty.{unknown}
 {effects}
 ## Networks
 {members}
@@ -32,13 +32,15 @@ On {count} pictures of `{check_on}`. By class: `parity.csv`.
 ## Limits
 - Trained on the data named above. At other sites, cameras and seasons accuracy is lower,
   often by much; check it on labelled pictures of the new place before trusting `automatic`.
-- It knows the species listed and no others: another animal gets the name of one of them.
+- It knows the species listed and no others: {others}.
 - Several species in one picture: it names one.
 - Do not use it to decide about people, and keep pictures of people private.
 - The SavedModel heeds no EXIF rotation and reads no TIFF; `camtrap predict` does both.
 """
 
 
+_UNKNOWN = """
+An animal whose familiarity is below {:.4g} is called unknown, and a human is asked."""
 _EFFECTS = """
 That threshold was chosen so that {recall:.4g} of the {level} with an animal pass on 'val' (95%
 intervals; an event passes with any of its frames):
@@ -75,6 +77,7 @@ def model_card(
         f"best epoch `{json.dumps(member.result)}`"
         for member in bundle.members
     ]
+    says_unknown = bundle.familiarity_threshold is not None
     verdict = "Written with --force although: " + "; ".join(faults) + ".\n" if faults else ""
     return _CARD.format(
         version=bundle.version,
@@ -83,6 +86,10 @@ def model_card(
         heads="\n".join(extra),
         automatic_at=request.automatic_at,
         threshold=bundle.animal_threshold,
+        unknown=_UNKNOWN.format(bundle.familiarity_threshold) if says_unknown else "",
+        others="another animal is called unknown, or by the name of one of them"
+        if says_unknown
+        else "another animal gets the name of one of them",
         effects=_EFFECTS.format(
             recall=request.recall, level=request.recall_of.value, table=threshold.table(effects)
         )

@@ -13,7 +13,7 @@ from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import Context, PictureSpec
 from camtrap_tf.errors import InputError
 from camtrap_tf.images import stacked_alone
-from camtrap_tf.labels import BINARY, EMPTY
+from camtrap_tf.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
 from camtrap_tf.network import Network
 from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP
 from export.description import describe
@@ -41,9 +41,12 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
         species_probabilities, count_probabilities  [n, classes] float32
         count_bin           string
         ATTRIBUTE           float32, probability of 'yes', for every attribute
+        familiarity         float32, how much it looks like what the species were learnt from
+        unknown             bool: an animal whose familiarity is below the bundle's threshold: it
+                            is none of the species, and a human is asked
     A row that is not valid is zeros and '' and a human is asked. So are the outputs of stage 2
-    where stage 1 sees no animal: those networks are run on the other rows only. There are count
-    and attributes only where the bundle has them.
+    where stage 1 sees no animal: those networks are run on the other rows only. There are count,
+    attributes, familiarity and unknown only where the bundle has them.
 
     Networks with a context (`config.Context`) see the readable frames of an event together at
     `event`; at the other endpoints every picture is an event of one frame, from which nothing
@@ -83,8 +86,10 @@ class Serving(tf.Module):
         self.first, self.second = bundle.networks(stage=1), bundle.networks(stage=2)
         self.models = [net.model for net in self.first + self.second]  # tracked: their variables
         heads = {head: c for net in self.first + self.second for head, c in net.heads.items()}
+        heads.pop(FAMILIARITY, None)
         self.names = {head: tf.constant(names) for head, names in heads.items()}
         self.animal_threshold = bundle.animal_threshold
+        self.familiarity_threshold = bundle.familiarity_threshold
         self.automatic_at = automatic_at
         labels = assets / "labels.json"
         content = describe(bundle, automatic_at) | {"classes": heads}
@@ -179,7 +184,15 @@ class Serving(tf.Module):
         else:
             animal, confidence = self._animal_of_one_stage(species), best[:, 0]
         sure = tf.logical_and(valid, confidence >= self.automatic_at)
-        answers = {
+        answers = {}
+        if FAMILIARITY in probabilities:
+            familiarity = probabilities[FAMILIARITY][:, 0]
+            unknown = tf.logical_and(asked, familiarity < self.familiarity_threshold)
+            if not self.first:  # 'empty' is no unknown animal
+                unknown = tf.logical_and(unknown, names[:, 0] != EMPTY)
+            sure = tf.logical_and(sure, tf.logical_not(unknown))
+            answers = {FAMILIARITY: familiarity, UNKNOWN: unknown}
+        answers |= {
             "valid": valid,
             "animal_probability": _blank(animal, valid),
             "decision": tf.where(sure, AUTOMATIC, HUMAN),
@@ -189,7 +202,7 @@ class Serving(tf.Module):
         for head, values in probabilities.items():
             if head in ("species", "count"):
                 answers[f"{head}_probabilities"] = values
-            elif head != EMPTY:
+            elif head not in (EMPTY, FAMILIARITY):
                 answers[head] = values[:, BINARY.index("yes")]
         if "count" in probabilities:
             bins = tf.gather(self.names["count"], tf.argmax(probabilities["count"], axis=1))

@@ -53,8 +53,9 @@ def write_tflite(
 
     A file's signature `serving_default` takes `image` [1, size, size, channels] uint8, the raw
     pixels of the stored square and what stands beside them (`context.stacked`), and gives `HEAD`
-    [1, classes] float32, calibrated probabilities. Ask for outputs by name: their order is not
-    defined. Class names, preprocessing and thresholds are appended to the file (`edge.carried`).
+    [1, classes] float32, calibrated probabilities; `familiarity` is [1, 1]. Ask for outputs by
+    name: their order is not defined. Class names, preprocessing and thresholds are appended to the
+    file (`edge.carried`).
 
     Args:
         bundle: what to export.

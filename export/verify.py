@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from scipy import stats
+from scipy import special, stats
 
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING
+from camtrap_tf.labels import EMPTY, FAMILIARITY, MISSING
 from export import AUTOMATIC_AT, threshold
 from export.checks import Checks, read_checks
 from export.model_card import model_card
@@ -187,10 +187,15 @@ def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle
         labels: by head [n], -1 missing; heads may be absent.
         bundle: gives class names.
     """
-    heads = {h: c for m in bundle.members for h, c in bundle.vocabulary.heads(m.task).items()}
+    heads = {h: c for m in bundle.members for h, c in bundle.heads(m.task).items()}
     rows = []
     for head, names in heads.items():
         asked = found[head].sum(axis=1) != 0  # NaN stays in
+        if head == FAMILIARITY:
+            limit = bundle.familiarity_threshold or 0.0
+            expected, found = (
+                answers | {head: _sides(answers[head], limit)} for answers in (expected, found)
+            )
         truth = labels.get(head, np.full(len(asked), MISSING))
         groups = {"": asked} | {label: asked & (truth == i) for i, label in enumerate(names)}
         rows += [
@@ -199,6 +204,15 @@ def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle
             if chosen.any()
         ]
     return rows
+
+
+def _sides(familiarity: np.ndarray, threshold: float) -> np.ndarray:
+    """[n, 2]: familiarity [n, 1] as 'probabilities' of unknown and known, equal at the threshold.
+
+    As the logistic function of the distance: a difference that matters is one near it.
+    """
+    known = special.expit(familiarity - threshold)
+    return np.concatenate([1 - known, known], axis=1)
 
 
 def _row(name: str, head: str, label: str, expected, found, truth) -> Parity:
@@ -296,6 +310,8 @@ def _saved_model(folder: Path, checks: Checks) -> dict[str, np.ndarray]:
         else:
             asked = answers["species_probabilities"].any(axis=1)
             found[head] = np.stack([np.where(asked, 1 - answers[head], 0), answers[head]], axis=1)
+    if FAMILIARITY in answers:
+        found[FAMILIARITY] = answers[FAMILIARITY][:, None]
     return found
 
 

@@ -17,6 +17,13 @@ def define(values: flags.FlagValues) -> None:
         "ask stage 2 where the probability of an animal reaches this",
         flag_values=values,
     )
+    flags.DEFINE_float(
+        "unknown_share",
+        0.05,
+        "share of the animals of the validation split that may be called 'unknown' though their "
+        "species is known; 0: nothing is called so",
+        flag_values=values,
+    )
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
@@ -29,4 +36,4 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.bundle import make_bundle
 
-    make_bundle(values.run, values.out, values.animal_threshold)
+    make_bundle(values.run, values.out, values.animal_threshold, values.unknown_share)

@@ -1,7 +1,7 @@
 """Downloads seasons of Snapshot Serengeti, or a sample of their events, from LILA.
 
   camtrap download --seasons=1 --events=500 --out=serengeti/
-  camtrap prepare --source=coco --metadata=serengeti/metadata/SnapshotSerengetiS01.json ...
+  camtrap prepare --source=lila --metadata=serengeti/metadata/SnapshotSerengetiS01_500_events.json
   camtrap shard --images=serengeti/ ...
 
 A season has hundreds of thousands of pictures of about 1 MB. Started again with the same

@@ -126,7 +126,20 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         _engine(values),
     )
     log.info("wrote %s", path)
-    outputs.write(Predictions.open(path), values.out, values.format, options)
+    predictions = Predictions.open(path)
+    if predictions.info.get("familiarity_threshold") is not None:
+        log.info("%s", _unknown(predictions))
+    outputs.write(predictions, values.out, values.format, options)
+
+
+def _unknown(predictions) -> str:
+    """How many animals look like no species learnt."""
+    unknown, asked = predictions.judged_unknown(), predictions.answered("species")
+    asked &= ~predictions.judged_empty()
+    return (
+        f"unknown: {unknown.sum():,} of {asked.sum():,} pictures with an animal look like none of "
+        "the species learnt"
+    )
 
 
 def _engine(values: flags.FlagValues):

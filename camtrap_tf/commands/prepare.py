@@ -9,7 +9,7 @@ csv           CSV file with a row per picture; --columns says which column is wh
 dryad         folder with consensus_data.csv, all_images.csv and, if there, gold_standard_data.csv
 dryad_raw     folder with raw_data_for_dryad.csv (all votes) and all_images.csv
 folders       folder of folders named by species, SPECIES/picture.jpg or SPECIES/SITE/picture.jpg
-lila          folder with the pair ..._images.csv and ..._annotations.csv, or JSON of a season
+lila          folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file
 megadetector  JSON of MegaDetector: pictures are empty, or show an animal, person or vehicle
 zooniverse    CSV export of raw classifications, of Panoptes or the former platform
 """

@@ -3,7 +3,9 @@
 The format is that of https://camtrap-dp.tdwg.org. Every picture has one observation of level
 'media', every capture event one of level 'event', in the same file.
 
-- `observationType` and `scientificName` come from the answer's word (`outputs/species.py`).
+- `observationType` and `scientificName` come from the answer's word (`outputs/species.py`);
+  the type of an unknown animal is 'unknown', the standard's word for what no classification is
+  sure enough of.
 - `count` is the lower bound of the answer's bin, because 11-50 is no number; the bin is in
   `observationTags` as countBin:11-50, beside the model's own word, label:lionFemale.
 - `behavior` is what more likely than not is done, 'moving | eating', most probable first;

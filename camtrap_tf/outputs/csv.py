@@ -10,13 +10,17 @@ failure                 why the picture could not be read; such a row has no ans
 reviewed_by, reviewed_at
                         the person who answered, and when (UTC); empty where a network did. A
                         person's answer has no probabilities
-answer                  'empty', else the most probable species ('animal' where no species was
+answer                  'empty', else 'unknown' where the animal looks like none of the species
+                        learnt, else the most probable species ('animal' where no species was
                         asked for)
 animal_probability      probability that there is an animal
+familiarity             how much the picture looks like those the species were learnt from, a
+                        number without bounds; of models that can answer 'unknown'
 HEAD, HEAD_confidence   for every head of the model (`empty`, `species`, `count`, `standing`,
                         ...): its most probable class and the probability of it. They are the
                         head's own answer: species and count are given on a picture taken for
-                        empty, too, where the network was asked; mind `answer`.
+                        empty, too, where the network was asked, and of an unknown animal the
+                        species that is nearest; mind `answer`.
 species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
 """
@@ -29,7 +33,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.labels import MISSING
+from camtrap_tf.labels import FAMILIARITY, MISSING
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import ID_COLUMNS, Predictions
 
@@ -52,7 +56,11 @@ def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
     by_person = predictions.reviewed()
     columns["answer"] = predictions.answers()
     columns["animal_probability"] = np.where(by_person, np.nan, predictions.animal_probability())
+    if FAMILIARITY in predictions.classes:
+        columns[FAMILIARITY] = predictions.probabilities[FAMILIARITY][:, 0]
     for head, names in predictions.classes.items():
+        if head == FAMILIARITY:
+            continue
         columns[head] = _names(predictions.top(head), names)
         columns[f"{head}_confidence"] = np.where(by_person, np.nan, predictions.confidence(head))
     return columns

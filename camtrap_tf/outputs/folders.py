@@ -1,8 +1,8 @@
 """A view of the pictures by answer: by_species/zebra/..., links to the pictures, never copies.
 
 Below the answer's folder a picture has the path it has below the picture folder, so that two
-pictures never meet. Pictures that could not be read are in 'unreadable', others without an
-answer in 'no answer'.
+pictures never meet. Animals that look like no species learnt are in 'unknown', pictures that
+could not be read in 'unreadable', others without an answer in 'no answer'.
 
 Nothing is written outside the view, and no file that is there is touched. Links of an earlier
 view of the same pictures that are no longer true, because the answer changed, are removed: they

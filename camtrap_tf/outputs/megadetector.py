@@ -5,7 +5,9 @@ pictures, so an animal is one detection whose box is the whole picture:
 
 - its category is 'person' or 'vehicle' where that is the most probable class;
 - `conf` of the detection is the probability that there is an animal;
-- its `classifications` are the most probable species *given an animal*, best first;
+- its `classifications` are the most probable species *given an animal*, best first; of an
+  unknown animal the one class 'unknown', with confidence 1: that is a decision, which the format
+  has no other place for;
 - a picture whose animal probability is below `FLOOR` has `detections: []`. A picture taken
   for empty that is not below it keeps its detection with its low `conf`, so that whoever
   reviews it can choose a stricter or laxer threshold; the model's own threshold is given as
@@ -23,7 +25,7 @@ import numpy as np
 
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY
+from camtrap_tf.labels import EMPTY, UNKNOWN
 from camtrap_tf.outputs import species
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import Predictions
@@ -124,8 +126,10 @@ def _info(predictions: Predictions, floor: float, completed: datetime.datetime) 
 
 
 def _species_names(predictions: Predictions) -> list[str]:
-    """Names of the species; none may be called as a detection category is."""
+    """Names of the species, and 'unknown'; none may be called as a detection category is."""
     names = [name for name in predictions.classes.get("species", ()) if name != EMPTY]
+    if UNKNOWN in predictions.words and UNKNOWN not in names:
+        names.append(UNKNOWN)
     return [f"{name} (species)" if name in CATEGORIES.values() else name for name in names]
 
 
@@ -139,6 +143,9 @@ def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
     animal = _animal_probability(predictions)
     given = _species_given_animal(predictions)
     best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
+    unknown = predictions.judged_unknown()
+    if unknown.any():
+        named_unknown = [[str(_species_names(predictions).index(UNKNOWN)), 1.0]]
     failures = predictions.ids["failure"].fillna("")
     for row, (path, failure) in enumerate(zip(predictions.ids["path"], failures, strict=True)):
         if failure or np.isnan(animal[row]):
@@ -147,8 +154,8 @@ def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
         elif animal[row] < floor:
             yield {"file": path, "detections": []}
         else:
-            found = _detection(categories[row], animal[row], given[row], best[row])
-            yield {"file": path, "detections": [found]}
+            classes = named_unknown if unknown[row] else _classes(given[row], best[row])
+            yield {"file": path, "detections": [_detection(categories[row], animal[row], classes)]}
 
 
 def _categories(predictions: Predictions) -> np.ndarray:
@@ -157,18 +164,23 @@ def _categories(predictions: Predictions) -> np.ndarray:
     ids = np.array([*kinds.map({"human": "2", "vehicle": "3"}).fillna("1"), "1"], object)
     if "species" not in predictions.classes:
         return np.full(len(predictions), "1", object)
-    return ids[predictions.top("species")]
+    return np.where(predictions.judged_unknown(), "1", ids[predictions.top("species")])
 
 
-def _detection(category: str, animal: float, given: np.ndarray, best: np.ndarray) -> dict[str, Any]:
-    detection: dict[str, Any] = {
+def _detection(category: str, animal: float, classes: list) -> dict[str, Any]:
+    detection = {
         "category": category,
         "conf": round(float(animal), DIGITS),
         "bbox": list(WHOLE_PICTURE),
     }
-    if best.size and not np.isnan(given[0]):
-        detection["classifications"] = [[str(i), round(float(given[i]), DIGITS)] for i in best]
-    return detection
+    return detection | ({"classifications": classes} if classes else {})
+
+
+def _classes(given: np.ndarray, best: np.ndarray) -> list:
+    """Ids and probabilities of the best species; none where no species was asked for."""
+    if not best.size or np.isnan(given[0]):
+        return []
+    return [[str(i), round(float(given[i]), DIGITS)] for i in best]
 
 
 def _animal_probability(predictions: Predictions) -> np.ndarray:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from camtrap_tf.artifacts import PathLike, atomic
+from camtrap_tf.labels import FAMILIARITY
 from camtrap_tf.outputs import csv
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import Predictions
@@ -49,6 +50,8 @@ def frame(predictions: Predictions) -> pd.DataFrame:
     columns = csv.answers(predictions)
     hidden = predictions.reviewed()[:, None]
     for head, names in predictions.classes.items():
+        if head == FAMILIARITY:
+            continue
         values = np.where(hidden, np.nan, predictions.probabilities[head])
         columns |= {f"p_{head}_{name}": values[:, i] for i, name in enumerate(names)}
     return pd.DataFrame(columns)

@@ -3,7 +3,8 @@
 One entry per picture:
 
 - `classifications`: of a picture with an animal the five most probable species, given that there
-  is an animal; of others, or where no species was asked for, 'blank' and 'animal';
+  is an animal; of others, of unknown animals, or where no species was asked for, 'blank' and
+  'animal';
 - `detections`: the whole picture, with the probability that there is something; none in a
   picture taken for empty;
 - `prediction`, `prediction_score`, `prediction_source`: the answer. A person's has source
@@ -35,7 +36,7 @@ TOP = 5
 DIGITS = 4
 FAILURES = ["CLASSIFIER", "DETECTOR"]
 _WHOLE_PICTURE = [0.0, 0.0, 1.0, 1.0]
-_CATEGORIES = {"animal": "1", "human": "2", "vehicle": "3"}
+_CATEGORIES = {"animal": "1", "human": "2", "vehicle": "3", "unknown": "1"}
 _KNOWN = {
     "blank": "f1856211-cfb7-4a5b-9158-c0f72fd09ee6;;;;;;blank",
     "animal": "1f689929-883d-4dae-958c-3d57ab5b6c16;;;;;;animal",
@@ -131,7 +132,7 @@ def _scores(part: Predictions, codes: np.ndarray) -> np.ndarray:
     if part.one_stage:
         return scores
     empty, animal = part.words.index(EMPTY), part.words.index(ANIMAL)
-    vague = np.isin(codes, [empty, animal])
+    vague = np.isin(codes, [empty, animal]) | part.judged_unknown()
     scores[vague] = np.nan
     scores[vague, animal] = part.animal_probability()[vague]
     scores[vague, empty] = 1 - part.animal_probability()[vague]

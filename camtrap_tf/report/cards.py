@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from camtrap_tf.artifacts import PathLike
-from camtrap_tf.labels import BINARY, EMPTY, MISSING
+from camtrap_tf.labels import BINARY, EMPTY, MISSING, UNKNOWN
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.report.tables import plain_name
 
@@ -223,7 +223,7 @@ def _answer(one: Predictions) -> list[Part]:
     word, truth = one.answers().iat[0], one.truths().iat[0]
     known = None if pd.isna(truth) else word == truth
     parts = [Part(plain_name(word), known)]
-    if word == EMPTY:
+    if word in (EMPTY, UNKNOWN):
         return parts
     if "count" in one.classes and one.answered("count")[0]:
         top, label = int(one.top("count")[0]), _label(one, "count")

@@ -13,6 +13,9 @@ model's answer minus that of the label, where they differ, and 0 where they do n
 `worth` is 1 + rarity, and rarity = log(N / n) / log(N) for an answer that n of the N events got:
 1 for the only one of its kind, 0 for what all are. An error in a class of ten events spoils more
 of what is known of it than one in a class of ten thousand.
+
+An unknown animal has no probability, so that its chance is 1, and is as rare as can be: events
+answered 'unknown' come first.
 """
 
 from collections.abc import Sequence
@@ -41,8 +44,8 @@ def order(
         predictions: one row per picture, or per event; with labels or without.
         members: other models' answers to the same rows.
         only: which events: 'all'; 'unsure', those with a probability under `below`;
-            'species:zebra,lion', those with these answers ('empty' and 'animal' are answers,
-            too); 'random', all of them in random order: what people answer first is then a
+            'species:zebra,lion', those with these answers ('empty', 'animal' and 'unknown' are
+            answers, too); 'random', all of them in random order: what people answer first is then a
             random sample, of which the model's accuracy can be told.
         below: of 'unsure', in (0, 1].
         seed: of the random order.
@@ -70,7 +73,7 @@ def order(
     chance = np.where(
         truths == MISSING, 1 - confidence * (1 - disagreement), suspicion
     )  # 1 - (1 - doubt)(1 - disagreement), doubt = 1 - confidence
-    rarity = _rarity(codes)
+    rarity = np.where(events.judged_unknown(), 1.0, _rarity(codes))
     gain = np.where(codes == MISSING, 0, chance * (1 + rarity))
     table = pd.DataFrame(
         {
@@ -109,7 +112,7 @@ def probability_of(events: Predictions, codes: np.ndarray) -> np.ndarray:
     """[rows] float: the probability of a word (`Predictions.words`) by both stages together.
 
     A species' is that of an animal times that of the species; where stage 2 was not asked it is
-    0. A missing word's is 0.
+    0. That of a missing word, and of 'unknown', is 0.
     """
     words = events.words
     animal = events.animal_probability().astype(np.float64)

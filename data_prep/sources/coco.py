@@ -6,7 +6,8 @@ of whole sequences repeated on every image, counts given or to be had from the b
 as shares of votes. The empty category is known by its name, 'empty' or 'blank', never by its id.
 """
 
-import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from camtrap_tf.artifacts import PathLike, existing_file
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable, find, occurs
 from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
+from data_prep.sources import json_files
 from data_prep.sources.fields import COUNT_REPAIRS, species_or_empty, times
+from data_prep.sources.json_files import Piece
 
-Rows = list[dict[str, Any]]
 _BABIES = {"babies": "young_present"}  # attribute -> its name in the files, where they differ
 
 
@@ -35,10 +37,11 @@ def read(path: PathLike) -> EventTable:
         InputError: not such a file, or a row that breaks a rule (with its index, from 0).
     """
     path = existing_file(path, "a COCO Camera Traps file")
-    content = _load(path)
+    images, annotations, categories = _columns(path)
+    names = dict(zip(categories["id"], categories["name"], strict=True))
     dropped = Dropped()
-    frames = _frames(content["images"], dropped)
-    labels = _labels(content["annotations"], _names(content["categories"]), frames, dropped)
+    frames = _frames(images, dropped)
+    labels = _labels(annotations, names, frames, dropped)
     events = frames.drop_duplicates("event_id")[["event_id", "site", "season", "time"]]
     events = events.assign(datetime=times(events.pop("time"), dropped))
     labelled = occurs(events["event_id"], labels["event_id"])
@@ -46,39 +49,54 @@ def read(path: PathLike) -> EventTable:
     return EventTable(events, frames[["event_id", "path", "image_id"]], labels, path.name, dropped)
 
 
-def _load(path) -> dict[str, Rows]:
+def _columns(path: Path) -> list[pd.DataFrame]:
+    """Images, annotations and categories, each in the order of the file."""
+    found: dict[str, list[pd.DataFrame]] = {}
     try:
-        content = json.loads(path.read_bytes())
+        for piece in json_files.pieces(path):
+            read = _PARTS.get(piece.part)
+            found.setdefault(piece.part, []).extend([read(_objects(piece))] if read else [])
+    except InputError:  # is a ValueError, too
+        raise
     except ValueError as error:
+        raise _not_json(path, error) from error
+    if not found.keys() >= _PARTS.keys():
         raise InputError(
-            "a COCO Camera Traps file is valid JSON", str(path), f"Download it again: {error}."
-        ) from error
-    parts = ("images", "annotations", "categories")
-    found = sorted(content) if isinstance(content, dict) else type(content).__name__
-    if not isinstance(content, dict) or not all(isinstance(content.get(p), list) for p in parts):
-        raise InputError(
-            f"a COCO Camera Traps file has the lists {', '.join(parts)}", found, f"Check {path}."
+            f"a COCO Camera Traps file has the lists {', '.join(_PARTS)}",
+            sorted(found),
+            f"Check {path}.",
         )
-    if not content["images"]:
+    parts = [pd.concat(found[part], ignore_index=True) for part in _PARTS]
+    if parts[0].empty:
         raise InputError("`images` holds at least one image", [], f"Check {path}.")
-    return content
+    return parts
 
 
-def _names(categories: Rows) -> dict[Any, str]:
-    """Category id -> species; the empty category becomes `labels.EMPTY`."""
-    ids = _required(categories, "id", "categories")
-    names = map(str, _required(categories, "name", "categories"))
-    return dict(zip(ids, map(species_or_empty, names), strict=True))
+def _not_json(path: Path, error: ValueError) -> InputError:
+    return InputError(
+        "a COCO Camera Traps file is a JSON object", str(path), f"Download it again: {error}."
+    )
 
 
-def _frames(images: Rows, dropped: Dropped) -> pd.DataFrame:
+def _objects(piece: Piece) -> Piece:
+    for i, row in enumerate(piece.rows, piece.first):
+        if not isinstance(row, dict):
+            raise InputError(
+                f"every row of `{piece.part}` is an object",
+                row,
+                f"Correct row {i}, counted from 0.",
+            )
+    return piece
+
+
+def _frames(images: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
     """One row per image, in capture order within each event.
 
     Returns:
         `event_id, path, image_id, site, season, time` (text) and `frame`, the position.
     """
-    frames = _image_columns(images)
-    corrupt = np.array([bool(image.get("corrupt")) for image in images])
+    frames = _with_events(images)
+    corrupt = frames.pop("corrupt").to_numpy()
     dropped.add("image marked corrupt", frames["image_id"][corrupt])
     frames = frames[~corrupt]
     event = pd.factorize(frames["event_id"])[0]
@@ -92,37 +110,42 @@ def _frames(images: Rows, dropped: Dropped) -> pd.DataFrame:
     return frames.assign(frame=np.arange(len(frames)) - first)
 
 
-def _image_columns(images: Rows) -> pd.DataFrame:
-    ids = pd.Series(map(str, _required(images, "id", "images")), dtype="string")
-    paths = pd.Series(_required(images, "file_name", "images"), dtype="string")
+def _with_events(images: pd.DataFrame) -> pd.DataFrame:
+    """Images with the column `event_id`: that of the sequence, or the image's own."""
+    ids, sequence = images["image_id"], images["sequence"]
     if ids.duplicated().any():
         raise InputError(
             "an image id occurs once", ids[ids.duplicated()].iloc[0], "Drop the second image."
         )
-    sequence = pd.Series(_texts(images, "seq_id"), dtype="string")
-    alone = sequence.isna()
-    clash = ids[alone & occurs(ids, sequence)]
+    clash = ids[sequence.isna() & occurs(ids, sequence)]
     if len(clash):
         raise InputError(
             "the id of an image without `seq_id` is no other image's `seq_id`",
             clash.iloc[0],
             "Give every image a `seq_id`.",
         )
-    time = pd.Series(_texts(images, "datetime", "date_captured"), dtype="string")
+    return images.drop(columns="sequence").assign(event_id=sequence.fillna(ids))
+
+
+def _image_columns(images: Piece) -> pd.DataFrame:
+    paths = _strings(_required(images, "file_name"))
     return pd.DataFrame({
-        "event_id": sequence.fillna(ids),
+        "image_id": _strings(map(str, _required(images, "id"))),
         "path": paths.str.replace("\\", "/", regex=False),
-        "image_id": ids,
-        "site": pd.Series(_texts(images, "location"), dtype="string"),
-        "season": pd.Series(_texts(images, "season"), dtype="string"),
-        "time": time,
-        "number": _numbers(images, "frame_num", "images"),
+        "sequence": _strings(_texts(images, "seq_id")),
+        "site": _strings(_texts(images, "location")),
+        "season": _strings(_texts(images, "season")),
+        "time": _strings(_texts(images, "datetime", "date_captured")),
+        "number": _numbers(images, "frame_num"),
+        "corrupt": np.array([bool(image.get("corrupt")) for image in images.rows], bool),
     })  # fmt: skip
 
 
-def _labels(annotations: Rows, names: dict, frames: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+def _labels(
+    annotations: pd.DataFrame, names: dict, frames: pd.DataFrame, dropped: Dropped
+) -> pd.DataFrame:
     """Label rows: one per image and species, or one per event and species."""
-    rows = _annotation_columns(annotations, names)
+    rows = annotations.assign(species=_species(annotations.pop("category"), names))
     place = find(rows["image_id"], frames["image_id"])
     dropped.add("annotation of an image that is not listed or is corrupt", rows["id"][place < 0])
     rows, place = rows[place >= 0].drop(columns=["id", "image_id"]), place[place >= 0]
@@ -136,34 +159,56 @@ def _labels(annotations: Rows, names: dict, frames: pd.DataFrame, dropped: Dropp
     return merged.loc[~repeats].drop(columns=["place", "whole"])
 
 
-def _annotation_columns(annotations: Rows, names: dict) -> pd.DataFrame:
-    categories = _required(annotations, "category_id", "annotations")
+def _species(categories: pd.Series, names: dict[Any, str]) -> pd.Series:
+    """[annotations] species by the id of its category."""
     species = [names.get(category) for category in categories]
     if None in species:
         row = species.index(None)
         raise InputError(
-            "`category_id` is the id of a category", categories[row], f"Correct annotation {row}."
+            "`category_id` is the id of a category",
+            categories.iloc[row],
+            f"Correct annotation {row}.",
         )
-    image_ids = map(str, _required(annotations, "image_id", "annotations"))
+    return _strings(species)
+
+
+def _annotation_columns(annotations: Piece) -> pd.DataFrame:
+    rows = annotations.rows
     return pd.DataFrame({
-        "id": [row.get("id") for row in annotations],
-        "image_id": pd.Series(image_ids, dtype="string"),
-        "species": pd.Series(species, dtype="string"),
-        "whole": [bool(row.get("sequence_level_annotation")) for row in annotations],
-        "box": [bool(row.get("bbox") or row.get("bbox_relative")) for row in annotations],
-        "number": [_count(row.get("count"), i) for i, row in enumerate(annotations)],
+        "id": _strings(_texts(annotations, "id")),
+        "image_id": _strings(map(str, _required(annotations, "image_id"))),
+        "category": pd.Series(_required(annotations, "category_id"), dtype=object),
+        "whole": np.array([bool(row.get("sequence_level_annotation")) for row in rows], bool),
+        "box": np.array([bool(row.get("bbox") or row.get("bbox_relative")) for row in rows], bool),
+        "number": np.array(
+            [_count(row.get("count"), i) for i, row in enumerate(rows, annotations.first)], float
+        ),
         **_attributes(annotations),
     })  # fmt: skip
 
 
-def _attributes(annotations: Rows) -> dict[str, np.ndarray]:
+def _category_columns(categories: Piece) -> pd.DataFrame:
+    """Ids and species; the empty category becomes `labels.EMPTY`."""
+    names = map(str, _required(categories, "name"))
+    return pd.DataFrame({
+        "id": pd.Series(_required(categories, "id"), dtype=object),
+        "name": _strings(map(species_or_empty, names)),
+    })  # fmt: skip
+
+
+_PARTS = {
+    "images": _image_columns,
+    "annotations": _annotation_columns,
+    "categories": _category_columns,
+}
+
+
+def _attributes(annotations: Piece) -> dict[str, np.ndarray]:
     """Attribute -> [rows] share of votes, of those attributes that any annotation has."""
     fields = {name: _BABIES.get(name, name) for name in ATTRIBUTES}
-    present = set().union(*annotations)
+    present = set().union(*annotations.rows)
     return {
-        name: _numbers(annotations, field, "annotations")
-        for name, field in fields.items()
-        if field in present
+        name: _numbers(annotations, field) for name, field in fields.items() if field in present
     }
 
 
@@ -208,35 +253,42 @@ def _tied(event: np.ndarray, number: np.ndarray) -> bool:
     return bool(pairs.duplicated().any())
 
 
-def _required(rows: Rows, field: str, part: str) -> list:
-    values = [row.get(field) for row in rows]
+def _strings(texts: Iterable[str | None]) -> pd.Series:
+    return pd.Series(list(texts), dtype="string")
+
+
+def _required(piece: Piece, field: str) -> list:
+    values = [row.get(field) for row in piece.rows]
     if None in values:
         index = values.index(None)
         raise InputError(
-            f"every row of `{part}` has the field `{field}`",
-            rows[index],
-            f"Add it to row {index} (counted from 0) of `{part}`.",
+            f"every row of `{piece.part}` has the field `{field}`",
+            piece.rows[index],
+            f"Add it to row {index + piece.first} (counted from 0) of `{piece.part}`, if this is a "
+            "COCO Camera Traps file.",
         )
     return values
 
 
-def _texts(rows: Rows, *fields: str) -> list[str | None]:
+def _texts(piece: Piece, *fields: str) -> list[str | None]:
     """The first of `fields` that a row has, as text; None where it has none, or NaN."""
     values = []
-    for row in rows:
+    for row in piece.rows:
         value = next((row[f] for f in fields if row.get(f) is not None), None)
         values.append(None if value is None or value != value else str(value))
     return values
 
 
-def _numbers(rows: Rows, field: str, part: str) -> np.ndarray:
+def _numbers(piece: Piece, field: str) -> np.ndarray:
     """[rows] float64, NaN where the field is missing."""
-    values = [row.get(field) for row in rows]
+    values = [row.get(field) for row in piece.rows]
     try:
-        return np.array([np.nan if value is None else float(value) for value in values])
+        return np.array([np.nan if value is None else float(value) for value in values], float)
     except (TypeError, ValueError):
         wrong = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").isna()
         index = next(i for i, bad in enumerate(wrong) if bad and values[i] is not None)
         raise InputError(
-            f"`{field}` is a number", values[index], f"Correct row {index} of `{part}`."
+            f"`{field}` is a number",
+            values[index],
+            f"Correct row {index + piece.first} of `{piece.part}`.",
         ) from None

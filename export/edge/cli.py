@@ -15,7 +15,7 @@ from pathlib import Path
 from camtrap_tf.config import EVENT_GAP_SECONDS
 from camtrap_tf.errors import InputError
 
-_RULE = "all, none, animal, confident, unsure or species:NAME,NAME"
+_RULE = "all, none, animal, confident, unsure, unknown or species:NAME,NAME"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from camtrap_tf.artifacts import PathLike
 from camtrap_tf.config import Context, PictureSpec, from_json
 from camtrap_tf.context import stacked
 from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, Task
+from camtrap_tf.labels import EMPTY, FAMILIARITY, Task
 from export.edge import carried
 
 
@@ -23,10 +23,13 @@ class Answer:
     Args:
         animal_probability: in [0, 1].
         species: [classes] float32; None where stage 2 was not asked, or is not there.
+        familiarity: how much it looks like what the species were learnt from; None where that
+            was not asked, or the networks do not tell.
     """
 
     animal_probability: float
     species: np.ndarray | None
+    familiarity: float | None = None
 
 
 class EdgeModel:
@@ -53,6 +56,7 @@ class EdgeModel:
         self.automatic_at: float = self.content["automatic_at"]
         carries = self.content["animal_threshold"]
         self.animal_threshold: float = carries if animal_threshold is None else animal_threshold
+        self.familiarity_threshold: float | None = self.content.get("familiarity_threshold")
         runners = [_runner(file, threads) for file in files]
         tasks = [content["task"] for content in contents]
         self._first = [r for r, task in zip(runners, tasks, strict=True) if task == EMPTY]
@@ -88,20 +92,24 @@ class EdgeModel:
         """Answers a stored square [size, size, channels] uint8; see `context.stacked`."""
         image = square[None]
         if not self._first:
-            species = _mean(self._second, image, "species")
-            return Answer(1.0 - float(species[-1]), species)
-        animal = float(_mean(self._first, image, EMPTY)[0])
+            species, familiarity = self._species(image)
+            return Answer(1.0 - float(species[-1]), species, familiarity)
+        animal = float(np.mean([runner(image=image)[EMPTY][0, 0] for runner in self._first]))
         if animal < self.animal_threshold or not self._second:
             return Answer(animal, None)
-        return Answer(animal, _mean(self._second, image, "species"))
+        return Answer(animal, *self._species(image))
+
+    def _species(self, image: np.ndarray) -> tuple[np.ndarray, float | None]:
+        """Probabilities of the species, and familiarity."""
+        answers = [runner(image=image) for runner in self._second]
+        species = np.mean([answer["species"][0] for answer in answers], axis=0)
+        if self.familiarity_threshold is None:
+            return species, None
+        return species, float(np.mean([answer[FAMILIARITY][0, 0] for answer in answers]))
 
 
 def _runner(file: Path, threads: int):
     return Interpreter(model_path=str(file), num_threads=threads).get_signature_runner()
-
-
-def _mean(runners: list, image: np.ndarray, head: str) -> np.ndarray:
-    return np.mean([runner(image=image)[head][0] for runner in runners], axis=0)
 
 
 def _check_together(path: Path, contents: list[dict]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from camtrap_tf.errors import InputError
+from camtrap_tf.labels import UNKNOWN
 from export.edge.model import Answer, EdgeModel
 
 
@@ -27,8 +28,9 @@ class Verdict:
         animal: some frame's probability of an animal reaches the threshold: a missed animal
             costs more than a kept empty event.
         animal_probability: the highest of the frames'.
-        species: most probable by the mean over the frames with an animal, or ''.
-        probability: of that species; without one, of 'animal' or 'empty'.
+        species: most probable by the mean over the frames with an animal, or ''; 'unknown' where
+            their mean familiarity is below the threshold.
+        probability: of that species; without one, or of an unknown one, of 'animal' or 'empty'.
         automatic: `probability` is high enough to do without a human.
         best: position of the frame to send, the one likeliest to show an animal.
     """
@@ -51,12 +53,20 @@ def judge(answers: Sequence[Answer | None], model: EdgeModel) -> Verdict:
     highest = highest.animal_probability
     animal, species = highest >= model.animal_threshold, ""
     probability = highest if animal else 1 - highest
-    told = [a.species for _, a in read if a.species is not None and _animal(a, model)]
-    if animal and told:
-        mean = np.mean(told, axis=0)
+    told = [a for _, a in read if a.species is not None and _animal(a, model)]
+    unknown = animal and _unknown(told, model)
+    if animal and told and not unknown:
+        mean = np.mean([answer.species for answer in told], axis=0)
         species, probability = model.species[int(mean.argmax())], float(mean.max())
-    automatic = probability >= model.automatic_at
+    species = UNKNOWN if unknown else species
+    automatic = probability >= model.automatic_at and not unknown
     return Verdict(True, animal, highest, species, probability, automatic, best)
+
+
+def _unknown(told: list[Answer], model: EdgeModel) -> bool:
+    values = [answer.familiarity for answer in told if answer.familiarity is not None]
+    threshold = model.familiarity_threshold
+    return threshold is not None and bool(values) and float(np.mean(values)) < threshold
 
 
 def _animal(answer: Answer, model: EdgeModel) -> bool:
@@ -70,6 +80,7 @@ RULES: dict[str, Rule] = {
     "animal": lambda verdict: verdict.animal,
     "confident": lambda verdict: verdict.animal and verdict.automatic,
     "unsure": lambda verdict: not verdict.automatic,
+    UNKNOWN: lambda verdict: verdict.species == UNKNOWN,
 }
 
 

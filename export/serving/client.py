@@ -17,6 +17,7 @@ import numpy as np
 from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike, existing_folder, write_text
 from camtrap_tf.errors import InputError
+from camtrap_tf.labels import UNKNOWN
 
 log = logging.getLogger("camtrap")
 TIMEOUT_SECONDS = 60.0
@@ -161,11 +162,12 @@ def predict_folder(
 
 
 def _rows(paths: Iterable[str], answers: Answers) -> Iterator[dict]:
+    unknown = answers.get(UNKNOWN, np.zeros(len(answers["valid"]), bool))
     scalars = [name for name, values in sorted(answers.items()) if values.ndim == 1]
     for row, path in enumerate(paths):
         yield {
             "path": path,
-            "species": answers["top_species"][row][0],
+            "species": UNKNOWN if unknown[row] else answers["top_species"][row][0],
             "species_probability": float(answers["top_probabilities"][row][0]),
             **{name: answers[name].tolist()[row] for name in scalars},
         }

@@ -5,7 +5,7 @@ import pytest
 
 from camtrap_tf.errors import InputError
 from data_prep.select import event_labels
-from data_prep.sources import coco
+from data_prep.sources import coco, json_files
 
 CATEGORIES = [{"id": 30, "name": "Empty"}, {"id": 1, "name": "deer"}, {"id": 7, "name": "fox"}]
 
@@ -137,10 +137,45 @@ def test_broken_rules_are_told_with_their_row(tmp_path, images, annotations, mes
 
 def test_what_is_no_coco_file_is_refused(tmp_path):
     path = tmp_path / "a.json"
-    for text, message in (("{", "valid JSON"), ("[]", "lists images"), ('{"images": []}', "lists")):
+    for text, message in (
+        ("", "is a JSON object.*the end at character 0 where '{' is due"),
+        ("{", "Expecting value at character 1"),
+        ("[]", r"'\[' at character 0 where '{' is due"),
+        ('{"images": [{"id": 1},\n {"id" 2}]}', "Expecting ':' delimiter at character 30"),
+        ('{"images": []} x', "'x' at character 15 where the end is due"),
+        ('{"images": []}', r"lists images, annotations, categories; received \['images'\]"),
+        ('{"images": [1]}', "every row of `images` is an object; received 1"),
+    ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             coco.read(path)
+
+
+def test_pieces_of_any_size_give_the_same_table(shared_data, tmp_path, monkeypatch):
+    path = shared_data / "caltech" / "cis_val_annotations.json"
+    whole = coco.read(path)
+    monkeypatch.setattr(json_files, "_ROWS", 100)
+    monkeypatch.setattr(json_files, "_BLOCK", 1000)
+    # In another layout: spaces, other parts before and between the lists, categories last.
+    content = json.loads(path.read_text())
+    order = {"info": {"n": [1, 2]}, "licenses": [], "x": 12.5, **content}
+    order["annotations"] = order.pop("annotations")
+    order["categories"] = order.pop("categories")
+    (tmp_path / path.name).write_text("\ufeff" + json.dumps(order, indent=1))
+    for table in (coco.read(path), coco.read(tmp_path / path.name)):
+        for part in ("events", "frames", "labels"):
+            pd.testing.assert_frame_equal(getattr(table, part), getattr(whole, part))
+    content["annotations"][2500]["category_id"] = 999
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"received 999\. Correct annotation 2500"):
+        coco.read(tmp_path / "a.json")
+    content["images"][1234].pop("id")
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="Add it to row 1234 "):
+        coco.read(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps(content)[:400_000])
+    with pytest.raises(InputError, match=r"Download it again: .* at character 39\d,\d{3}\."):
+        coco.read(tmp_path / "a.json")
 
 
 def test_the_caltech_file(shared_data):

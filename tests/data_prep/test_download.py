@@ -13,6 +13,7 @@ import pytest
 from camtrap_tf import cli
 from camtrap_tf.errors import InputError
 from data_prep import download
+from data_prep.sources import read
 
 QUICK = download.Manners(connections=4, tries=4, timeout=0.5, pause=0.01)
 PICTURES = {f"S1/B04/P{k}.JPG": bytes([k]) * (12 * 8192 + k) for k in range(6)}
@@ -66,9 +67,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def archive(pictures):
     images = [{"id": path, "file_name": path, "seq_id": f"event {k // 2}"}
               for k, path in enumerate(pictures)]  # fmt: skip
+    annotations = [{"id": k, "image_id": path, "category_id": k // 2 % 2, "count": float("nan"),
+                    "sequence_level_annotation": True}
+                   for k, path in enumerate(pictures)]  # fmt: skip
+    content = {
+        "info": {}, "categories": [{"id": 0, "name": "empty"}, {"id": 1, "name": "zebra"}],
+        "images": images, "annotations": annotations,
+    }  # fmt: skip
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as packed:
-        packed.writestr("SnapshotSerengeti_S01.json", json.dumps({"images": images}))
+        packed.writestr("SnapshotSerengeti_S01.json", json.dumps(content))
     return buffer.getvalue()
 
 
@@ -141,6 +149,16 @@ def test_a_sample_of_events_is_part_of_a_larger_one(server, tmp_path):
         chosen.append(set(there(tmp_path / str(events))))
     assert [len(paths) for paths in chosen] == [2, 4]  # events of two pictures
     assert chosen[0] < chosen[1]
+    metadata = tmp_path / "2" / "metadata" / "SnapshotSerengetiS01_2_events.json"
+    table = read("lila", metadata)
+    assert set(table.frames["path"]) == chosen[1]
+    kind = {"event 0": "empty", "event 1": "zebra", "event 2": "empty"}
+    labels = dict(zip(table.labels["event_id"], table.labels["species"], strict=True))
+    assert labels == {event: kind[event] for event in table.events["event_id"]}
+    assert len(read("lila", metadata.with_name("SnapshotSerengetiS01.json"))) == 3
+    metadata.with_name("SnapshotSerengetiS01.json").write_text('{"images": [')
+    with pytest.raises(InputError, match=r"the metadata is JSON.*Delete it and run again"):
+        download.download(tmp_path / "2", [1], 3, 5, QUICK, server.base)
 
 
 def test_a_picture_that_does_not_come_is_told_and_comes_in_the_next_run(server, tmp_path):
@@ -154,6 +172,12 @@ def test_a_picture_that_does_not_come_is_told_and_comes_in_the_next_run(server, 
 def test_paths_that_leave_the_folder_are_refused(server, tmp_path):
     server.files[download.METADATA.format(season=1)] = archive(["../../escaped.jpg"])
     with pytest.raises(InputError, match="paths of pictures stay in the folder"):
+        download.download(tmp_path, [1], manners=QUICK, base=server.base)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(server, tmp_path):
+    (tmp_path / "S1").write_bytes(b"in the way")
+    with pytest.raises(InputError, match=r"files can be written to .*S1.*run the same command"):
         download.download(tmp_path, [1], manners=QUICK, base=server.base)
 
 

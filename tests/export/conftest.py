@@ -19,7 +19,7 @@ def bundle(tiny_shards, tmp_path_factory):
     for task in ("empty", "animal"):
         config = override(QUICK, changes | {"train.task": task})
         runs.append(train(config, tiny_shards, folder / task).folder)
-    return make_bundle(runs, folder / "bundle")
+    return make_bundle(runs, folder / "bundle", unknown_share=0)
 
 
 def _by_colour(spec, task, heads, logits):
@@ -63,6 +63,7 @@ def lite(tmp_path_factory):
         context=Context.NONE,
         vocabulary=vocabulary,
         animal_threshold=0.5,
+        familiarity_threshold=None,
         version="by hand",
     )
     folder = tmp_path_factory.mktemp("lite")

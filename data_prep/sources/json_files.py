@@ -1,0 +1,119 @@
+"""Lists of JSON files, some rows at a time: memory holds a piece of the file, not all of it.
+
+The files of whole projects have millions of rows; as Python objects these take ten times the
+file. ijson does not serve: it refuses NaN, which many of the files hold.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+_ROWS = 50_000  # in a piece
+_BLOCK = 1 << 22  # characters read at a time
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
+
+
+class Piece(NamedTuple):
+    """Rows of a list: its name, the position of the first of them, and themselves."""
+
+    part: str
+    first: int
+    rows: list
+
+
+def pieces(path: Path) -> Iterator[Piece]:
+    """Yields the lists of a file that holds one JSON object, in the order of the file.
+
+    A list without rows is one piece without rows. What else the object holds is passed over.
+
+    Raises:
+        ValueError: not such a file, with the place of the error.
+    """
+    with path.open(encoding="utf-8-sig") as file:
+        reader = _Reader(file)
+        reader.take("{")
+        for _ in reader.items("}"):
+            name = reader.value()
+            reader.take(":")
+            if reader.peek() == "[":
+                yield from _cut(str(name), reader)
+            else:
+                reader.value()
+        reader.finish()
+
+
+def _cut(name: str, reader: "_Reader") -> Iterator[Piece]:
+    reader.take("[")
+    rows = (reader.value() for _ in reader.items("]"))
+    first = 0
+    while (piece := list(itertools.islice(rows, _ROWS))) or not first:
+        yield Piece(name, first, piece)
+        first += max(len(piece), 1)
+
+
+class _Reader:
+    """Goes through the text of a JSON file, value by value."""
+
+    def __init__(self, file: TextIO):
+        self.file, self.text, self.at = file, "", 0
+        self.passed = 0  # characters before `text`
+
+    def peek(self) -> str:
+        """The next character that is no space; '' at the end of the file."""
+        while True:
+            self.at = _SPACE.match(self.text, self.at).end()  # pyright: ignore
+            if self.at < len(self.text) or not self._more():
+                return self.text[self.at : self.at + 1]
+
+    def take(self, accepted: str) -> str:
+        """Goes past the next character, which is one of `accepted`."""
+        found = self.peek()
+        if not found or found not in accepted:
+            raise self._wrong(repr(found) if found else "the end", " or ".join(map(repr, accepted)))
+        self.at += 1
+        return found
+
+    def finish(self) -> None:
+        """Checks that nothing more follows."""
+        found = self.peek()
+        if found:
+            raise self._wrong(repr(found), "the end")
+
+    def items(self, closing: str) -> Iterator[None]:
+        """Stops before each item of the list or object that is open, and after its end."""
+        if self.peek() == closing:
+            self.take(closing)
+            return
+        more = True
+        while more:
+            yield
+            more = self.take("," + closing) == ","
+
+    def value(self) -> Any:
+        """The value that begins here."""
+        self.peek()
+        while True:
+            problem = ValueError("the file ends too early")
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.at)
+                if end < len(self.text):  # else it may go on, as a number
+                    self.at = end
+                    return value
+            except json.JSONDecodeError as error:
+                problem = ValueError(f"{error.msg} at character {self.passed + error.pos:,}")
+            if not self._more():
+                raise problem
+
+    def _more(self) -> bool:
+        """Reads on; twice as much each time, so that a long value is not decoded too often."""
+        block = self.file.read(max(_BLOCK, len(self.text) - self.at))
+        self.passed += self.at
+        self.text, self.at = self.text[self.at :] + block, 0
+        return bool(block)
+
+    def _wrong(self, found: str, due: str) -> ValueError:
+        return ValueError(f"{found} at character {self.passed + self.at:,} where {due} is due")
