@@ -82,6 +82,8 @@ class Options:
         for name in ("batch_size", "block_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is at least 1", getattr(self, name), "Give 32, say.")
+        if not self.gap_seconds >= 0:
+            raise InputError("a pause is at least 0 s", self.gap_seconds, "Give 10, say.")
 
 
 def predict(
