@@ -145,6 +145,22 @@ def existing_folder(path: PathLike, what: str) -> Path:
     return path
 
 
+def new_folder(path: PathLike) -> Path:
+    """Makes a folder where there is none, and returns it as a Path.
+
+    Raises:
+        InputError: it cannot be made: a file has its name, say.
+    """
+    path = as_path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            "the folder for results can be made", f"{path}: {error.strerror}", "Give another one."
+        ) from error
+    return path
+
+
 def existing_file(path: PathLike, what: str) -> Path:
     """Returns `path` as a Path; raises InputError when it is not a file."""
     path = as_path(path)

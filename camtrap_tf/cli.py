@@ -8,6 +8,7 @@ TensorFlow before it must, so that `--help` answers at once.
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -80,10 +81,15 @@ def _run(verb: str, arguments: list[str]) -> int:
     return 0
 
 
+# absl's words for a flag that is not given.
+_MISSING_FLAG = re.compile(r"flag --(\w+)=None: Flag --\1 must have a value other than None\.")
+
+
 def _complain(error: Exception, verb: str = "") -> int:
     hint = f"camtrap {verb} --help".replace("  ", " ")
-    text = " ".join(str(error).split())
-    print(f"error: {text.rstrip('.')}. ({hint})", file=sys.stderr)
+    text = _MISSING_FLAG.sub(r"--\1 is needed.", " ".join(str(error).split()))
+    text = text if text.endswith("?") else f"{text.rstrip('.')}."
+    print(f"error: {text} ({hint})", file=sys.stderr)
     return 2
 
 

@@ -82,6 +82,8 @@ class Options:
         for name in ("batch_size", "block_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is at least 1", getattr(self, name), "Give 32, say.")
+        if not self.gap_seconds >= 0:
+            raise InputError("a pause is at least 0 s", self.gap_seconds, "Give 10, say.")
 
 
 def predict(
@@ -346,20 +348,36 @@ class Predictor:
 
         A block's squares are in memory together: its events are whole.
         """
+        events = alone = 0
         with contextlib.closing(decoded):
             for _, batches in itertools.groupby(decoded, key=lambda batch: batch[0].number):
                 batches = list(batches)
                 block = batches[0][0]
                 read = [one for _, _, reads in batches for one in reads]
-                read = _with_context(block, read, self.bundle.context, self.options.gap_seconds)
+                read, sizes = _with_context(
+                    block, read, self.bundle.context, self.options.gap_seconds
+                )
+                events, alone = events + len(sizes), alone + sizes.count(1)
                 for _, rows, _ in batches:
                     yield block, rows, read[rows.start : rows.stop]
+        if 2 * alone > events:
+            log.warning(
+                "%s of %s events have one readable picture: there is nothing to compare it with, "
+                "and networks with model.context=%s may take that for 'empty'. Give an event "
+                "table, or a longer --event_gap.",
+                f"{alone:,}",
+                f"{events:,}",
+                self.bundle.context.value,
+            )
 
 
 def _with_context(
     block: Block, read: list["_Read"], context: Context, gap_seconds: float
-) -> list["_Read"]:
-    """A block's pictures with what stands beside them; unreadable frames are left out."""
+) -> tuple[list["_Read"], list[int]]:
+    """A block's pictures with what stands beside them, and its events' numbers of them.
+
+    Unreadable frames are left out.
+    """
     facts = pd.DataFrame(
         [_facts(path, one) for path, one in zip(block.pictures["path"], read, strict=True)],
         columns=list(FACTS),
@@ -368,15 +386,16 @@ def _with_context(
     given = block.pictures["datetime"].reset_index(drop=True)
     ids["datetime"] = given.fillna(pd.to_datetime(facts["datetime"]))
     events = events_of(ids, facts, gap_seconds)
-    stacked = list(read)
+    stacked, sizes = list(read), []
     readable = np.array([one.picture is not None for one in read], bool)
     for _, frames in events[readable].groupby("event_id", sort=False):
         rows = frames.sort_values("frame").index
+        sizes.append(len(rows))
         squares = context_of(np.stack([read[row].picture.pixels for row in rows]), context)
         for row, square in zip(rows, squares, strict=True):
             picture = dataclasses.replace(read[row].picture, pixels=square)
             stacked[row] = read[row]._replace(picture=picture)
-    return stacked
+    return stacked, sizes
 
 
 class _Read(NamedTuple):

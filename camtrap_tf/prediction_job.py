@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from camtrap_tf import clocks, events, pictures
-from camtrap_tf.artifacts import PathLike, as_path, atomic, check_stamp, is_remote, write_json
+from camtrap_tf.artifacts import PathLike, atomic, check_stamp, is_remote, new_folder, write_json
 from camtrap_tf.artifacts import read_json as read_stamped
 from camtrap_tf.config import EVENT_GAP_SECONDS
 from camtrap_tf.errors import InputError
@@ -101,7 +101,8 @@ class Job:
             InputError: the folder holds another job (the message shows the difference) or
                 other files.
         """
-        folder, path = as_path(folder), as_path(folder) / JOB_FILE
+        folder = new_folder(folder)
+        path = folder / JOB_FILE
         record = json.loads(json.dumps(record))
         begun = (folder / PICTURES_FILE).is_file() or (folder / "blocks").is_dir()
         if path.is_file() and begun:
@@ -113,7 +114,7 @@ class Job:
                     "; ".join(changes),
                     "Give another --out, or the bundle and flags it was made with.",
                 )
-        elif not path.is_file() and folder.is_dir() and _is_used(folder):
+        elif not path.is_file() and _is_used(folder):
             raise InputError(
                 "a results folder is new, empty, or that of the same job",
                 str(folder),

@@ -15,6 +15,7 @@ import pandas as pd
 from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike, existing_folder
 from camtrap_tf.config import PictureSpec
+from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, find, occurs
 from camtrap_tf.labels import EMPTY
 from camtrap_tf.listing import shown
@@ -53,7 +54,12 @@ def lint(
     Returns:
         One row per finding, `check, item, detail, count`, in the order of the checks. `item` is
         an event id or a path; `count` is 1, or how many things a rule of the source left out.
+
+    Raises:
+        InputError: evenness is out of range, or there is no such folder.
     """
+    if not 0 <= evenness <= 1:
+        raise InputError("evenness lies in [0, 1]", evenness, "0.7?")
     found = [
         *_left_out(table),
         _without_pictures(table),

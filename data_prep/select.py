@@ -89,6 +89,8 @@ def most_frequent(table: EventTable, number: int) -> EventTable:
     Gomez et al. 2016 use 26; among species with as many pictures the alphabet decides. Empty
     events stay.
     """
+    if number < 1:
+        raise InputError("the number of species to keep is at least 1", number, "Give 26, say.")
     sizes = _pictures(table).sort_index().sort_values(ascending=False, kind="stable")
     rule = f"species not among the {number} most frequent"
     return _drop_species(table, sorted(sizes.index[number:]), rule)
@@ -148,7 +150,7 @@ def select(
         seed: of the choice of empty events.
 
     Raises:
-        InputError: nothing is left.
+        InputError: `top_species` is below 1, or nothing is left.
     """
     optional = (
         (frames is not None, functools.partial(exact_frames, frames=frames or 0)),

@@ -71,9 +71,12 @@ def write_shards(
         The manifest, which is the same for any number of processes.
 
     Raises:
-        InputError: the folder holds shards of another plan, no picture is found, or the disk
-            is full; what has been written stays and the next run goes on from there.
+        InputError: `processes` is negative, the folder holds shards of another plan, no picture
+            is found, or the disk is full; what has been written stays and the next run goes on
+            from there.
     """
+    if processes < 0:
+        raise InputError("processes are at least 0", processes, "Give 0 for one per processor.")
     picture = picture or PictureSpec()
     folder, configuration = as_path(folder), _configuration(plan, picture)
     _refuse_other(folder, configuration)

@@ -99,6 +99,12 @@ def by_site_file(
     with "test". Shares and seed are not used.
     """
     del shares, seed
+    if not split_file:
+        raise InputError(
+            "the split site_file goes by a file of sites",
+            split_file,
+            "Give one with --split_file, such as LILA's SnapshotSerengetiSplits_v0.json.",
+        )
     _complete(table, "site", "site")
     split_of = _read_sites(split_file)
     sites = table.events["site"]

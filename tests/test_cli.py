@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from camtrap_tf import cli
+from camtrap_tf.predictions import Predictions
 
 
 def camtrap(*arguments, capsys):
@@ -56,3 +58,19 @@ def test_bad_input_is_one_line_and_status_2(arguments, says, capsys):
     assert status == 2
     assert printed.err.count("\n") == 1
     assert says in printed.err
+
+
+def test_flags_that_are_needed_and_words_that_are_misspelt(capsys):
+    assert cli.main(["predict", "season"]) == 2
+    assert "error: --bundle is needed. --out is needed. (camtrap" in capsys.readouterr().err
+    assert cli.main(["predct"]) == 2
+    assert "Did you mean 'predict'? (camtrap --help)" in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_the_results_folder(tmp_path, capsys):
+    Predictions(pd.DataFrame({"path": ["a.jpg"]}), {}, {}).write(tmp_path / "predictions.parquet")
+    out = tmp_path / "out"
+    assert cli.main(["convert", str(tmp_path), f"--out={out}"]) == 0  # PATH may be the folder
+    assert (out / "predictions.csv").is_file()
+    assert cli.main(["convert", str(tmp_path), f"--out={out / 'predictions.csv'}"]) == 2
+    assert "predictions.csv: File exists'. Give another one." in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""Writes predictions.parquet in the formats that people and programs use.
+"""Writes predictions in the formats that people and programs use.
+
+PATH is the folder that `camtrap predict` wrote, or a predictions.parquet.
 
 camtrap convert answers/predictions.parquet --format=csv,megadetector --out=FOLDER
 camtrap convert answers/predictions.parquet --format=camtrap_dp --out=FOLDER
@@ -34,18 +36,20 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if len(arguments) != 1:
         raise InputError(
-            "convert takes one predictions file",
+            "convert takes one results folder or predictions file",
             arguments,
-            "camtrap convert predictions.parquet --format=csv --out=FOLDER",
+            "camtrap convert answers --format=csv --out=FOLDER",
         )
     from camtrap_tf import outputs
     from camtrap_tf.predictions import Predictions
     from camtrap_tf.review import answers
 
+    file = Path(arguments[0])
+    file = file / "predictions.parquet" if file.is_dir() else file
     outputs.check(values.format, output_flags.options(values, values.images), values.out)
-    predictions = Predictions.open(arguments[0])
+    predictions = Predictions.open(file)
     if values.reviews:
         predictions = answers.merge(predictions, answers.read(values.reviews))
-    completed = datetime.datetime.fromtimestamp(Path(arguments[0]).stat().st_mtime)
+    completed = datetime.datetime.fromtimestamp(file.stat().st_mtime)
     options = output_flags.options(values, values.images, completed)
     outputs.write(predictions, values.out, values.format, options)

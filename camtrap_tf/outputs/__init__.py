@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.artifacts import PathLike, new_folder
 from camtrap_tf.errors import InputError
 from camtrap_tf.outputs import camtrap_dp, csv, folders, megadetector, parquet, speciesnet
 from camtrap_tf.outputs.options import Options
@@ -62,8 +62,7 @@ def write(
     """
     options = options or Options()
     check(formats, options, folder)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = new_folder(folder)
     written = []
     for name in dict.fromkeys(formats):
         for path in FORMATS[name](predictions, folder, options):

@@ -1,9 +1,9 @@
 """Snapshot Serengeti as released on LILA (versions 2.0 and 2.1, seasons 1-11).
 
 The release comes twice: as a pair of CSV files, ..._images.csv and ..._annotations.csv, and as
-COCO Camera Traps JSON, one file per season or one for all. The pair is read in columns and is
-the way to read all seasons at once; the JSON is read whole and suits single seasons. Blank
-events have their own row; an empty cell means that volunteers were not asked.
+COCO Camera Traps JSON, one file per season or one for all. The pair is read in columns, the JSON
+piece by piece, which takes longer (`benchmarks/metadata_scale.py`). Blank events have their own
+row; an empty cell means that volunteers were not asked.
 """
 
 from pathlib import Path

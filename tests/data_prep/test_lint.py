@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from camtrap_tf import cli
+from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import Dropped, EventTable
 from data_prep import lint
 from data_prep.sources import dryad, read
@@ -57,6 +58,8 @@ def test_thresholds_and_double_ids(table):
     found = lint.lint(table, evenness=0.69, votes=4)
     assert list(findings(found, "volunteers disagree")) == ["a", "b"]
     assert findings(found, "empty by few votes") == {}
+    with pytest.raises(InputError, match=r"evenness lies in \[0, 1\]; received 7"):
+        lint.lint(table, evenness=7)
     table.events = pd.concat([table.events, table.events.iloc[:1]])
     assert findings(lint.lint(table), "event id more than once") == {"a": "2 times"}
 

@@ -111,6 +111,9 @@ def test_the_most_frequent_species_and_empties_stay():
         "event: species not among the 2 most frequent: topi": 2,
     }
     assert len(select.select(events, top_species=26)) == len(events)
+    for number in (0, -1):
+        with pytest.raises(InputError, match=f"at least 1; received {number}"):
+            select.select(events, top_species=number)
 
 
 def test_cap_keeps_as_many_empty_pictures_as_the_largest_species_has():

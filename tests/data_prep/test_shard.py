@@ -178,6 +178,11 @@ def test_another_configuration_is_refused_with_the_difference(folder):
     assert contents(out) == before
 
 
+def test_a_negative_number_of_processes_is_refused(folder):
+    with pytest.raises(InputError, match="processes are at least 0; received -1"):
+        shard.write_shards(make_plan(), folder, folder / "out", SPEC, processes=-1)
+
+
 def test_a_wrong_picture_folder_is_told_before_anything_is_written(folder):
     empty = folder / "empty"
     empty.mkdir()

@@ -168,6 +168,8 @@ def test_wrong_site_files_are_told(site_file, content, message):
     data = table({"site": ["B04", "C01", "D01"]})
     with pytest.raises(InputError, match=message):
         splits.assign(data, "site_file", split_file=site_file(content))
+    with pytest.raises(InputError, match=r"goes by a file of sites.*Give one with --split_file"):
+        splits.assign(data, "site_file")
 
 
 def test_the_shares_of_classes_show_what_is_missing():

@@ -108,6 +108,16 @@ def test_pictures_on_disk_answer_as_in_shards(bundle, season, expected):
         np.testing.assert_allclose(found.probabilities[head][order], values, atol=1e-5)
 
 
+def test_pictures_without_others_to_compare_with_are_pointed_out(bundle, season, caplog):
+    from camtrap_tf.predict import predict_folder
+
+    folder, table = season
+    predict_folder(folder, bundle, table)
+    assert "nothing to compare" not in caplog.text
+    predict_folder(folder, bundle)  # without a table, and without EXIF times
+    assert "16 of 16 events have one readable picture" in caplog.text
+
+
 def test_an_unreadable_frame_does_not_stand_beside_the_others(bundle, season, tmp_path):
     import shutil
 

@@ -50,4 +50,4 @@ def test_convert(predictions, tmp_path, capsys):
     assert cli.main([*arguments, "--format=cvs"]) == 2
     assert "a format is one of csv" in capsys.readouterr().err
     assert cli.main(["convert", f"--out={tmp_path}"]) == 2
-    assert "convert takes one predictions file" in capsys.readouterr().err
+    assert "convert takes one results folder" in capsys.readouterr().err

@@ -25,6 +25,31 @@ def test_every_format_takes_peoples_answers(results, tmp_path):
     assert table["reviewed_by"].tolist()[2] == "kim" and table["reviewed_by"].notna().sum() == 3
 
 
+def test_peoples_answers_in_formats_that_their_validators_accept(
+    small, results, tmp_path, valid, shared_data
+):
+    """Two species of one event, one of them unknown to the model."""
+    small.ids["datetime"] = pd.Timestamp("2026-01-02 03:04:05")
+    small.write(results / "predictions.parquet")
+    both = (Sighting("hare", "1"), Sighting("Struthio camelus", "3+", {"moving": True}))
+    journal = Journal(results / "reviews.jsonl")
+    journal.append(Answer("e2", "kim", Verdict.ANIMAL, both).to_json())
+    arguments = ["convert", str(results / "predictions.parquet"), f"--out={tmp_path / 'tables'}"]
+    arguments += ["--format=megadetector,camtrap_dp", f"--reviews={results / 'reviews.jsonl'}"]
+    arguments += ["--place=-2.5,34.8", "--time_zone=+03:00", "--project=Season"]
+    arguments += ["--sampling_design=targeted", "--contributor=Kim"]
+    assert cli.main(arguments) == 0
+    valid("megadetector", tmp_path / "tables" / "megadetector.json")
+    valid("camtrap_dp", tmp_path / "tables" / "camtrap_dp", shared_data / "camtrap_dp")
+    rows = pd.read_csv(tmp_path / "tables" / "camtrap_dp" / "observations.csv")
+    rows = rows[(rows["eventID"] == "e2") & (rows["observationLevel"] == "event")]
+    assert rows["observationTags"].tolist() == [
+        "label:hare | countBin:1", "label:Struthio camelus | countBin:3+",
+    ]  # fmt: skip
+    assert rows["count"].tolist() == [1, 3] and rows["behavior"].tolist()[1] == "moving"
+    assert rows["classificationMethod"].tolist() == ["human", "human"]
+
+
 def test_answers_become_an_event_table(results, tmp_path):
     out = tmp_path / "reviewed.parquet"
     assert cli.main(["review", str(results), f"--export_events={out}"]) == 0
