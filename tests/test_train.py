@@ -61,6 +61,15 @@ def test_learns_red_from_blue_and_writes_a_whole_run(tiny_shards, tmp_path):
     assert Run.read(run.folder).config == TINY
 
 
+def test_a_run_too_short_to_be_traced_says_so(tiny_shards, tmp_path, caplog):
+    from camtrap_tf.train import train
+
+    once = override(TINY, {"train.epochs": "1", "train.steps_per_call": "4"})
+    run = train(once, tiny_shards, tmp_path / "run", profile=True)
+    assert "nothing was traced" in caplog.text
+    assert not list(run.folder.rglob("*.xplane.pb"))
+
+
 def test_a_run_stopped_inside_an_epoch_goes_on_to_the_same_weights(
     tiny_shards, tmp_path, monkeypatch
 ):
