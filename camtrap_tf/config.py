@@ -197,7 +197,7 @@ class AugmentConfig:
         contrast: scale the distance to the channel means by a factor drawn from [low, high];
             (1, 1) leaves it.
         operations: how many further changes are drawn for each picture from
-            `images.OPERATIONS` (RandAugment, Cubuk et al. 2020); 0 = none.
+            `augmentation.OPERATIONS` (RandAugment, Cubuk et al. 2020); 0 = none.
         magnitude: largest strength of those, in (0, 1].
     """
 

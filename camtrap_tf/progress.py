@@ -35,16 +35,24 @@ def progress(
 
 
 class Meter:
-    """A progress display that is advanced by hand; a context manager."""
+    """A progress display that is advanced by hand; a context manager.
 
-    def __init__(self, total: int | None, label: str, unit: str = "pictures"):
+    `done` units were done before: they count as progress, not as speed.
+    """
+
+    def __init__(self, total: int | None, label: str, unit: str = "pictures", done: int = 0):
         self.total, self.label, self.unit = total, label, unit
-        self.done = 0
+        self.done = self.before = done
         self.start = self.last_line = time.monotonic()
         self.bar = None
         if sys.stderr.isatty():
             self.bar = tqdm(
-                total=total, desc=label, unit=" " + unit, delay=_QUIET_SECONDS, smoothing=0.1
+                total=total,
+                initial=done,
+                desc=label,
+                unit=" " + unit,
+                delay=_QUIET_SECONDS,
+                smoothing=0.1,
             )
 
     def advance(self, units: int = 1, note: str = "") -> None:
@@ -60,14 +68,14 @@ class Meter:
 
     def line(self, note: str = "") -> str:
         """One plain line: how far, how fast, how long still."""
-        rate = self.done / max(time.monotonic() - self.start, 1e-9)
+        rate = (self.done - self.before) / max(time.monotonic() - self.start, 1e-9)
         text = f"{self.label}: {self.done:,}"
         if self.total:
             text += f" of {self.total:,} {self.unit} ({self.done / self.total:.0%})"
         else:
             text += f" {self.unit}"
         text += f", {rate:,.1f}/s"
-        if self.total and self.done:
+        if self.total and rate:
             text += f", {(self.total - self.done) / rate:,.0f} s left"
         return f"{text} {note}".rstrip()
 

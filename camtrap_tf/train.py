@@ -97,7 +97,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         config: the recipe.
         shards: folder of shards with its manifest.
         folder: the run directory.
-        profile: whether to trace one call for TensorBoard's profiler.
+        profile: whether to trace the second call of the compiled steps for TensorBoard's profiler.
 
     Returns:
         The finished run.
@@ -140,6 +140,12 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             watch.write(folder / "tensorboard", row, answers, trainer.main, manifest)
         progress.begin(progress.epoch + 1)
         save()
+    if trainer.profile and trainer.calls < 2:
+        log.warning(
+            "nothing was traced: the second call is, and there was none; "
+            "lower train.steps_per_call, now %d",
+            config.train.steps_per_call,
+        )
     if trainer.chief:
         _finish(folder, config, manifest, progress.rows)
     trainer.meet()

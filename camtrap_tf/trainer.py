@@ -128,8 +128,8 @@ class Trainer:
         decay = schedules.weight_decay(train, progress.epoch)
         self.weight_decay.assign(decay if train.optimizer is Optimizer.SGD else 0.0)
         frozen = progress.epoch <= train.freeze_epochs
-        with Meter(self.steps * train.batch_size, f"epoch {progress.epoch}") as meter:
-            meter.advance(progress.step * train.batch_size)
+        whole, done = (steps * train.batch_size for steps in (self.steps, progress.step))
+        with Meter(whole, f"epoch {progress.epoch}", done=done) as meter:
             while progress.step < self.steps:
                 start, count = time.monotonic(), self._steps_of_call()
                 with self._profiled():

@@ -1,10 +1,11 @@
 """What people watch while a network trains: TensorBoard."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from camtrap_tf import metrics, pipeline
 from camtrap_tf.labels import MISSING
@@ -12,14 +13,17 @@ from camtrap_tf.manifest import Manifest
 from camtrap_tf.predictions import Predictions
 
 _PICTURES = 12
-_CELL = 8  # pixels of a cell of the confusion matrix
+_WIDTH = 192  # pixels of an example picture at least, so that species' names fit
+_LINE = 14  # pixels of a line of text, and of a cell of the confusion matrix
+_RIGHT, _WRONG, _PLAIN = "#7fdc7f", "#ff9090", "#ffffff"
 
 
 def write(folder: Path, row: dict[str, float], answers: Predictions, head: str, manifest: Manifest):
     """Writes an epoch for TensorBoard.
 
     Scalars of the log's row (losses, accuracies, learning rate), recall of each class, the
-    confusion matrix (row = truth, white = all of them), and pictures with truth and answer.
+    confusion matrix (row = truth, column = answer, white = all of a row), and the first pictures
+    with truth and answer.
 
     Args:
         folder: of the events.
@@ -38,16 +42,36 @@ def write(folder: Path, row: dict[str, float], answers: Predictions, head: str, 
         for name, recall in zip(names, recalls, strict=True):
             if not np.isnan(recall):
                 tf.summary.scalar(f"recall_{head}/{name}", recall)
-        tf.summary.image(f"confusion_{head}", _confusion_picture(matrix)[None])
+        tf.summary.image(f"confusion_{head}", _confusion_picture(matrix, names)[None])
         shown = _captioned(answers, head, manifest, split)
         tf.summary.image(f"{split}_{head}", shown, max_outputs=_PICTURES)
     writer.close()
 
 
-def _confusion_picture(matrix: np.ndarray) -> np.ndarray:
-    """[height, width, 1] uint8: shares of each row, 0 black to 1 white."""
+def _confusion_picture(matrix: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """[height, width, 1] uint8: shares of each row, 0 black to 1 white, with the classes' names."""
+    matrix = matrix[:, : len(names)]  # the last column, 'no answer', stays empty here
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    return np.kron(np.rint(255 * shares), np.ones((_CELL, _CELL)))[..., None].astype(np.uint8)
+    labels = [_text(name) for name in names]
+    margin, side = max(label.width for label in labels) + 4, _LINE * len(names)
+    sheet = Image.new("L", (margin + side, margin + side))
+    cells = Image.fromarray(np.rint(255 * shares).astype(np.uint8))
+    sheet.paste(cells.resize((side, side), Image.Resampling.NEAREST), (margin, margin))
+    frame = (margin - 1, margin - 1, margin + side, margin + side)
+    ImageDraw.Draw(sheet).rectangle(frame, outline=96)
+    for place, label in enumerate(labels):
+        start, at = margin - 2 - label.width, margin + _LINE * place
+        sheet.paste(label, (start, at))
+        sheet.paste(label.transpose(Image.Transpose.ROTATE_90), (at, start))
+    return np.asarray(sheet)[..., None]
+
+
+def _text(words: str) -> Image.Image:
+    """One line of text, white on black."""
+    font = ImageFont.load_default()
+    line = Image.new("L", (int(font.getlength(words)) + 1, _LINE))
+    ImageDraw.Draw(line).text((0, 0), words, 255, font)
+    return line
 
 
 def _captioned(answers: Predictions, head: str, manifest: Manifest, split: str) -> np.ndarray:
@@ -56,13 +80,22 @@ def _captioned(answers: Predictions, head: str, manifest: Manifest, split: str) 
     names, confidence = answers.classes[head], answers.confidence(head)
     shown = []
     for place, picture in enumerate(pixels):
-        label = int(answers.labels[head][place])
-        truth = "?" if label == MISSING else names[label]
-        sheet = Image.new("RGB", (picture.shape[1], picture.shape[0] + 24))
-        sheet.paste(Image.fromarray(picture))
-        draw = ImageDraw.Draw(sheet)
-        draw.text((2, picture.shape[0]), f"truth: {truth}")
-        answer = names[answers.top(head)[place]]
-        draw.text((2, picture.shape[0] + 12), f"{answer} {confidence[place]:.0%}")
-        shown.append(np.asarray(sheet))
+        label, top = int(answers.labels[head][place]), answers.top(head)[place]
+        known = label != MISSING
+        colour = _PLAIN if not known else _RIGHT if label == top else _WRONG
+        lines = f"truth: {names[label] if known else '?'}", f"{names[top]} {confidence[place]:.0%}"
+        shown.append(_sheet(picture, lines, colour))
     return np.stack(shown)
+
+
+def _sheet(picture: np.ndarray, lines: Sequence[str], colour: str) -> np.ndarray:
+    """A picture, enlarged where it is small, over lines of text; the last one is coloured."""
+    height, width = picture.shape[:2]
+    times = -(-_WIDTH // width)
+    sheet = Image.new("RGB", (times * width, times * height + _LINE * len(lines)))
+    sheet.paste(Image.fromarray(picture).resize((times * width, times * height)))
+    for number, words in enumerate(lines):
+        place = (2, times * height + _LINE * number)
+        fill = colour if number == len(lines) - 1 else _PLAIN
+        ImageDraw.Draw(sheet).text(place, words, fill, ImageFont.load_default())
+    return np.asarray(sheet)

@@ -14,6 +14,44 @@ def share(values: np.ndarray, events: np.ndarray) -> Interval:
     return mean, *intervals.ratio(values, events)
 
 
+def auroc(
+    positive: np.ndarray,
+    positive_events: np.ndarray,
+    negative: np.ndarray,
+    negative_events: np.ndarray,
+    seed: int = 0,
+) -> tuple[float, np.ndarray]:
+    """Area under the ROC curve, and what it is when events are drawn anew.
+
+    It is the share of pairs of a positive and a negative in which the positive has the higher
+    score; equal scores count half.
+
+    Args:
+        positive, negative: scores, [n] and [m] float, one at least of each.
+        positive_events, negative_events: [n] and [m] int, numbered from 0 without gaps.
+        seed: of the draws.
+
+    Returns:
+        The area, and [draws] float.
+
+    >>> ones = np.zeros(2, int)
+    >>> auroc(np.array([3.0, 2.0]), ones, np.array([2.0, 1.0]), ones)[0]
+    0.875
+    """
+    shape = (positive_events.max() + 1, negative_events.max() + 1)
+    won = np.zeros(shape)  # pairs won by the positive, by event of either side
+    for event in range(shape[1]):
+        scores = np.sort(negative[negative_events == event])
+        above = [np.searchsorted(scores, positive, side) for side in ("left", "right")]
+        won[:, event] = np.bincount(positive_events, np.mean(above, axis=0), shape[0])
+    sizes = [np.bincount(events) for events in (positive_events, negative_events)]
+    rng = np.random.default_rng(seed)
+    weights = [rng.multinomial(n, np.full(n, 1 / n), intervals.DRAWS) for n in shape]
+    pairs = (weights[0] @ sizes[0]) * (weights[1] @ sizes[1])
+    drawn = np.einsum("ij,ij->i", weights[0] @ won, weights[1]) / pairs
+    return float(won.sum() / len(positive) / len(negative)), drawn
+
+
 def difference(
     one: np.ndarray,
     one_events: np.ndarray,

@@ -26,7 +26,7 @@ from camtrap_tf.errors import InputError
 NAMES = (
     "table2", "table_s3", "table_s5", "fig5", "fig_s2", "fig_s3", "fig_s4", "fig_s5_s7", "fig_s8",
     "fig_s9", "transfer", "nine_channel", "labour", "averaging", "label_noise",
-    "calibration", "rare_classes", "burst_labels",
+    "calibration", "rare_classes", "burst_labels", "unknowns",
 )  # fmt: skip
 SCALES = ("paper", "small", "smoke")
 log = logging.getLogger("camtrap")

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import logging
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +61,15 @@ def test_learns_red_from_blue_and_writes_a_whole_run(tiny_shards, tmp_path):
     assert Run.read(run.folder).config == TINY
 
 
+def test_a_run_too_short_to_be_traced_says_so(tiny_shards, tmp_path, caplog):
+    from camtrap_tf.train import train
+
+    once = override(TINY, {"train.epochs": "1", "train.steps_per_call": "4"})
+    run = train(once, tiny_shards, tmp_path / "run", profile=True)
+    assert "nothing was traced" in caplog.text
+    assert not list(run.folder.rglob("*.xplane.pb"))
+
+
 def test_a_run_stopped_inside_an_epoch_goes_on_to_the_same_weights(
     tiny_shards, tmp_path, monkeypatch
 ):
@@ -96,6 +107,39 @@ def test_a_run_of_another_configuration_is_refused(tiny_shards, tmp_path):
     train(short, tiny_shards, tmp_path / "run")
     with pytest.raises(InputError, match=r"train\.batch_size: 8 != 4"):
         train(override(short, {"train.batch_size": "4"}), tiny_shards, tmp_path / "run")
+
+
+def test_the_best_epoch_is_chosen_on_the_split_asked_for_and_lines_tell_of_every_head(
+    tiny_shards, tmp_path, monkeypatch, caplog
+):
+    import shutil
+
+    from camtrap_tf import progress
+    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.predictions import Predictions
+    from camtrap_tf.train import train
+
+    shutil.copytree(tiny_shards, tmp_path / "shards")
+    manifest = Manifest.read(tmp_path / "shards")
+    shards = [
+        dataclasses.replace(shard, split=shard.split.replace("val", "expert_test"))
+        for shard in manifest.shards
+    ]
+    dataclasses.replace(manifest, shards=tuple(shards)).write()
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0)
+    caplog.set_level(logging.INFO, "camtrap")
+    changes = {"train.select_on": "expert_test", "train.epochs": "2", "train.task": "animal"}
+    run = train(override(TINY, changes), tmp_path / "shards", tmp_path / "run")
+    assert "(the paper chose on its expert test set)" in caplog.text
+    assert Predictions.read(run.folder / "predictions-expert_test.parquet").info["split"] == (
+        "expert_test"
+    )
+    best = max(last_rows(run.folder), key=lambda row: row["score"])
+    assert run.result["best"] == best
+    # Three steps a call: 24 pictures of 32.
+    line = r"epoch 2: 24 of 32 pictures \(75%\), [\d.,]+/s, \d+ s left loss \d+\.\d{3}"
+    heads = ", ".join(rf"{head} \d+\.\d{{3}} \(\d+%\)" for head in ("species", "count", "moving"))
+    assert re.search(f"{line}, {heads}", caplog.text)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +185,7 @@ def test_the_modern_recipe_trains_in_every_precision_and_leaves_what_people_watc
 ):
     from tensorflow.core.util import event_pb2
     from tensorflow.python.lib.io import tf_record
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     from camtrap_tf.config import PRESETS
     from camtrap_tf.train import train
@@ -171,4 +216,7 @@ def test_the_modern_recipe_trains_in_every_precision_and_leaves_what_people_watc
         *tags,
         *(f"{tag}/image/0" for tag in tags),
     }
-    assert list((run.folder / "tensorboard").rglob("*.xplane.pb"))
+    (trace,) = (run.folder / "tensorboard").rglob("*.xplane.pb")
+    planes = xplane_pb2.XSpace.FromString(trace.read_bytes()).planes
+    named = {event.name for plane in planes for event in plane.event_metadata.values()}
+    assert any("run_steps" in name for name in named)  # the traced call itself

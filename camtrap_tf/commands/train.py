@@ -41,7 +41,10 @@ def define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_boolean(
-        "profile", False, "trace some steps for TensorBoard's profiler", flag_values=values
+        "profile",
+        False,
+        "trace the second train.steps_per_call steps for TensorBoard's profiler",
+        flag_values=values,
     )
     flags.DEFINE_multi_string(
         "set",

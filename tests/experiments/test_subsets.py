@@ -74,3 +74,15 @@ def test_pictures_without_labels_of_their_own_have_their_events(tiny_shards, tmp
     assert after["species"].tolist() == events["species"].tolist()
     # What is tested on keeps them.
     assert pipeline.index(subset, "val")[1]["empty"].tolist()[::2] == [1] * 8
+
+
+def test_a_species_that_is_left_out_is_nowhere(tiny_shards, tmp_path):
+    manifest = counted(tiny_shards)
+    manifest.class_counts["train"]["species"] = [10, 22]  # rank 1 is blue
+    subset = Manifest.read(subsets.write(manifest, "without_1", tmp_path))
+    assert subset.vocabulary.species == ("red",)
+    assert subset.frames("train", Task.SPECIES) == 16
+    assert subset.frames("train") == 48 - 16  # the empty ones stay
+    for split in ("train", "val"):
+        _, labels, _ = pipeline.index(subset, split)
+        assert (np.asarray(labels["empty"]) == (np.asarray(labels["species"]) == -1)).all()
