@@ -38,7 +38,15 @@ from camtrap_tf import __version__
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import find
-from camtrap_tf.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING, count_lower_bound
+from camtrap_tf.labels import (
+    ATTRIBUTES,
+    BINARY,
+    COUNT_BINS,
+    EMPTY,
+    MISSING,
+    UNKNOWN,
+    count_lower_bound,
+)
 from camtrap_tf.outputs import csv, datapackage, deployments, species
 from camtrap_tf.outputs.clock import stamped, zone
 from camtrap_tf.outputs.options import Options
@@ -355,15 +363,16 @@ def _of_single_frames(part: Predictions, events: Predictions) -> Predictions:
     """What networks are sure to see on single frames beside the answer of their event.
 
     A row for each event and species, made of the frames that say so with a probability of
-    `SURE`; `frame` numbers those of an event. An event that is empty on the whole, or that a
-    person answered, has none.
+    `SURE`; `frame` numbers those of an event. An event that is empty or 'unknown' on the whole,
+    or that a person answered, has none.
 
     Args:
         part: the frames of whole events.
         events: `part.by_event()`.
     """
     words, codes, event = part.words, part.answer_codes(), part.event_codes()
-    named = np.array([word not in (ANIMAL, EMPTY) for word in words] + [False])  # -1 is the last
+    nameless = (ANIMAL, EMPTY, UNKNOWN)
+    named = np.array([word not in nameless for word in words] + [False])  # -1 is the last
     own = events.answer_codes()[event]
     sure = part.answer_confidence() >= SURE
     if EMPTY in part.classes:

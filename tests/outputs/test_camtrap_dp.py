@@ -201,6 +201,21 @@ def test_further_species_that_single_frames_are_sure_of(tmp_path, valid, shared_
     valid("camtrap_dp", tmp_path, shared_data / "camtrap_dp")
 
 
+def test_a_frame_that_looks_unfamiliar_is_no_further_species(tmp_path):
+    predictions = make()
+    predictions.probabilities["species"][:2] = np.eye(4)[SPECIES.index("zebra")]
+    predictions.probabilities["empty"][:2] = 1, 0
+    familiarity = np.float32([[5], [1], *[[5]] * 7])  # of e1's frames the second's is too low
+    predictions = Predictions(
+        predictions.ids,
+        predictions.classes | {"familiarity": ("distance",)},
+        predictions.probabilities | {"familiarity": familiarity},
+        info=predictions.info | {"familiarity_threshold": 2.0},
+    )
+    rows = [r for r in written(tmp_path, predictions)[1]["observations"] if r["eventID"] == "e1"]
+    assert [r["observationType"] for r in rows] == ["animal", "unknown", "animal"]
+
+
 def test_media_and_times_that_are_unknown(tmp_path):
     rows = written(tmp_path)[1]["media"]
     assert rows[0] | {"mediaID": ""} == dict.fromkeys(camtrap_dp.MEDIA_COLUMNS, "") | {
