@@ -6,6 +6,12 @@ Makes a predictions file of drawn probabilities (48 species, 12 count bins, six 
 events of three pictures) and converts it, each format in a process of its own, whose largest
 resident size and processor time are told. `--scattered` deals the rows of events over the whole
 file: the worst case.
+
+Measured on a machine that was not quiet, largest resident size in MB:
+                             csv  parquet  camtrap_dp  megadetector  speciesnet
+    1,000,000, in parts      453      469         587           416         392
+    1,000,000, all at once  1560     1568        1641             -           -
+    3,000,000, in parts        -      694           -             -           -
 """
 
 import argparse

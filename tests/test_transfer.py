@@ -105,3 +105,27 @@ def test_the_same_vocabulary_can_be_asked_for(trained):
     ):
         with pytest.raises(InputError, match=difference):
             transfer.initialise(network({"species": classes}), trained.folder, Words.SAME)
+
+
+def test_each_task_takes_its_own_network_of_a_two_stage_bundle(tiny_shards, tmp_path):
+    from camtrap_tf import transfer
+    from camtrap_tf.bundle import make_bundle
+    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.train import train
+
+    runs = {}
+    for task in (Task.EMPTY, Task.ANIMAL):
+        config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, task=task))
+        runs[task] = train(config, tiny_shards, tmp_path / task.value)
+    folders = [run.folder for run in runs.values()]
+    bundle = make_bundle(folders, tmp_path / "bundle", unknown_share=0)
+    vocabulary = Manifest.read(tiny_shards).vocabulary
+    for task, run in runs.items():
+        fresh = network(vocabulary.heads(task))
+        fresh.task = task
+        told = transfer.initialise(fresh, bundle.folder)
+        assert told == {"taken": list(vocabulary.heads(task)), "fresh": []}
+        for path in ("stem/kernel", f"{told['taken'][0]}/kernel"):
+            np.testing.assert_array_equal(
+                weight(fresh.model, path), weight(run.network().model, path)
+            )
