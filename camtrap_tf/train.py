@@ -170,13 +170,13 @@ def _check_data(config: Config, manifest: Manifest) -> None:
             config.model.crop,
             "Lower it, or write larger shards.",
         )
-    if config.model.crop < SMALLEST_CROP * manifest.picture.size:
+    if config.model.crop < SMALLEST_CROP * side:
         log.warning(
             "the network sees the middle %d of %d pixels, and no animal at the edges: "
             "set model.crop, or write shards with --size=%d",
             config.model.crop,
-            manifest.picture.size,
-            round(config.model.crop * 256 / 224),
+            side,
+            round(config.model.crop * 256 / 224 * manifest.picture.size / side),
         )
     for split in ("train", config.train.select_on):
         if not manifest.frames(split, config.train.task):

@@ -13,7 +13,7 @@ surest of an animal is less than half sure. Its species is the most probable on 
 that there is an animal. Two rows learn from the labels of events only and show which empty
 pictures of an animal's event they find. Networks of all seeds are also averaged. Runs that are
 there are not trained again; --table is written from them.
-Cost: 28,000 pictures a run.
+Cost: 28,000 pictures a run. The committed table has the rows paper, modern, difference and zoom.
 """
 
 import csv

@@ -163,6 +163,7 @@ def test_a_crop_that_misses_most_of_the_picture_is_told(tiny_shards, caplog):
 
     manifest = Manifest.read(tiny_shards)
     _check_data(override(TINY, {"model.crop": "28"}), manifest)
+    _check_data(override(TINY, {"model.crop": "16", "model.context": "zoom"}), manifest)  # of 20
     assert not caplog.records
     _check_data(override(TINY, {"model.crop": "27"}), manifest)
     assert "the middle 27 of 40 pixels" in caplog.text
