@@ -2,10 +2,10 @@
 
     python -m experiments.run burst_labels --data=SHARDS --truth=truth.csv --out=RUNS --scale=small
 
-Volunteers label an event, so that its empty pictures are called what walked past before or
-after. `train.burst_noise` allows for that in the loss (forward correction, Patrini et al. 2017),
-and `model.context=difference` shows where a picture differs from its event. On drawn pictures
-`truth.csv` says what is to be seen on each.
+The paper gives pictures the label of their event, so that empty ones are called what walked past
+before or after. `train.burst_noise` allows for that in the loss (forward correction, Patrini et
+al. 2017), and `model.context=difference` shows where a picture differs from its event.
+On drawn pictures `truth.csv` says what is to be seen on each.
 Cost: four networks of stage 1, once for every seed of the scale.
 """
 
