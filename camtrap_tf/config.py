@@ -281,6 +281,14 @@ class Words(enum.Enum):
     SAME = "same"  # that of the trained one, which the shards must share
 
 
+class SelectBy(enum.Enum):
+    """What makes an epoch the best: a figure of the task's main head."""
+
+    ACCURACY = "accuracy"  # pictures that are right
+    MEAN_RECALL = "mean_recall"  # every class that occurs counts the same
+    LOSS = "loss"  # the lowest cross-entropy
+
+
 class RareClasses(enum.Enum):
     """What is done for rare classes of the main head (the paper's section on imbalance)."""
 
@@ -325,6 +333,7 @@ class TrainConfig:
             processors are split into logical devices to make n.
         sync_batch_norm: batch norm over the batch of all replicas instead of each one's own.
         select_on: split that chooses the best epoch; the paper used the expert test set.
+        select_by: figure that chooses it; of equals the one with the lower loss is best.
         init: what to start from: a run, a bundle, or a file of weights; '' = random weights.
         vocabulary: whether what it starts from must have the shards' vocabulary.
         freeze_epochs: first epochs in which only the heads learn.
@@ -354,6 +363,7 @@ class TrainConfig:
     replicas: int = 0
     sync_batch_norm: bool = False
     select_on: str = "val"
+    select_by: SelectBy = SelectBy.ACCURACY
     init: str = ""
     vocabulary: Words = Words.MINE
     freeze_epochs: int = 0

@@ -24,7 +24,15 @@ import tensorflow as tf
 
 from camtrap_tf import __version__, sampling, watch
 from camtrap_tf.artifacts import PathLike, atomic, read_json, write_json, write_text
-from camtrap_tf.config import Config, InputSpec, difference, from_json, to_json
+from camtrap_tf.config import (
+    Config,
+    InputSpec,
+    SelectBy,
+    TrainConfig,
+    difference,
+    from_json,
+    to_json,
+)
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
@@ -135,7 +143,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         progress.rows.append(row)
         if trainer.chief:
             answers = predict_split([trainer.network], manifest, config.train.select_on)
-            row |= _scores(answers, config.train.task)
+            row |= _scores(answers, config.train)
             _keep(trainer, folder, row)
             watch.write(folder / "tensorboard", row, answers, trainer.main, manifest)
         progress.begin(progress.epoch + 1)
@@ -220,8 +228,8 @@ def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
     write_json(path, KIND, VERSION, {**content, "versions": versions})
 
 
-def _scores(predictions: Predictions, task: Task) -> dict[str, float]:
-    """Loss and accuracy by head on the rows that a task is scored on."""
+def _scores(predictions: Predictions, train: TrainConfig) -> dict[str, float]:
+    """Loss and accuracy by head on the rows that a task is scored on, and what epochs go by."""
     row = {}
     for head, labels in predictions.labels.items():
         known = np.flatnonzero(labels != MISSING)
@@ -234,13 +242,27 @@ def _scores(predictions: Predictions, task: Task) -> dict[str, float]:
         row[f"val_accuracy_{head}"] = (
             float((answers.argmax(1) == truth).mean()) if len(known) else 0
         )
-    main = sampling.main_head(task)
-    row["score"] = row[f"val_accuracy_{main}"] - 1e-6 * row[f"val_loss_{main}"]
+    main = sampling.main_head(train.task)
+    loss = row[f"val_loss_{main}"]
+    figure = {
+        SelectBy.ACCURACY: row[f"val_accuracy_{main}"],
+        SelectBy.MEAN_RECALL: _mean_recall(predictions, main),
+        SelectBy.LOSS: -loss,
+    }[train.select_by]
+    row["score"] = figure - 1e-6 * loss
     return row
 
 
+def _mean_recall(predictions: Predictions, head: str) -> float:
+    """Mean over the classes that occur of the share of their pictures that is right."""
+    truth = predictions.labels[head]
+    right = predictions.top(head) == truth
+    shares = [right[truth == label].mean() for label in np.unique(truth[truth != MISSING])]
+    return float(np.mean(shares)) if shares else 0.0
+
+
 def _best(rows: list[dict]) -> dict:
-    """The row of the highest score: accuracy of the main head, then the lower loss."""
+    """The row of the highest score: the figure of `train.select_by`, then the lower loss."""
     return max(rows, key=lambda row: row["score"])
 
 

@@ -12,6 +12,7 @@ from camtrap_tf.config import (
     AugmentConfig,
     Config,
     ModelConfig,
+    SelectBy,
     TrainConfig,
     override,
     step_schedule,
@@ -155,6 +156,32 @@ def test_what_does_not_fit_the_shards_is_refused(tiny_shards, tmp_path, change, 
 
     with pytest.raises(InputError, match=rule):
         train(override(TINY, change), tiny_shards, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("by", "figure"),
+    [
+        (SelectBy.ACCURACY, 3 / 4),
+        (SelectBy.MEAN_RECALL, (1 + 0) / 2),  # all three of one class, none of the other
+        (SelectBy.LOSS, np.log([0.8, 0.8, 0.5, 0.4]).mean()),
+    ],
+)
+def test_what_epochs_are_compared_by(by, figure):
+    import pandas as pd
+
+    from camtrap_tf.predictions import Predictions
+    from camtrap_tf.train import _scores
+
+    animal = [0.8, 0.8, 0.5 + 1e-9, 0.6, 0.5]
+    answers = Predictions(
+        pd.DataFrame({"path": list("abcde")}),
+        {"empty": ("no", "yes")},
+        {"empty": np.stack([animal, np.subtract(1, animal)], 1)},
+        {"empty": np.array([0, 0, 0, 1, -1])},
+    )
+    train = override(TINY, {"train.task": "empty", "train.select_by": by.value}).train
+    loss = -np.log([0.8, 0.8, 0.5, 0.4]).mean()
+    assert _scores(answers, train)["score"] == pytest.approx(figure - 1e-6 * loss, abs=1e-9)
 
 
 def test_a_crop_that_misses_most_of_the_picture_is_told(tiny_shards, caplog):
