@@ -134,7 +134,8 @@ def measure(row: str, seed: int | str, split: str, flat) -> list[dict]:
         ("events", "species", events),
     ):
         names = {"row": row, "seed": seed, "split": split, "level": level, "question": head}
-        figures.append(names | _figure(scored, head))
+        if len(scored):  # where pictures have labels of their own
+            figures.append(names | _figure(scored, head))
     return figures
 
 

@@ -46,6 +46,12 @@ def test_frames_count_for_species_as_they_show_an_animal(answers):
 def test_empty_pictures_of_events_with_an_animal(answers):
     found = california.empty_of_animal(california.two_heads(answers))
     assert found.tolist() == [False, True, False, False]
+    figures = california.measure("", 0, "val", answers)
+    assert len(figures) == 5
+    # Pictures that have their event's labels are never empty ones of an animal's event.
+    of_events = dataclasses.replace(answers, labels=answers.event_labels)
+    levels = [figure["level"] for figure in california.measure("", 0, "val", of_events)]
+    assert levels == ["pictures", "pictures", "events", "events"]
 
 
 @pytest.mark.parametrize("row", california.ROWS)
