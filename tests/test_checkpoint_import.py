@@ -61,9 +61,10 @@ def test_answers_as_the_released_graph(architecture, written, pixels, tmp_path):
     path, expected = written(architecture, STAGE2)
     run = imported(path, tmp_path / "run", architecture)
     answers = run.network().probabilities(pixels)
-    assert list(answers) == ["species", "count", *Vocabulary().attributes]
-    for (head, values), theirs in zip(answers.items(), expected.values(), strict=True):
-        np.testing.assert_allclose(values, theirs, atol=1e-5, err_msg=head)
+    heads = ["species", "count", *Vocabulary().attributes]
+    assert list(answers) == [*heads, "familiarity"]
+    for head, theirs in zip(heads, expected.values(), strict=True):
+        np.testing.assert_allclose(answers[head], theirs, atol=1e-5, err_msg=head)
 
 
 def test_stage_1_vgg_has_a_form_of_its_own_and_empty_comes_last(written, pixels, tmp_path):

@@ -1,5 +1,6 @@
 """The camera's side decides once about each event, without TensorFlow."""
 
+import dataclasses
 import datetime
 import json
 import os
@@ -216,7 +217,10 @@ def test_rules_and_the_budget():
         "animal": [True, True, False],
         "confident": [True, False, False],
         "unsure": [False, True, False],
+        "unknown": [False, False, False],
     }
+    strange = dataclasses.replace(sure, species="unknown")
+    assert RULES["unknown"](strange)
     policy = Policy(RULES["animal"], parse_rule("species:blue", ("blue", "red")), budget=1000)
     assert policy.decide(sure, 400, 600) == (Action.TRANSMIT, "send rule")
     assert policy.decide(sure, 401, 600) == (Action.KEEP, "budget spent")
