@@ -8,12 +8,10 @@ recipe, the start of an epoch included. Limit: the same JPEGs, held in memory, d
 Goal: 0.75.
 
 Measured on two cores with nothing else running, 4,500 pictures of 27 KB, ratios by the clock:
-decode only 2,339 pictures/s, paper 2,179 (0.85), released_code 1,738 (0.74), modern 1,069
-(0.43): `modern` misses the goal. Since then RandAugment moves pixels to the nearest place and
-computes colours without tables: `augmentation.vary` takes 0.27 ms a picture in place of 0.57
-(processor time, other work running). `modern` as a whole has not been measured quietly again;
-under load, of 900 pictures, it made 620 in a processor second where paper made 930 and decode
-only 1,388.
+decode only 2,964 pictures/s, paper 2,061 (0.76), released_code 1,683 (0.53), modern 1,347 (0.48:
+it misses the goal). An earlier quiet run had decode only at 2,339, paper 2,179 (0.85),
+released_code 1,738 (0.74) and, before RandAugment took the nearest place and computed colours
+without tables, modern 1,069 (0.43): the limit varies more than the pipelines do.
 """
 
 import dataclasses
