@@ -232,19 +232,10 @@ def _no_picture(entry: os.DirEntry) -> str:
         return "hidden file"
     if suffix not in pictures.SUFFIXES:
         return f"not a picture: {shown(suffix)}" if suffix else "not a picture: no suffix"
-    return "" if _is_text(entry.path) else _NOT_TEXT
+    return "" if pictures.is_text(entry.path) else _NOT_TEXT
 
 
 _NOT_TEXT = "its name is not valid UTF-8: rename it (convmv renames whole folders)"
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name from the file system can be written as UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def shown(name: str) -> str:

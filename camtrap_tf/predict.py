@@ -136,17 +136,20 @@ def predict(
         try:
             (engine or answer_blocks)(Work(bundle, root, job, options), missing)
         except KeyboardInterrupt:
-            left = job.counts()[1]
-            log.warning(
-                "stopped: %s of %s pictures are answered; the same command goes on from there",
-                f"{total - left:,}",
-                f"{total:,}",
-            )
+            _tell_stopped(job, total)
             raise
     info = _info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
     if options.precision is not None:
         info["precision"] = options.precision.value
     return job.assemble(classes(bundle, options.detector), info, options.gap_seconds)
+
+
+def _tell_stopped(job: Job, total: int) -> None:
+    log.warning(
+        "stopped: %s of %s pictures are answered; the same command goes on from there",
+        f"{total - job.counts()[1]:,}",
+        f"{total:,}",
+    )
 
 
 def predict_folder(

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import __version__, sampling, watch
+from camtrap_tf import __version__, metrics, sampling, watch
 from camtrap_tf.artifacts import PathLike, atomic, read_json, write_json, write_text
 from camtrap_tf.config import (
     Config,
@@ -254,11 +254,9 @@ def _scores(predictions: Predictions, train: TrainConfig) -> dict[str, float]:
 
 
 def _mean_recall(predictions: Predictions, head: str) -> float:
-    """Mean over the classes that occur of the share of their pictures that is right."""
-    truth = predictions.labels[head]
-    right = predictions.top(head) == truth
-    shares = [right[truth == label].mean() for label in np.unique(truth[truth != MISSING])]
-    return float(np.mean(shares)) if shares else 0.0
+    classes = len(predictions.classes[head])
+    matrix = metrics.confusion(predictions.top(head), predictions.labels[head], classes)
+    return float(metrics.averages(metrics.per_class(matrix))["mean_recall"])
 
 
 def _best(rows: list[dict]) -> dict:

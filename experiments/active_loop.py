@@ -18,9 +18,7 @@ only here; the best epoch of each training is chosen on the validation days. Wri
 time and run the same command: it goes on. About ten minutes of one shared core for a seed.
 """
 
-import csv
 import dataclasses
-import io
 import json
 import logging
 import subprocess
@@ -39,6 +37,7 @@ from camtrap_tf.labels import EMPTY, MISSING, Task
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.review import answers, queue
 from camtrap_tf.review.journal import Answer, Journal, Ledger, Sighting, Verdict
+from experiments.rows import write_lines
 
 STRATEGIES = ("gain", "random")
 SHARES = {"train": 0.5, "val": 0.15, "test": 0.35}  # of the events: the pool, validation, test
@@ -278,14 +277,6 @@ def _difference(difference: np.ndarray) -> dict:
     }  # fmt: skip
 
 
-def _write(rows: list[dict], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
 def run(table: EventTable, images: Path, out: Path, seeds: int, plan: Plan, results: Path) -> None:
     """All seeds and strategies; writes both tables."""
     outcomes = {
@@ -299,8 +290,8 @@ def run(table: EventTable, images: Path, out: Path, seeds: int, plan: Plan, resu
         for (strategy, seed), rounds in outcomes.items()
         for number, (events, pictures, right) in enumerate(rounds)
     ]  # fmt: skip
-    _write(each, results / "active_loop_seeds.csv")
-    _write(summary(outcomes), results / "active_loop.csv")
+    write_lines(each, results / "active_loop_seeds.csv")
+    write_lines(summary(outcomes), results / "active_loop.csv")
 
 
 def main(_) -> None:

@@ -20,13 +20,13 @@ zoom of three seeds; `california_labels.csv`, the rows that learn from labels of
 192), one seed, --epochs=8.
 """
 
-import csv
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
 from absl import app, flags
+
+from experiments.rows import write_lines
 
 DIFFERENCE = {"model.context": "difference"}
 # row -> preset, fields that differ from it, subset of the shards that it learns from
@@ -198,7 +198,6 @@ def together(found: dict, split: str) -> list[dict]:
 
 def main(_) -> None:
     """Reads the flags, trains what is missing and writes the table."""
-    from camtrap_tf.artifacts import write_text
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.quiet import start_tensorflow
     from camtrap_tf.train import train
@@ -224,11 +223,7 @@ def main(_) -> None:
     if given.table:
         rows = [line for key, flat in found.items() for line in measure(*key, flat)]
         joint = [line for split in given.splits for line in together(found, split)]
-        lines = io.StringIO()
-        writer = csv.DictWriter(lines, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*spread(rows), *joint, *rows])
-        write_text(given.table, lines.getvalue())
+        write_lines([*spread(rows), *joint, *rows], given.table)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ The 115 labelled pictures of the validation days choose the epoch in all.
 Cost: 60,000 pictures a seed for `labels`, 120,000 for `self-training`.
 """
 
-import csv
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
 from absl import app, flags
+
+from experiments.rows import write_lines
 
 SIZES = (50, 100, 200, 400, 900)
 SURE = 0.6
@@ -102,7 +102,6 @@ def believed(answers) -> dict[str, tuple[int, list[int]]]:
 def main(_) -> None:
     """Reads the flags, trains what is missing and writes the table."""
     from camtrap_tf import pipeline
-    from camtrap_tf.artifacts import write_text
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
     from camtrap_tf.quiet import start_tensorflow
@@ -132,11 +131,7 @@ def main(_) -> None:
                     for figure in california.measure(way, seed, split, flat):
                         rows.append({"labels": size} | figure)
     if given.table:
-        lines = io.StringIO()
-        writer = csv.DictWriter(lines, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(given.table, lines.getvalue())
+        write_lines(rows, given.table)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,21 @@ def write(rows: Sequence[Row], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
+def write_lines(lines: Sequence[dict], path: str | Path, names: Sequence[str] = ()) -> None:
+    """Writes tables of other columns than `Row` has, as CSV, atomically.
+
+    Args:
+        lines: the same keys in each.
+        path: of the file.
+        names: of the columns; the first line's where there are none.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names or list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    write_text(path, text.getvalue())
+
+
 def table(rows: Sequence[Row]) -> str:
     """Rows as aligned text for a terminal."""
     lines = [[_cell(getattr(row, name)) for name in _FIELDS] for row in rows]

@@ -9,9 +9,7 @@ tables. Results are CSV files in RUNS/results, or in --results. Scale 'paper' pr
 and goes on with --yes; say how fast the device is with --teraflops.
 """
 
-import csv
 import importlib
-import io
 import logging
 import sys
 import time
@@ -20,7 +18,6 @@ from pathlib import Path
 
 from absl import flags
 
-from camtrap_tf.artifacts import write_text
 from camtrap_tf.errors import InputError
 
 NAMES = (
@@ -115,6 +112,7 @@ def _report(name: str, module, lab, results: Path) -> None:
 def write_runs(lab, jobs, path: Path) -> None:
     """Writes what each trained network was and took: recipe, seed, epochs, seconds."""
     from camtrap_tf.manifest import Manifest
+    from experiments import rows
     from experiments.lab import NotAvailable, cost
 
     lines = []
@@ -137,11 +135,7 @@ def write_runs(lab, jobs, path: Path) -> None:
                     **{key: round(value, 1) for key, value in facts.items()},
                 }
             )
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]) if lines else ["run"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_text(path, text.getvalue())
+    rows.write_lines(lines, path, names=() if lines else ("run",))
 
 
 if __name__ == "__main__":
