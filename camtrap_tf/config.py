@@ -200,6 +200,9 @@ class AugmentConfig:
         operations: how many further changes are drawn for each picture from
             `augmentation.OPERATIONS` (RandAugment, Cubuk et al. 2020); 0 = none.
         magnitude: largest strength of those, in (0, 1].
+        hide_context: share of pictures that a network with `model.context` difference or zoom
+            sees as if they were alone, in [0, 1), so that it can do without the other frames of
+            an event.
     """
 
     random_crop: bool = True
@@ -208,6 +211,7 @@ class AugmentConfig:
     contrast: tuple[float, float] = (0.2, 1.8)
     operations: int = 0
     magnitude: float = 0.5
+    hide_context: float = 0.0
 
     def __post_init__(self):
         low, high = self.contrast
@@ -215,6 +219,8 @@ class AugmentConfig:
         _require(0 < low <= high, "0 < contrast low <= high", self.contrast, "(0.2, 1.8)?")
         _require(self.operations >= 0, "operations is at least 0", self.operations, "Give 2, say.")
         _require(0 < self.magnitude <= 1, "magnitude lies in (0, 1]", self.magnitude, "0.5, say.")
+        hidden = self.hide_context
+        _require(0 <= hidden < 1, "hide_context lies in [0, 1)", hidden, "0.2, say.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -106,11 +106,21 @@ def shared_context(specs: Iterable[InputSpec]) -> Context:
 
 
 def predict_split(
-    networks: list[Network], manifest: Manifest, split: str, batch_size: int = 64
+    networks: list[Network],
+    manifest: Manifest,
+    split: str,
+    batch_size: int = 64,
+    alone: bool = False,
 ) -> Predictions:
     """Every network's answers on every picture of a split, one pass over the shards.
 
     Networks that share a head (an ensemble) are averaged.
+
+    Args:
+        networks: which answer.
+        manifest, split: of the pictures.
+        batch_size: pictures at a time.
+        alone: every picture is asked as if its event had no other.
 
     Returns:
         Image-level predictions with labels, in the order of the shards.
@@ -120,7 +130,7 @@ def predict_split(
         {head: [] for head in network.heads} for network in networks
     ]
     context = shared_context(network.spec for network in networks)
-    batches = pipeline.stored_pictures(manifest, split, batch_size, context)
+    batches = pipeline.stored_pictures(manifest, split, batch_size, context, alone)
     with Meter(len(ids), f"predicting {split}") as meter:
         for pixels in batches:
             for network, answers in zip(networks, collected, strict=True):

@@ -102,7 +102,8 @@ class Again:
                 columns = _event_columns(
                     records.parse(record, manifest.vocabulary), manifest.vocabulary
                 )
-                columns = _with_context(columns, manifest, data.spec.context)
+                hidden = _hidden(data, columns, tf.stack([-seed[0], seed[1]]))
+                columns = _with_context(columns, manifest, data.spec.context, hidden)
                 frame = {name: values[place] for name, values in columns.items()}
                 drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
                 return pixels, drawn, task_labels(frame, data.task, manifest.vocabulary)
@@ -171,7 +172,9 @@ def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.
     vocabulary = manifest.vocabulary
 
     def of_task(columns):
-        columns = _with_context(columns, manifest, data.spec.context)
+        shard, event = columns["key"][0, 0], columns["key"][0, 1]
+        hidden = _hidden(data, columns, tf.stack([-_epoch_seed(data, epoch), _of(shard, event)]))
+        columns = _with_context(columns, manifest, data.spec.context, hidden)
         kept = {
             "frame": columns["frame"],
             "key": columns["key"],
@@ -215,10 +218,34 @@ def _epoch_seed(data: TrainingData, epoch: int) -> np.int64:
     return np.int64(data.seed * 100_003 + epoch)
 
 
-def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
+def _of(shard: tf.Tensor, event: tf.Tensor) -> tf.Tensor:
+    """[] int64: a number for every event of the shards."""
+    return shard * 2**32 + event
+
+
+def _hidden(data: TrainingData, columns: dict, seed: tf.Tensor) -> tf.Tensor | None:
+    """[pictures] bool: which pictures of an event are seen as if alone; None where none is.
+
+    Seeds are negative, unlike those of changes of pictures.
+    """
+    if not (data.augment.hide_context and data.spec.context.differs):
+        return None
+    drawn = tf.random.stateless_uniform(tf.shape(columns["position"]), seed)
+    return drawn < data.augment.hide_context
+
+
+def _with_context(
+    columns: dict, manifest: Manifest, context: Context, hidden: tf.Tensor | None = None
+) -> dict:
     """An event's columns; with a context `frame` are decoded squares and what stands beside them.
 
     Where every frame's input is the whole event, its labels are the event's too.
+
+    Args:
+        columns: of `_event_columns`.
+        manifest: of the shards.
+        context: what stands beside a picture.
+        hidden: [pictures] bool, those that are seen as if alone.
     """
     if context is Context.NONE:
         return columns
@@ -230,6 +257,9 @@ def _with_context(columns: dict, manifest: Manifest, context: Context) -> dict:
         fn_output_signature=square,
     )
     stacked = images.stacked_quickly(squares, context)
+    if hidden is not None:
+        alone = images.stacked_alone(squares, context)
+        stacked = tf.where(hidden[:, None, None, None], alone, stacked)
     side = context.side(spec.size)
     shape = (None, side, side, context.channels)
     columns = columns | {"frame": tf.ensure_shape(stacked, shape)}
@@ -265,12 +295,22 @@ def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:
 
 
 def stored_pictures(
-    manifest: Manifest, split: str, batch_size: int, context: Context = Context.NONE
+    manifest: Manifest,
+    split: str,
+    batch_size: int,
+    context: Context = Context.NONE,
+    alone: bool = False,
 ) -> tf.data.Dataset:
-    """All pictures of a split, in file order: batches `[<= batch, size, size, channels]` uint8."""
+    """All pictures of a split, in file order: batches `[<= batch, size, size, channels]` uint8.
+
+    Args:
+        manifest, split, batch_size: what they are called.
+        context: what stands beside a picture.
+        alone: every picture as an event of its own.
+    """
     spec = manifest.picture
     shape = (spec.size, spec.size, 3)
-    if context is not Context.NONE:
+    if context is not Context.NONE and not alone:
         frames = _split_frames(
             manifest, split, lambda columns: _with_context(columns, manifest, context)["frame"]
         )
@@ -280,7 +320,10 @@ def stored_pictures(
         lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"], spec), shape),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
-    return pixels.batch(batch_size).prefetch(2)
+    batches = pixels.batch(batch_size)
+    if context is not Context.NONE:
+        batches = batches.map(lambda squares: images.stacked_alone(squares, context))
+    return batches.prefetch(2)
 
 
 def index(manifest: Manifest, split: str) -> tuple[pd.DataFrame, dict, dict]:

@@ -28,15 +28,21 @@ from absl import app, flags
 
 from experiments.rows import write_lines
 
-DIFFERENCE = {"model.context": "difference"}
+PLAIN = {"model.context": "none", "augment.hide_context": "0"}
+DIFFERENCE = {**PLAIN, "model.context": "difference"}
 # row -> preset, fields that differ from it, subset of the shards that it learns from
 ROWS = {
     "paper": ("paper", {}, "all"),
-    "modern": ("modern", {}, "all"),
-    "modern, nine channels": ("modern", {"model.context": "nine_channels"}, "all"),
-    "modern, late": ("modern", {"model.context": "late"}, "all"),
+    "modern": ("modern", PLAIN, "all"),
+    "modern, nine channels": ("modern", {**PLAIN, "model.context": "nine_channels"}, "all"),
+    "modern, late": ("modern", {**PLAIN, "model.context": "late"}, "all"),
     "modern, difference": ("modern", DIFFERENCE, "all"),
-    "modern, zoom": ("modern", {"model.context": "zoom"}, "all"),
+    "modern, difference now and then": (
+        "modern",
+        {**DIFFERENCE, "augment.hide_context": "0.2"},
+        "all",
+    ),
+    "modern, zoom": ("modern", {**PLAIN, "model.context": "zoom"}, "all"),
     # Larger networks, for `experiments.pareto`.
     "resnet18, difference": ("modern", {**DIFFERENCE, "model.architecture": "resnet18"}, "all"),
     "edge, difference": ("modern", {**DIFFERENCE, "model.architecture": "edge"}, "all"),
@@ -121,12 +127,19 @@ def by_event(predictions):
     return events
 
 
-def answers(run, split: str):
-    """One-stage answers of a run on a split of the shards beside it."""
+def answers(run, split: str, alone: bool = False):
+    """One-stage answers of a run on a split of the shards beside it.
+
+    Args:
+        run: of this experiment.
+        split: of the shards.
+        alone: every picture as if its event had no other.
+    """
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
 
-    return predict_split([run.network()], Manifest.read(run.folder.parent / "shards"), split)
+    shards = Manifest.read(run.folder.parent / "shards")
+    return predict_split([run.network()], shards, split, alone=alone)
 
 
 def measure(row: str, seed: int | str, split: str, flat) -> list[dict]:
@@ -144,6 +157,12 @@ def measure(row: str, seed: int | str, split: str, flat) -> list[dict]:
         if len(scored):  # where pictures have labels of their own
             figures.append(names | _figure(scored, head))
     return figures
+
+
+def measure_alone(row: str, seed: int | str, split: str, flat) -> list[dict]:
+    """Accuracy by picture of answers that were given to each picture on its own."""
+    figures = [f for f in measure(row, seed, split, flat) if f["level"] == "pictures"]
+    return [dict(figure, level="pictures alone") for figure in figures]
 
 
 def empty_of_animal(rows) -> np.ndarray:
@@ -204,7 +223,7 @@ def main(_) -> None:
     from experiments import subsets
 
     start_tensorflow()
-    given, found = flags.FLAGS, {}
+    given, found, alone = flags.FLAGS, {}, {}
     for seed in map(int, given.seeds):
         for row in given.rows:
             _, changes, subset = ROWS[row]
@@ -220,8 +239,11 @@ def main(_) -> None:
             run = train(config, learnt, folder)
             for split in given.splits:
                 found[row, seed, split] = answers(run, split)
+                if config.model.context.differs:
+                    alone[row, seed, split] = answers(run, split, alone=True)
     if given.table:
         rows = [line for key, flat in found.items() for line in measure(*key, flat)]
+        rows += [line for key, flat in alone.items() for line in measure_alone(*key, flat)]
         joint = [line for split in given.splits for line in together(found, split)]
         write_lines([*spread(rows), *joint, *rows], given.table)
 

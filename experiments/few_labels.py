@@ -3,16 +3,19 @@ r"""Few labels: how accuracy grows with the number of labelled pictures, alone a
     python -m experiments.few_labels --shards=/tmp/ca/96 --out=/tmp/ca/few
 
 Shards as of `experiments.california`: one Californian station, days never seen in training.
-Whole events are labelled in random order until there are so many pictures. Two ways to learn:
+Whole events are labelled in random order until there are so many pictures. Ways to learn:
 
     labels         from the labelled pictures alone
     self-training  its network answers the unlabelled events of the training days; what it is
                    surer of than 0.6 is taken for true (each picture has the event's answer, or
                    'empty' where that is likelier on the picture), and a second network learns
                    from both (Lee 2013)
+    pretraining    from the labelled pictures, but the trunk has learnt before which frames of
+                   all training days are of one event (`experiments.pretraining`)
 
 The 115 labelled pictures of the validation days choose the epoch in all.
-Cost: 60,000 pictures a seed for `labels`, 120,000 for `self-training`.
+Cost: 60,000 pictures a seed for `labels`, 120,000 for `self-training`, as many again for
+`pretraining`.
 """
 
 import dataclasses
@@ -26,7 +29,8 @@ from experiments.rows import write_lines
 SIZES = (50, 100, 200, 400, 900)
 SURE = 0.6
 ROW = "modern, difference"  # recipe of `experiments.california`
-WAYS = ("labels", "self-training")
+WAYS = ("labels", "self-training", "pretraining")
+PASSES = 60  # of pretraining
 
 
 def labelled(ids, size: int, seed: int) -> list[str]:
@@ -102,11 +106,13 @@ def believed(answers) -> dict[str, tuple[int, list[int]]]:
 def main(_) -> None:
     """Reads the flags, trains what is missing and writes the table."""
     from camtrap_tf import pipeline
+    from camtrap_tf.config import override
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
     from camtrap_tf.quiet import start_tensorflow
     from camtrap_tf.train import train
     from experiments import california, subsets
+    from experiments.pretraining import pretrain
 
     start_tensorflow()
     given, rows = flags.FLAGS, []
@@ -121,10 +127,15 @@ def main(_) -> None:
             events, answers = labelled(ids, size, seed), None
             for way in given.ways:
                 name = f"{way}-{size}-{seed}"
-                data = subset(manifest, events, answers)
+                believed_too = answers if way == "self-training" else None
+                data = subset(manifest, events, believed_too)
                 shards = subsets.write_subset(manifest, data, out / "data" / name)
-                run = train(recipe(seed, Manifest.read(shards).frames("train")), shards, out / name)
-                if answers is None:
+                config = recipe(seed, Manifest.read(shards).frames("train"))
+                if way == "pretraining":
+                    start = pretrain(config, manifest, PASSES, out / f"pretrained-{seed}.keras")
+                    config = override(config, {"train.init": str(start)})
+                run = train(config, shards, out / name)
+                if way == "labels":
                     answers = predict_split([run.network()], manifest, "train")
                 for split in given.splits:
                     flat = california.answers(run, split)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf import pipeline
-from camtrap_tf.config import AugmentConfig, InputSpec
+from camtrap_tf.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 
@@ -70,3 +70,44 @@ def test_index_and_pictures_go_together(tiny_shards):
     centre = stored[:, 20, 20].astype(int)
     assert ((centre[:, 0] > 200) == (labels["species"] == 1)).all()  # red
     assert ((centre[:, 2] > 200) == (labels["species"] == 0)).all()  # blue
+
+
+@pytest.mark.parametrize("context", [Context.DIFFERENCE, Context.ZOOM])
+def test_some_pictures_are_seen_as_if_alone(tiny_shards, context):
+    manifest = Manifest.read(tiny_shards)
+    still = AugmentConfig(False, False, 0.0, (1.0, 1.0))
+    spec = InputSpec(16, mean=(0.0,) * 3, context=context)
+
+    def epoch(hide: float, number: int = 1):
+        hidden = dataclasses.replace(still, hide_context=hide)
+        settings = data(Task.EMPTY, spec=spec, augment=hidden)
+        batches = pipeline.training(manifest, settings, number).as_numpy_iterator()
+        pixels, _, keys = zip(*batches, strict=True)
+        return dict(zip(map(tuple, np.concatenate(keys)), np.concatenate(pixels), strict=True))
+
+    shown, hidden, again, other = epoch(0.0), epoch(0.5), epoch(0.5), epoch(0.5, 2)
+    differ = [key for key, pixels in shown.items() if pixels[..., 3].any()]
+    assert len(differ) >= 40
+    unseen = [key for key in differ if not hidden[key][..., 3].any()]
+    assert len(differ) / 4 < len(unseen) < 3 * len(differ) / 4
+    for key in set(differ) - set(unseen):
+        np.testing.assert_array_equal(hidden[key], shown[key])
+    if context is Context.DIFFERENCE:
+        for key in unseen:
+            np.testing.assert_array_equal(hidden[key][..., :3], shown[key][..., :3])
+    for key in differ:
+        np.testing.assert_array_equal(hidden[key], again[key])
+    assert unseen != [key for key in differ if not other[key][..., 3].any()]
+
+
+def test_pictures_are_asked_as_if_alone(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+
+    def pictures(**flags):
+        batches = pipeline.stored_pictures(manifest, "val", 5, Context.DIFFERENCE, **flags)
+        return np.concatenate(list(batches.as_numpy_iterator()))
+
+    together, alone = pictures(), pictures(alone=True)
+    np.testing.assert_array_equal(alone[..., :3], together[..., :3])
+    assert together[..., 3].any()
+    assert not alone[..., 3].any()

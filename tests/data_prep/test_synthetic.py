@@ -9,7 +9,24 @@ import pytest
 from PIL import Image
 
 from camtrap_tf.errors import InputError
-from data_prep import synthetic, synthetic_art
+from data_prep import synthetic
+from data_prep.consensus import pielou
+from data_prep.synthetic.art import anatomy, animals, frames
+from data_prep.synthetic.art.camera import Camera, make_camera
+from data_prep.synthetic.events import plan
+from data_prep.synthetic.habits import BEHAVIOURS, HABITS
+from data_prep.synthetic.scenes import stage
+from data_prep.synthetic.tables import TABLES
+from data_prep.synthetic.volunteers import (
+    COUNT_BINS,
+    Vote,
+    classify,
+    consensus,
+    count_bin,
+    observe,
+)
+from data_prep.synthetic.world import Stream
+from data_prep.synthetic.writing import UNFINISHED
 
 SMALL = synthetic.World(events=64, sites=4, size=(96, 72), gold_share=0.5, empty_share=0.25, seed=3)
 PLAIN = synthetic.World(events=4000)
@@ -30,14 +47,14 @@ def digests(folder):
 def stages(world):
     """Yields (event, scene, camera) of every animal event without drawing it."""
     cameras = {
-        site: synthetic_art.make_camera(np.random.default_rng([world.seed, 1, site]), world.size)
+        site: make_camera(world.random(Stream.SITE, site), world.size)
         for site in range(world.sites)
     }
-    for event in synthetic.plan(world)[0]:
+    for event in plan(world)[0]:
         if event.species:
-            rng = np.random.default_rng([world.seed, 2, event.index])
+            rng = world.random(Stream.SCENE, event.index)
             camera = cameras[event.roll.site]
-            yield event, synthetic.stage(event.species, event.frames, camera, rng), camera
+            yield event, stage(event.species, event.frames, camera, rng), camera
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +81,7 @@ def test_another_seed_gives_other_pictures(written, tmp_path):
 
 def test_headers_and_line_ends_are_those_of_the_release(written):
     folder = written[0]
-    heads = {name: (folder / name).read_bytes().split(b"\n")[0] for name in synthetic.TABLES}
+    heads = {name: (folder / name).read_bytes().split(b"\n")[0] for name in TABLES}
     assert heads == {
         "consensus_data.csv": b"CaptureEventID,NumImages,DateTime,SiteID,LocationX,LocationY,"
         b"NumSpecies,Species,Count,Standing,Resting,Moving,Eating,Interacting,Babies,"
@@ -110,10 +127,10 @@ def test_consensus_is_consistent_in_itself(written):
     assert (numbers.NumVotes + numbers.NumBlanks <= numbers.NumClassifications).all()
     per_event = rows.groupby("CaptureEventID").Species.size()
     assert list(rows.CaptureEventID.map(per_event)) == list(numbers.NumSpecies)
-    votes = rows[[*synthetic.BEHAVIOURS, "Babies"]].astype(float).mul(numbers.NumVotes, axis=0)
+    votes = rows[[*BEHAVIOURS, "Babies"]].astype(float).mul(numbers.NumVotes, axis=0)
     np.testing.assert_allclose(votes, votes.round(), atol=1e-9)  # whole numbers of votes
     assert rows.Evenness.astype(float).between(0, 1).all()
-    assert set(rows.Count) <= set(synthetic.COUNT_BINS)
+    assert set(rows.Count) <= set(COUNT_BINS)
     assert not pd.to_datetime(rows.DateTime, format="%Y-%m-%d %H:%M:%S").isna().any()
 
 
@@ -122,20 +139,20 @@ def test_consensus_is_consistent_in_itself(written):
     [([12, 1], 0.391244), ([15, 1], 0.33729), ([20, 18], 0.998001), ([12, 3], 0.721928), ([9], 0)],
 )
 def test_evenness_of_known_votes(votes, expected):
-    assert synthetic.pielou(votes) == pytest.approx(expected, abs=5e-7)
+    assert pielou(votes) == pytest.approx(expected, abs=5e-7)
 
 
 def test_consensus_of_known_votes():
-    event = synthetic.plan(synthetic.World(events=1, empty_share=0.0))[0][0]
+    event = plan(synthetic.World(events=1, empty_share=0.0))[0][0]
     standing, moving = (True,) + (False,) * 5, (False, False, True, False, False, True)
-    ballots = [[synthetic.Vote("zebra", k, standing)] for k in (0, 0, 1, 1)]
-    ballots += [[synthetic.Vote("eland", 3, moving)], []]
-    (row,) = synthetic.consensus(event, ballots)
+    ballots = [[Vote("zebra", k, standing)] for k in (0, 0, 1, 1)]
+    ballots += [[Vote("eland", 3, moving)], []]
+    (row,) = consensus(event, ballots)
     assert (row["Species"], row["Count"], row["NumVotes"]) == ("zebra", "2", 4)
     assert (row["NumClassifications"], row["NumBlanks"], row["NumSpecies"]) == (6, 1, 1)
     assert (row["Standing"], row["Moving"], row["Babies"]) == ("1", "0", "0")
     assert row["Evenness"] == "0.721928094887"  # of {4, 1}
-    assert synthetic.consensus(event, [[], []]) == []
+    assert consensus(event, [[], []]) == []
 
 
 def test_experts_agree_with_the_truth_and_find_some_impossible(written):
@@ -151,7 +168,7 @@ def test_experts_agree_with_the_truth_and_find_some_impossible(written):
     assert all(r.Species in seen[r.CaptureEventID] for r in named.itertuples())
     single = named[named.NumSpecies == "1"].set_index("CaptureEventID").Count
     most = truth.astype({"animals": int}).groupby("CaptureEventID").animals.max()
-    expected = [synthetic.COUNT_BINS[synthetic.count_bin(most[name])] for name in single.index]
+    expected = [COUNT_BINS[count_bin(most[name])] for name in single.index]
     assert list(single) == expected
 
 
@@ -189,7 +206,7 @@ def test_exif_says_when_and_that_it_is_synthetic(written):
 
 def test_information_bar_is_white_over_the_share_of_season_1():
     picture = Image.new("RGB", (2048, 1536))
-    synthetic_art.draw_bar(picture, datetime.datetime(2010, 8, 7, 1, 4, 15))
+    frames.draw_bar(picture, datetime.datetime(2010, 8, 7, 1, 4, 15))
     pixels = np.asarray(picture)
     assert pixels[1437].max() == 0  # 1536 - 98 = 1438 is the first white row
     assert pixels[1438].min() == pixels[1535].min() == 255
@@ -197,7 +214,7 @@ def test_information_bar_is_white_over_the_share_of_season_1():
 
 
 def test_shares_of_a_large_world():
-    events, _ = synthetic.plan(PLAIN)
+    events, _ = plan(PLAIN)
     animal = [event for event in events if event.species]
     assert len(events) == 4000 and len(animal) == 1000
     assert sum(len(event.species) == 2 for event in animal) == 50  # 5%
@@ -217,33 +234,33 @@ def test_some_frames_of_animal_events_show_no_animal():
         shown = [len(scene.animals(frame, camera)) for frame in range(event.frames)]
         assert max(shown) == len(scene.actors) == shown[scene.anchor]
         frames += shown
-        bins.update(g.count for g in synthetic.observe(scene, event.frames, camera))
+        bins.update(g.count for g in observe(scene, event.frames, camera))
     assert 0.10 <= frames.count(0) / len(frames) <= 0.15
-    assert {synthetic.count_bin(count) for count in bins} == set(range(12))
+    assert {count_bin(count) for count in bins} == set(range(12))
 
 
 def test_volunteers_are_mostly_right():
     right = total = 0
     for event, scene, camera in stages(dataclasses.replace(PLAIN, events=2000)):
-        groups = synthetic.observe(scene, event.frames, camera)
-        votes = synthetic.classify(groups, np.random.default_rng([0, event.index]))
-        rows = synthetic.consensus(event, votes)
+        groups = observe(scene, event.frames, camera)
+        votes = classify(groups, np.random.default_rng([0, event.index]))
+        rows = consensus(event, votes)
         right += {row["Species"] for row in rows} == set(event.species)
         total += 1
     assert 0.94 <= right / total <= 0.999
 
 
 def test_every_species_can_be_drawn_in_every_pose():
-    assert set(synthetic.HABITS) == set(synthetic_art.ANATOMY)
-    for species in synthetic_art.ANATOMY:
-        for pose in synthetic_art.POSES:
-            animal = synthetic_art.Animal(species, pose, 0.0, 8.0, -1, 0.8, 0.55, 1.0, 7)
-            drawn = synthetic_art.sprite(animal, 60.0, 0.1)
+    assert set(HABITS) == set(anatomy.ANATOMY)
+    for species in anatomy.ANATOMY:
+        for pose in anatomy.POSES:
+            animal = anatomy.Animal(species, pose, 0.0, 8.0, -1, 0.8, 0.55, 1.0, 7)
+            drawn = animals.sprite(animal, 60.0, 0.1)
             assert np.asarray(drawn.cover).mean() > 25  # of 255: not an empty mask
 
 
 def test_camera_projects_the_ground():
-    camera = synthetic_art.Camera(320, 240, 300.0, 90.0, 1.0)
+    camera = Camera(320, 240, 300.0, 90.0, 1.0)
     assert camera.project(1.0, 10.0) == (190.0, 120.0, 30.0)  # 160 + 30, 90 + 30, 300 / 10
 
 
@@ -253,14 +270,14 @@ def test_a_finished_set_is_left_alone(written):
     assert synthetic.write(SMALL, folder) == summary
     assert (folder / "truth.csv").stat().st_mtime_ns == before
     assert calls[-1] == (64, 64)
-    assert not (folder / synthetic.UNFINISHED).exists()
+    assert not (folder / UNFINISHED).exists()
 
 
 def test_an_unfinished_set_is_completed(tmp_path):
     world = dataclasses.replace(SMALL, events=3)
     synthetic.write(world, tmp_path)
     whole = digests(tmp_path)
-    (tmp_path / "world.json").rename(tmp_path / synthetic.UNFINISHED)
+    (tmp_path / "world.json").rename(tmp_path / UNFINISHED)
     (tmp_path / "truth.csv").unlink()
     synthetic.write(world, tmp_path)
     assert digests(tmp_path) == whole
@@ -282,7 +299,9 @@ def test_a_world_without_animals(tmp_path, events):
     world = synthetic.World(events=events, sites=1, seasons=1, size=(64, 48), empty_share=1.0)
     summary = synthetic.write(world, tmp_path)
     assert (summary.empty_events, summary.consensus_rows, summary.gold_rows) == (events, 0, 0)
-    assert list(read(tmp_path, "consensus_data.csv").columns) == list(synthetic.CONSENSUS_COLUMNS)
+    assert list(read(tmp_path, "consensus_data.csv").columns) == list(
+        TABLES["consensus_data.csv"].columns
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Which pictures are pairs, what their loss is, and that training can start from it."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from camtrap_tf.config import PRESETS, override
+from camtrap_tf.manifest import Manifest
+from camtrap_tf.train import train
+from experiments import pretraining
+
+
+def test_pairs_are_two_pictures_of_an_event():
+    events = np.array([0, 0, 0, 1, 2, 2])
+    found = pretraining.pairs(events, np.random.default_rng(0))
+    assert sorted(events[found[:, 0]]) == [0, 1, 2]
+    np.testing.assert_array_equal(events[found[:, 0]], events[found[:, 1]])
+    alone = events[found[:, 0]] == 1
+    np.testing.assert_array_equal(found[:, 0] == found[:, 1], alone)
+    assert len(pretraining.pairs(np.arange(100), np.random.default_rng(0))) == pretraining.EVENTS
+
+
+def test_the_loss_is_that_of_its_formula():
+    rows = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    alike = np.exp(unit @ unit.T / pretraining.TEMPERATURE)
+    np.fill_diagonal(alike, 0)
+    each = [-np.log(alike[i, (i + 3) % 6] / alike[i].sum()) for i in range(6)]
+    np.testing.assert_allclose(pretraining.contrast(tf.constant(rows)), np.mean(each), rtol=1e-5)
+
+
+def test_training_starts_from_what_was_learnt(tiny_shards, tmp_path):
+    manifest = Manifest.read(tiny_shards)
+    changes = {
+        "train.task": "one_stage",
+        "train.epochs": "1",
+        "train.batch_size": "8",
+        "model.architecture": "small",
+        "model.crop": "32",
+        "model.context": "difference",
+    }
+    config = override(PRESETS["modern"], changes)
+    file = pretraining.pretrain(config, manifest, 2, tmp_path / "start.keras")
+    written = file.stat().st_mtime_ns
+    assert pretraining.pretrain(config, manifest, 2, file).stat().st_mtime_ns == written
+    learnt = keras.saving.load_model(file)
+    still = dataclasses.replace(config.train, learning_rate=1e-12, init=str(file), ema=0.0)
+    run = train(dataclasses.replace(config, train=still), tiny_shards, tmp_path / "run")
+    first = run.network().model.trainable_variables[0]
+    np.testing.assert_allclose(first.numpy(), learnt.trainable_variables[0].numpy(), atol=1e-6)
