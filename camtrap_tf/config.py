@@ -5,6 +5,7 @@ A variant is its difference: `dataclasses.replace(PAPER, ...)` or `override(conf
 """
 
 import dataclasses
+import difflib
 import enum
 import json
 import types
@@ -152,7 +153,7 @@ class ModelConfig:
         dropout: share of values dropped, in [0, 1); None leaves the architecture's own. It
             replaces the rate where the architecture drops, and elsewhere acts before the heads.
         weights: a local file of ImageNet weights for a backbone of `keras.applications`, or "".
-            Such weights need `Normalisation.IMAGENET`.
+            Such weights need `Normalisation.IMAGENET`; with `Context.NINE_CHANNELS` there are none.
         context: what of a picture's capture event the network sees beside it.
     """
 
@@ -166,10 +167,10 @@ class ModelConfig:
 
     def __post_init__(self):
         _require(
-            not self.weights or self.context is Context.NONE,
-            "model.weights, which know three channels, go with model.context=none",
+            not self.weights or self.context is not Context.NINE_CHANNELS,
+            "model.weights, which know one picture, go with any model.context but nine_channels",
             self.context.value,
-            "Set it, or leave out model.weights.",
+            "Set 'late', which shows the same three frames, or leave out model.weights.",
         )
         _require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
         _require(
@@ -421,24 +422,25 @@ def override(config: Config, changes: dict[str, str]) -> Config:
     Raises:
         InputError: unknown field, or a value that is not of the field's type.
     """
+    kinds = {
+        f"{part}.{field}": kind
+        for part, owner in typing.get_type_hints(Config).items()
+        for field, kind in typing.get_type_hints(owner).items()
+    }
+    given: dict[str, dict[str, Any]] = {}
     for dotted, text in changes.items():
-        config = _override_one(config, dotted.split("."), dotted, text)
-    return config
-
-
-def _override_one(node: Any, path: list[str], dotted: str, text: str) -> Any:
-    hints = typing.get_type_hints(type(node))
-    name, rest = path[0], path[1:]
-    known = name in hints and dataclasses.is_dataclass(getattr(node, name)) == bool(rest)
-    if not known:
-        raise InputError(
-            f"configuration fields are {', '.join(field_names())}", dotted, "Correct the name."
-        )
-    if rest:
-        value = _override_one(getattr(node, name), rest, dotted, text)
-    else:
-        value = _parse(text, hints[name], dotted)
-    return dataclasses.replace(node, **{name: value})
+        if dotted not in kinds:
+            near = difflib.get_close_matches(dotted, kinds, n=1)
+            raise InputError(
+                f"configuration fields are {', '.join(kinds)}",
+                dotted,
+                f"Did you mean '{near[0]}'?" if near else "Correct the name.",
+            )
+        part, field = dotted.split(".")
+        given.setdefault(part, {})[field] = _parse(text, kinds[dotted], dotted)
+    # All fields of a part at once: what holds between them does not depend on their order.
+    parts = {part: dataclasses.replace(getattr(config, part), **new) for part, new in given.items()}
+    return dataclasses.replace(config, **parts)
 
 
 def field_names(config: Config | None = None) -> list[str]:

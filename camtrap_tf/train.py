@@ -4,7 +4,8 @@ A run directory holds
     config.json               configuration, data and versions; written first, never changed
     checkpoints/              the whole state at the last checkpoint: weights, optimiser, seeds,
                               position in the data, sums of the epoch under way
-    log.csv                   a row an epoch
+    log.csv                   a row an epoch: loss and accuracy by head in training, and under
+                              names such as val_accuracy_species on the selecting split
     tensorboard/              the same for TensorBoard
     best.keras                the network of the best epoch
     predictions-SPLIT.parquet its answers on the selecting split
@@ -37,7 +38,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network, input_spec, predict_split, with_familiarity
+from camtrap_tf.network import Network, Split, input_spec, predict_split, with_familiarity
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
@@ -137,15 +138,16 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
 
         transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
+    watched = _Watched(config, manifest) if trainer.chief else None
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
         trainer.publish()
         progress.rows.append(row)
-        if trainer.chief:
-            answers = predict_split([trainer.network], manifest, config.train.select_on)
+        if watched is not None:
+            answers = watched.split.predict([trainer.network])
             row |= _scores(answers, config.train)
             _keep(trainer, folder, row)
-            watch.write(folder / "tensorboard", row, answers, trainer.main, manifest)
+            watch.write(folder / "tensorboard", row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
     if trainer.profile and trainer.calls < 2:
@@ -160,10 +162,19 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     return Run.read(folder)
 
 
+class _Watched:
+    """The split that chooses the best epoch, and the pictures of it that people see."""
+
+    def __init__(self, config: Config, manifest: Manifest):
+        name = config.train.select_on
+        self.split = Split(manifest, name, config.model.context)
+        self.pictures = watch.examples(manifest, name)
+
+
 def _keep(trainer: Trainer, folder: Path, row: dict) -> None:
     """Writes what an epoch leaves: its row of the log, and the network where it is the best."""
     rows = trainer.progress.rows
-    log.info("%s", _describe(row, trainer.train.epochs))
+    log.info("%s", _describe(row, trainer.train))
     if row is _best(rows):
         with atomic(folder / "best.keras") as temporary:
             trainer.network.model.save(temporary)
@@ -185,6 +196,13 @@ def _check_data(config: Config, manifest: Manifest) -> None:
             config.model.crop,
             side,
             round(config.model.crop * 256 / 224 * manifest.picture.size / side),
+        )
+    if config.train.freeze_epochs and not (config.train.init or config.model.weights):
+        raise InputError(
+            "train.freeze_epochs, which keeps a trained trunk, goes with train.init or "
+            "model.weights",
+            config.train.freeze_epochs,
+            "Give one of them, or leave it at 0: a random trunk teaches the heads nothing.",
         )
     for split in ("train", config.train.select_on):
         if not manifest.frames(split, config.train.task):
@@ -230,22 +248,22 @@ def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
 
 def _scores(predictions: Predictions, train: TrainConfig) -> dict[str, float]:
     """Loss and accuracy by head on the rows that a task is scored on, and what epochs go by."""
-    row = {}
+    row, split = {}, train.select_on
     for head, labels in predictions.labels.items():
         known = np.flatnonzero(labels != MISSING)
         answers = predictions.probabilities[head][known]
         truth = labels[known]
         right = np.take_along_axis(answers, truth[:, None].astype(int), 1)[:, 0]
-        row[f"val_loss_{head}"] = (
+        row[f"{split}_loss_{head}"] = (
             float(-np.log(np.maximum(right, 1e-7)).mean()) if len(known) else 0
         )
-        row[f"val_accuracy_{head}"] = (
+        row[f"{split}_accuracy_{head}"] = (
             float((answers.argmax(1) == truth).mean()) if len(known) else 0
         )
     main = sampling.main_head(train.task)
-    loss = row[f"val_loss_{main}"]
+    loss = row[f"{split}_loss_{main}"]
     figure = {
-        SelectBy.ACCURACY: row[f"val_accuracy_{main}"],
+        SelectBy.ACCURACY: row[f"{split}_accuracy_{main}"],
         SelectBy.MEAN_RECALL: _mean_recall(predictions, main),
         SelectBy.LOSS: -loss,
     }[train.select_by]
@@ -264,12 +282,13 @@ def _best(rows: list[dict]) -> dict:
     return max(rows, key=lambda row: row["score"])
 
 
-def _describe(row: dict, epochs: int) -> str:
-    parts = [f"epoch {row['epoch']:.0f}/{epochs}", f"loss {row['loss']:.3f}"]
+def _describe(row: dict, train: TrainConfig) -> str:
+    parts = [f"epoch {row['epoch']:.0f}/{train.epochs}", f"loss {row['loss']:.3f}"]
+    start = f"{train.select_on}_accuracy_"
     parts += [
-        f"{key.removeprefix('val_accuracy_')} {value:.1%}"
+        f"{key.removeprefix(start)} {value:.1%}"
         for key, value in row.items()
-        if key.startswith("val_accuracy_")
+        if key.startswith(start)
     ]
     return "  ".join((*parts, f"{row['images_per_second']:.0f} pictures/s"))
 

@@ -21,6 +21,7 @@ from camtrap_tf.config import Config, Optimizer, Precision, RareClasses, TrainCo
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING
 from camtrap_tf.manifest import Manifest
+from camtrap_tf.models import applications
 from camtrap_tf.network import Network, input_spec
 from camtrap_tf.progress import Meter
 
@@ -81,6 +82,7 @@ class Trainer:
         self.strategy = distribution.strategy(train.strategy, train.replicas)
         self.share = distribution.share(self.strategy)
         self.data = _training_data(config, manifest)
+        self.traced = pipeline.Traced(manifest, self.data)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
         _check(train, self.share.replicas, self.steps)
         keras.utils.set_random_seed(train.seed)
@@ -93,7 +95,7 @@ class Trainer:
             self.weight_decay = tf.Variable(0.0, trainable=False)
         self.adopt()
         self.of_heads = [_layer(v) in self.heads for v in self.model.trainable_variables]
-        self.kernels = [v for v in self.model.trainable_variables if v.path.endswith("/kernel")]
+        self.kernels = _kernels(self.model)
         self.weights = _class_weights(config, manifest)
         self.noise = _label_noise(config, manifest)
         emphasised = train.rare is RareClasses.EMPHASIS
@@ -146,6 +148,7 @@ class Trainer:
     def adopt(self) -> None:
         """Gives the model under training the weights of `network`."""
         _copy(self.network.model.variables, self.model.variables)
+        applications.settle(self.model)
 
     def publish(self) -> None:
         """Gives `network` the trained weights (their average is there already)."""
@@ -155,6 +158,7 @@ class Trainer:
             _copy(source.non_trainable_variables, target.non_trainable_variables)
         else:
             _copy(source.variables, target.variables)
+        applications.settle(target)
 
     def meet(self) -> None:
         """Waits until every worker is here."""
@@ -173,6 +177,7 @@ class Trainer:
         path = tf.train.latest_checkpoint(folder / "checkpoints")
         if path is not None:
             self.state.restore(path).assert_consumed()
+            applications.settle(self.model)
         return path is not None
 
     @tf.function
@@ -247,7 +252,12 @@ class Trainer:
         return iter(
             self.strategy.distribute_datasets_from_function(
                 lambda _: pipeline.training(
-                    self.manifest, self.data, progress.epoch, progress.step, self.share
+                    self.manifest,
+                    self.data,
+                    progress.epoch,
+                    progress.step,
+                    self.share,
+                    self.traced,
                 )
             )
         )
@@ -299,11 +309,14 @@ class Trainer:
         """Gradients with the output layer's clamped, after adding up the replicas'."""
         context = tf.distribute.get_replica_context()
         replicas = self.strategy.num_replicas_in_sync  # which the optimiser adds up again
+        bound = sampling.CLAMP
+        if self.train.precision is Precision.FLOAT16:
+            bound = self.optimizer.scale_loss(bound)  # as the gradients are
         clamped = []
         for gradient, variable in zip(gradients, self._learning(frozen), strict=True):
             if _layer(variable) == self.main:
                 whole = context.all_reduce(_SUM, gradient)
-                gradient = tf.clip_by_value(whole, -sampling.CLAMP, sampling.CLAMP) / replicas
+                gradient = tf.clip_by_value(whole, -bound, bound) / replicas
             clamped.append(gradient)
         return clamped
 
@@ -413,6 +426,11 @@ def _label_noise(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:
     counts = sampling.class_counts(manifest, "train", config.train.task)
     matrix = sampling.burst_noise(counts, config.train.burst_noise)
     return {sampling.main_head(config.train.task): tf.constant(matrix, tf.float32)}
+
+
+def _kernels(model: keras.Model) -> list:
+    """Of convolution and dense layers; separable ones have a depthwise and a pointwise kernel."""
+    return [v for v in model.trainable_variables if v.path.endswith("kernel")]
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:

@@ -7,6 +7,7 @@ names; a head that is new, or has other classes, starts fresh.
 import dataclasses
 import logging
 import warnings
+import zipfile
 from pathlib import Path
 
 import keras
@@ -17,6 +18,7 @@ from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import Words
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import Task, Vocabulary
+from camtrap_tf.models import applications
 from camtrap_tf.network import Network
 
 log = logging.getLogger("camtrap")
@@ -105,7 +107,14 @@ def _read(path: Path, task: Task) -> Source:
 def _load(path: Path) -> keras.Model:
     if not path.is_file():
         raise InputError("a run to start from has finished an epoch", str(path), "Train it first.")
-    return keras.saving.load_model(path, compile=False)
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            "a .keras file holds a whole Keras model",
+            str(path),
+            f"Save it anew with model.save. Keras says: {' '.join(str(error).split())[:200]}",
+        ) from error
 
 
 def _load_weights(network: Network, path: Path) -> dict[str, list[str]]:
@@ -141,6 +150,7 @@ def _copy_trunk(source: keras.Model, network: Network, path: Path) -> None:
         )
     for variable in wanted:
         variable.assign(given[variable.path])
+    applications.settle(network.model)
 
 
 def _copy_head(source: Source, model: keras.Model, head: str, names: tuple[str, ...]) -> bool:

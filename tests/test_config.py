@@ -46,10 +46,22 @@ def test_override_parses_by_the_type_of_the_field():
     ]
 
 
+def test_what_holds_between_fields_does_not_depend_on_their_order():
+    changes = {
+        "model.weights": "notop.h5",
+        "model.normalisation": "imagenet",
+        "train.burst_noise": "0.3",
+        "train.task": "empty",
+    }
+    assert override(Config(), changes) == override(Config(), dict(reversed(changes.items())))
+
+
 @pytest.mark.parametrize(
     ("field", "text", "says"),
     [
         ("train.epoch", "3", "configuration fields are model.architecture"),
+        ("train.epoch", "3", "Did you mean 'train.epochs'"),
+        ("epochs", "3", "configuration fields are"),
         ("train", "3", "configuration fields are"),
         ("train.epochs", "three", "train.epochs is of type int"),
         ("train.epochs", "2.5", "train.epochs is of type int"),
@@ -73,6 +85,19 @@ def test_table_s2_holds_on_both_sides_of_every_boundary():
         row = schedules.at_epoch(TABLE_S2, epoch)
         assert row.learning_rate == rate
         assert row.weight_decay == (0.0005 if epoch <= 29 else 0.0)
+
+
+def test_the_paper_is_table_s1_and_every_step_of_an_epoch_has_its_rate():
+    paper = PRESETS["paper"]
+    train = paper.train
+    assert (train.batch_size, train.momentum, paper.model.crop, train.epochs) == (128, 0.9, 224, 55)
+    assert (train.optimizer.value, paper.model.normalisation.value) == ("sgd", "dataset")
+    for epoch in (18, 19, 29, 30, 43, 44, 52, 53, 55):
+        row = schedules.at_epoch(TABLE_S2, epoch)
+        assert schedules.learning_rates(train, epoch, 3).tolist() == (
+            [np.float32(row.learning_rate)] * 3
+        )
+        assert schedules.weight_decay(train, epoch) == row.weight_decay
 
 
 def test_step_schedule():

@@ -24,6 +24,34 @@ def test_label_noise_counts_what_an_empty_picture_may_be_called():
     assert (float(sums["correct"]), float(sums["count"])) == (1, 2)
 
 
+def test_smoothing_and_weights_by_hand():
+    smooth = float(losses.head_sums(LOGITS, LABELS, smoothing=0.1)["species"]["loss"])
+    # Nine tenths for the true class and one thirtieth for each of the three.
+    first = 0.9 * math.log(0.5) + (math.log(0.5) + math.log(0.2) + math.log(0.3)) / 30
+    second = 0.9 * math.log(0.1) + (2 * math.log(0.1) + math.log(0.8)) / 30
+    assert smooth == pytest.approx(-first - second, rel=1e-6)
+    weights = {"species": tf.constant([0.5, 4.0, 9.0])}
+    sums = losses.head_sums(LOGITS, LABELS, weights=weights)["species"]
+    expected = -0.5 * math.log(0.5) - 4 * math.log(0.1)
+    assert float(sums["loss"]) == pytest.approx(expected, rel=1e-6)
+    assert float(sums["count"]) == 2
+
+
+def test_heads_add_up_their_means_over_labelled_rows():
+    sums = {
+        "species": {"loss": tf.constant(6.0)},
+        "count": {"loss": tf.constant(1.0)},
+        "moving": {"loss": tf.constant(0.0)},  # no label in the batch
+    }
+    counts = {"species": tf.constant(4.0), "count": tf.constant(2.0), "moving": tf.constant(0.0)}
+    assert float(losses.mean_loss(sums, counts)) == 6 / 4 + 1 / 2
+
+
+def test_failures_are_of_the_first_and_of_all_five_guesses():
+    logits = tf.tile(tf.range(7, dtype=tf.float32)[None], [4, 1])  # class 6 first, class 0 last
+    assert losses.failures(logits, tf.constant([6, 2, 1, -1])).numpy().tolist() == [0, 1, 2, 0]
+
+
 def test_no_noise_is_cross_entropy():
     plain = losses.head_sums(LOGITS, LABELS)["species"]["loss"]
     assert float(plain) == pytest.approx(-math.log(0.5) - math.log(0.1), rel=1e-6)

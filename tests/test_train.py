@@ -137,6 +137,9 @@ def test_the_best_epoch_is_chosen_on_the_split_asked_for_and_lines_tell_of_every
     )
     best = max(last_rows(run.folder), key=lambda row: row["score"])
     assert run.result["best"] == best
+    # Columns are named after the split they are of.
+    assert {"expert_test_loss_species", "expert_test_accuracy_moving"} <= best.keys()
+    assert not [name for name in best if name.startswith("val_")]
     # Three steps a call: 24 pictures of 32.
     line = r"epoch 2: 24 of 32 pictures \(75%\), [\d.,]+/s, \d+ s left loss \d+\.\d{3}"
     heads = ", ".join(rf"{head} \d+\.\d{{3}} \(\d+%\)" for head in ("species", "count", "moving"))

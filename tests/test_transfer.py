@@ -129,3 +129,65 @@ def test_each_task_takes_its_own_network_of_a_two_stage_bundle(tiny_shards, tmp_
             np.testing.assert_array_equal(
                 weight(fresh.model, path), weight(run.network().model, path)
             )
+
+
+def standardising(image, *_):
+    """A small trunk that standardises its input itself, as EfficientNet does."""
+    from keras import layers
+
+    x = layers.Normalization(name="standardise")(image)
+    x = layers.Conv2D(8, 5, 2, name="stem")(x)
+    return layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def test_what_a_trunk_standardises_by_is_taken_and_kept(tiny_shards, tmp_path, monkeypatch):
+    from camtrap_tf import models
+    from camtrap_tf import train as module
+    from camtrap_tf.predictions import Predictions
+    from camtrap_tf.trainer import Trainer
+
+    monkeypatch.setitem(models.ARCHITECTURES, "standardising", standardising)
+    source = network({"species": ("a", "b", "c")}, "standardising").model
+    layer = source.get_layer("standardise")
+    layer.adapt_mean.assign([0.5, -1.0, 0.0])
+    layer.adapt_variance.assign([0.01, 4.0, 1.0])
+    layer.finalize_state()
+    source.save(tmp_path / "source.keras")
+    changes = {
+        "model.architecture": "standardising",
+        "train.init": str(tmp_path / "source.keras"),
+        "train.epochs": "3",
+        "train.schedule": '[{"first": 1, "learning_rate": 0.01, "weight_decay": 0}]',
+    }
+    config = override(CONFIG, changes)
+    whole = module.train(config, tiny_shards, tmp_path / "whole")
+    # What was measured while training is what the saved network answers.
+    answers = Predictions.read(whole.folder / "predictions-val.parquet")
+    right = answers.labels["species"] != -1
+    truth = answers.labels["species"][right].astype(int)
+    given = answers.probabilities["species"][right][np.arange(len(truth)), truth]
+    loss = whole.result["best"]["val_loss_species"]
+    assert -np.log(given).mean() == pytest.approx(loss, rel=1e-4)
+
+    run_epoch = Trainer.run_epoch
+
+    def stop_in_third(self, *arguments):
+        if self.progress.epoch == 3:
+            raise KeyboardInterrupt
+        return run_epoch(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "run_epoch", stop_in_third)
+    with pytest.raises(KeyboardInterrupt):
+        module.train(config, tiny_shards, tmp_path / "parts")
+    monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
+    parts = module.train(config, tiny_shards, tmp_path / "parts")
+    for figure in ("loss", "val_loss_species"):
+        assert parts.result["best"][figure] == whole.result["best"][figure]
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    from camtrap_tf import transfer
+
+    (tmp_path / "half.keras").write_bytes(b"PK no model")
+    with pytest.raises(InputError, match="holds a whole Keras model"):
+        transfer.initialise(network({"species": ("a", "b")}), tmp_path / "half.keras")

@@ -4,15 +4,20 @@ Their weights are read from a local file (`model.weights`, the `_notop` files th
 publishes) and never downloaded. ImageNet weights were trained on pixels scaled in one of several
 ways. Our input is standardised with ImageNet's mean and deviation (`Normalisation.IMAGENET`); a
 fixed scaling in front of the backbone turns that into what its weights know. Without weights
-the input goes in as it is, under any normalisation.
+the input goes in as it is, under any normalisation. The weights know three channels: what a
+fourth one holds (the difference to the event's median frame) counts nothing at first, and is
+learnt.
 """
 
 import dataclasses
 import functools
 import pathlib
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from camtrap_tf.config import IMAGENET_MEAN, IMAGENET_STD, ModelConfig, Variant
@@ -89,31 +94,40 @@ def backbone(
     x = scaled(image, scaling) if config.weights or scaling.always else image
     if name.startswith(_SWITCHED_OFF):
         options |= {"include_preprocessing": False}
-    network = getattr(keras.applications, name)(
-        include_top=False,
-        weights=None,
-        pooling="avg",
-        input_shape=tuple(image.shape[1:]),
-        **options,
-    )
+    make = functools.partial(_made, getattr(keras.applications, name), options)
+    network = make(tuple(image.shape[1:]))
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = min(layer.momentum, MOMENTUM)
     if config.weights:
-        _load(network, config.weights)
+        _load(network, config.weights, make)
     return network(x)
 
 
+def _made(function: Callable[..., keras.Model], options: dict, shape: tuple) -> keras.Model:
+    """A backbone for inputs [height, width, channels]."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+        return function(
+            include_top=False, weights=None, pooling="avg", input_shape=shape, **options
+        )
+
+
 def scaled(image: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
-    """From pixels standardised with ImageNet's mean and deviation to another scaling."""
+    """From pixels standardised with ImageNet's mean and deviation to another scaling.
+
+    A fourth channel is no colour and reaches the first convolution as it is.
+    """
     if scaling == STANDARDISED:
         return image
     channels = zip(IMAGENET_MEAN, IMAGENET_STD, scaling.subtract, scaling.divide, strict=True)
     factors = [(std / divide, (mean - minus) / divide) for mean, std, minus, divide in channels]
-    frames = image.shape[-1] // 3
-    scale, offset = ([pair[i] for pair in factors] * frames for i in (0, 1))
+    frames, rest = divmod(image.shape[-1], 3)
+    # Backbones that scale their input again divide it by 255.
+    factors = factors * frames + [(255.0 if scaling.always else 1.0, 0.0)] * rest
+    scale, offset = ([pair[i] for pair in factors] for i in (0, 1))
     x = layers.Rescaling(scale, offset, name=SCALING_LAYER)(image)
-    return ops.flip(x, axis=-1) if scaling.bgr else x
+    return ops.take(x, [2, 1, 0, *range(3, image.shape[-1])], axis=-1) if scaling.bgr else x
 
 
 def _check_weights(config: ModelConfig) -> None:
@@ -125,15 +139,43 @@ def _check_weights(config: ModelConfig) -> None:
         )
 
 
-def _load(network: keras.Model, path: str) -> None:
+def _load(network: keras.Model, path: str, make: Callable[[tuple], keras.Model]) -> None:
+    """Gives a backbone the weights of a file; of more channels by way of one of three."""
+    _, height, width, channels = network.input_shape
+    known = network if channels == 3 else make((height, width, 3))
     try:
-        network.load_weights(path)
+        known.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise InputError(
             f"model.weights is a file of weights of {network.name} without its top",
             path,
             f"Keras says: {' '.join(str(error).split())[:300]}",
         ) from error
+    if known is not network:
+        _widen(known, network)
+
+
+def _widen(source: keras.Model, target: keras.Model) -> None:
+    """Copies all weights; channels that only the target knows count nothing and stay as they are.
+
+    Those are zeros in the first kernel, and mean 0 and variance 1 where the input is standardised.
+    """
+    for given, wanted in zip(source.weights, target.weights, strict=True):
+        value = ops.convert_to_numpy(given)
+        if given.shape != wanted.shape:
+            more = [(0, new - old) for old, new in zip(given.shape, wanted.shape, strict=True)]
+            value = np.pad(value, more, constant_values=float(given.name == "variance"))
+        wanted.assign(value)
+    settle(target)
+
+
+def settle(model: keras.Model) -> None:
+    """To be called after weights were assigned: Keras' `Normalization` computes with a copy."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            settle(layer)
+        elif isinstance(layer, layers.Normalization):
+            layer.finalize_state()
 
 
 TRUNKS = {name: functools.partial(backbone, name) for name in SCALINGS}

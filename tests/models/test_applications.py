@@ -101,24 +101,104 @@ def test_weights_come_from_a_file_and_answer_as_in_keras(pixels, tmp_path):
     np.testing.assert_allclose(features(standardised(pixels)), theirs(pixels), atol=1e-4)
 
 
+def inside(model):
+    """The backbone inside a network."""
+    import keras
+
+    return next(one for one in model.layers if isinstance(one, keras.Model))
+
+
+def standardise_as_published(backbone) -> None:
+    """EfficientNet's published files hold the deviation where the variance belongs."""
+    import keras
+
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt_mean.assign([0.485, 0.456, 0.406])
+            layer.adapt_variance.assign([0.229, 0.224, 0.225])
+            layer.finalize_state()
+
+
+@pytest.mark.parametrize(
+    # One of each scaling.
+    "name",
+    ["EfficientNetV2B0", "MobileNetV2", "EfficientNetV2S", "ResNet50", "EfficientNetB0"],
+)
+def test_with_weights_a_fourth_channel_counts_nothing_at_first(name, pixels, tmp_path):
+    import keras
+
+    from camtrap_tf import models
+    from camtrap_tf.models import applications
+
+    options = {"include_preprocessing": False} if "V2B" in name or "V2S" in name else {}
+    theirs = getattr(keras.applications, name)(
+        include_top=False, weights=None, pooling="avg", input_shape=(64, 64, 3), **options
+    )
+    standardise_as_published(theirs)
+    theirs.save_weights(tmp_path / "notop.weights.h5")
+    scaling = applications.SCALINGS[name]
+    prepared = (pixels - scaling.subtract) / scaling.divide
+    expected = theirs(prepared[..., ::-1] if scaling.bgr else prepared)
+    assert np.ptp(expected, axis=0).max() > 1e-3 * np.abs(expected).max()
+
+    weights = str(tmp_path / "notop.weights.h5")
+    config = dataclasses.replace(
+        IMAGENET, architecture=name, weights=weights, context=Context.DIFFERENCE
+    )
+    model = models.build(config, HEADS)
+    features = keras.Model(model.input, model.get_layer("species").input)
+    for difference in (0.0, 5.0):
+        fourth = np.full((2, 64, 64, 1), difference, np.float32)
+        both = np.concatenate([standardised(pixels), fourth], axis=-1)
+        np.testing.assert_allclose(
+            features(both), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()
+        )
+    # And yet it comes to the first convolution, as it is.
+    image, first = (
+        keras.Input((64, 64, 4)),
+        next(one for one in inside(model).layers if isinstance(one, keras.layers.Conv2D)),
+    )
+    stem = keras.Model(inside(model).input, first.input)
+    seen = keras.Model(image, stem(applications.scaled(image, scaling)))(both)
+    assert np.max(seen[..., 3]) == pytest.approx(5.0, rel=1e-5)
+
+
+def test_late_fusion_starts_from_weights(pixels, tmp_path):
+    import keras
+
+    from camtrap_tf import models
+
+    keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(64, 64, 3)
+    ).save_weights(tmp_path / "notop.weights.h5")
+    config = dataclasses.replace(
+        IMAGENET, architecture="MobileNetV2", weights=str(tmp_path / "notop.weights.h5")
+    )
+    alone = models.build(config, HEADS)
+    late = models.build(dataclasses.replace(config, context=Context.LATE), HEADS)
+    late.get_layer("species").set_weights(alone.get_layer("species").get_weights())
+    inputs = standardised(pixels)
+    # Three times the same frame: the strongest of its features are its own.
+    found = late(np.concatenate([inputs] * 3, axis=-1))["species"]
+    np.testing.assert_allclose(found, alone(inputs)["species"], rtol=1e-4, atol=1e-5)
+
+
 def test_efficientnets_own_standardisation_gives_back_ours(pixels):
     import keras
 
     from camtrap_tf import models
 
     model = models.build(dataclasses.replace(IMAGENET, architecture="EfficientNetB0"), HEADS)
-    inner = next(one for one in model.layers if isinstance(one, keras.Model))
+    inner = inside(model)
     norm = next(one for one in inner.layers if isinstance(one, keras.layers.Normalization))
-    # What the published weight file holds: the deviation where the variance belongs.
-    norm.adapt_mean.assign([0.485, 0.456, 0.406])
-    norm.adapt_variance.assign([0.229, 0.224, 0.225])
-    norm.finalize_state()
+    standardise_as_published(inner)
     stem = keras.Model(inner.input, norm.output)
     seen = stem(model.get_layer("scaling")(standardised(pixels)))
     np.testing.assert_allclose(seen, standardised(pixels), atol=1e-4)
 
 
-def test_a_saved_model_keeps_its_scaling(pixels, tmp_path):
+@pytest.mark.parametrize("context", [Context.NONE, Context.DIFFERENCE])
+def test_a_saved_model_keeps_its_scaling(context, pixels, tmp_path):
     import keras
 
     from camtrap_tf import models
@@ -127,12 +207,15 @@ def test_a_saved_model_keeps_its_scaling(pixels, tmp_path):
         tmp_path / "notop.weights.h5"
     )
     config = dataclasses.replace(
-        IMAGENET, architecture="ResNet50", weights=str(tmp_path / "notop.weights.h5")
+        IMAGENET,
+        architecture="ResNet50",
+        weights=str(tmp_path / "notop.weights.h5"),
+        context=context,
     )
     model = models.build(config, HEADS)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    inputs = standardised(pixels)
+    inputs = np.concatenate([standardised(pixels)] * 2, axis=-1)[..., : context.channels]
     np.testing.assert_allclose(again(inputs)["species"], model(inputs)["species"], atol=1e-5)
 
 
@@ -148,7 +231,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     (tmp_path / "notop.h5").write_bytes(b"no weights")
     with pytest.raises(InputError, match=r"weights of .* without its top"):
         build("MobileNetV3Small", tmp_path / "notop.h5")
-    with pytest.raises(InputError, match=r"know three channels, go with model\.context=none"):
+    with pytest.raises(InputError, match=r"but nine_channels; received 'nine_channels'"):
         dataclasses.replace(IMAGENET, weights="notop.h5", context=Context.NINE_CHANNELS)
     with pytest.raises(InputError, match=r"for backbones of keras\.applications"):
         build("resnet18", tmp_path / "notop.h5")

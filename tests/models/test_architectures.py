@@ -132,15 +132,41 @@ RELEASED = {
     # One more 1x1 of 1024, batch norm three times a block, heads on 7*7 positions.
     "nin": 1025 * 1024 + 2 * 3 * (96 + 256 + 384 + 1024) + (7 * 7 - 1) * 1024 * 1000,
     "vgg11": 2 * (64 + 128 + 2 * 256 + 4 * 512 + 2 * 4096),
+    "vgg16": 2 * (2 * 64 + 2 * 128 + 3 * 256 + 6 * 512 + 2 * 4096),
+    # Batch norm on the stem's three and on each module's six convolutions (Szegedy et al. 2015,
+    # Table 1, row by row), heads on 7*7 positions.
+    "googlenet": 2
+    * (
+        64
+        + 64
+        + 192
+        + (64 + 96 + 128 + 16 + 32 + 32)
+        + (128 + 128 + 192 + 32 + 96 + 64)
+        + (192 + 96 + 208 + 16 + 48 + 64)
+        + (160 + 112 + 224 + 24 + 64 + 64)
+        + (128 + 128 + 256 + 24 + 64 + 64)
+        + (112 + 144 + 288 + 32 + 64 + 64)
+        + (256 + 160 + 320 + 32 + 128 + 128)
+        + (256 + 160 + 320 + 32 + 128 + 128)
+        + (384 + 192 + 384 + 48 + 128 + 128)
+    )
+    + (7 * 7 - 1) * 1024 * 1000,
     # Of each basic block's second convolution 1/9 remains; biases on 20 convolutions.
     "resnet18": -8 * 2 * (64**2 + 128**2 + 256**2 + 512**2)
     + (5 * 64 + 5 * 128 + 5 * 256 + 5 * 512),
+    # The same for 3, 4, 6, 3 blocks; biases on the stem, 2 per block and 3 shortcuts.
+    "resnet34": -8 * (3 * 64**2 + 4 * 128**2 + 6 * 256**2 + 3 * 512**2)
+    + (64 + 6 * 64 + 9 * 128 + 13 * 256 + 7 * 512),
     # Biases only: stem, (n, n, 4n) per block and 4n per projection shortcut.
     "resnet50": 64 + 6 * (3 * 64 + 4 * 128 + 6 * 256 + 3 * 512) + 4 * (64 + 128 + 256 + 512),
+    "resnet101": 64 + 6 * (3 * 64 + 4 * 128 + 23 * 256 + 3 * 512) + 4 * (64 + 128 + 256 + 512),
+    "resnet152": 64 + 6 * (3 * 64 + 8 * 128 + 36 * 256 + 3 * 512) + 4 * (64 + 128 + 256 + 512),
 }
 
 
-@pytest.mark.parametrize("architecture", list(RELEASED))
+@pytest.mark.parametrize(
+    "architecture", slow_for(RELEASED, {"vgg16", "resnet34", "resnet101", "resnet152"})
+)
 def test_parameters_of_the_released_code(architecture):
     found = with_heads(ModelConfig(architecture, Variant.RELEASED_CODE), 1000)
     assert found - PUBLISHED[architecture] == RELEASED[architecture]

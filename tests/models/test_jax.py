@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camtrap_tf.config import ModelConfig, Variant, to_json
+from camtrap_tf.config import Context, ModelConfig, Variant, to_json
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "camtrap_tf"
@@ -48,9 +48,12 @@ def jax_python() -> Path:
         ModelConfig("resnet18", crop=64),
         ModelConfig("vgg11", crop=64),
         ModelConfig("googlenet", Variant.RELEASED_CODE, crop=64),
+        ModelConfig("alexnet", crop=64),
+        ModelConfig("nin", Variant.RELEASED_CODE, crop=64),
+        ModelConfig("small", crop=64, context=Context.LATE),
         ModelConfig("EfficientNetV2B0", crop=64),
     ],
-    ids=lambda config: f"{config.architecture}-{config.variant.value}",
+    ids=lambda config: f"{config.architecture}-{config.variant.value}-{config.context.value}",
 )
 def test_jax_gives_the_answers_of_tensorflow(config, jax_python, tmp_path):
     import keras
@@ -64,7 +67,7 @@ def test_jax_gives_the_answers_of_tensorflow(config, jax_python, tmp_path):
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         elif variable.name in ("beta", "moving_mean", "bias"):
             variable.assign(rng.normal(0, 0.1, variable.shape))
-    image = rng.normal(size=(4, 64, 64, 3)).astype(np.float32)
+    image = rng.normal(size=(4, 64, 64, config.context.channels)).astype(np.float32)
     weights = {f"w{index}": value for index, value in enumerate(model.get_weights())}
     np.savez(tmp_path / "in.npz", image=image, **weights)
     (tmp_path / "config.json").write_text(json.dumps({"model": to_json(config), "heads": HEADS}))
