@@ -8,7 +8,7 @@ import pytest
 
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
-from experiments import cost, fig_s2, run, table2, table_s5
+from experiments import burst_labels, cost, fig_s2, run, table2, table_s5
 from experiments.lab import SCALES, Job, Lab, NotAvailable
 
 
@@ -40,6 +40,15 @@ def test_a_longer_run_has_a_stretched_schedule(lab):
     assert recipe.epochs == 8
     short = SCALES["smoke"].recipe.train.schedule  # of two epochs
     assert [step.first for step in recipe.schedule] == [1 + 4 * (s.first - 1) for s in short]
+
+
+@pytest.mark.parametrize(("given", "seeds"), [([], (0, 1, 2)), (["--seeds=4,7"], (4, 7))])
+def test_seeds_are_the_scales_or_chosen(tiny_shards, tmp_path, monkeypatch, given, seeds):
+    asked = []
+    monkeypatch.setattr(burst_labels, "report", lambda lab: asked.append(lab.scale.seeds) or [])
+    names = ["burst_labels", f"--data={tiny_shards}", f"--out={tmp_path}", "--scale=small"]
+    assert run.main([*names, *given]) == 0
+    assert asked == [seeds]
 
 
 def test_an_unknown_architecture_is_no_number(lab):
