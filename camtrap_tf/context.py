@@ -10,6 +10,9 @@ import numpy as np
 from camtrap_tf.config import Context
 
 NINE_FRAMES = 3  # of an event, that the paper's nine channels hold
+# The difference of a picture that has no others to compare it with, everywhere alike, so that it
+# is not taken for one in which nothing moved. No real picture differs so evenly.
+ALONE = 32
 
 # What decides where to zoom to, in NumPy and in graphs. All of it is whole numbers, so that
 # both give the same pixels.
@@ -25,8 +28,8 @@ def stacked(frames: np.ndarray, context: Context) -> np.ndarray:
     """Every frame of one event with what its network sees beside it.
 
     `DIFFERENCE`: a fourth channel, the absolute difference to the event's per-pixel median
-    frame, the mean over the three colours, rounded. An event of one frame differs nowhere from
-    its median: zeros.
+    frame, the mean over the three colours, rounded. In an event of one frame, which has nothing
+    to be compared with, it is `ALONE` everywhere.
 
     `ZOOM`: of the same four channels the part in which the frame differs (`window`), at half
     the square's height and width: an animal of any size fills its network's input, which is no
@@ -49,16 +52,22 @@ def stacked(frames: np.ndarray, context: Context) -> np.ndarray:
     [0, 30, 0]
     """
     if context.differs:
-        middle = median(frames)
-        channels = np.maximum(frames, middle) - np.minimum(frames, middle)
-        red, green, blue = np.moveaxis(channels, -1, 0)
-        apart = (red.astype(np.uint16) + green + blue + 1) // 3
-        both = np.concatenate([frames, apart[..., None].astype(np.uint8)], axis=-1)
+        both = np.concatenate([frames, _difference(frames)[..., None]], axis=-1)
         return both if context is Context.DIFFERENCE else zoomed(both)
     if context.stacks:
         chosen = np.concatenate(list(frames[nine(len(frames))]), axis=-1)
         return np.repeat(chosen[None], len(frames), axis=0)
     return frames
+
+
+def _difference(frames: np.ndarray) -> np.ndarray:
+    """[frames, height, width] uint8: the fourth channel."""
+    if len(frames) == 1:
+        return np.full(frames.shape[:3], ALONE, np.uint8)
+    middle = median(frames)
+    channels = np.maximum(frames, middle) - np.minimum(frames, middle)
+    red, green, blue = np.moveaxis(channels, -1, 0)
+    return ((red.astype(np.uint16) + green + blue + 1) // 3).astype(np.uint8)
 
 
 def window(difference: np.ndarray) -> tuple[int, int, int]:

@@ -161,6 +161,7 @@ def stacked(frames: tf.Tensor, context: Context, count: tf.Tensor | None = None)
     if context.differs:
         apart = tf.abs(tf.cast(frames, tf.int32) - _median(frames, count))
         apart = (tf.reduce_sum(apart, axis=-1, keepdims=True) + 1) // 3
+        apart = tf.where(count == 1, context_of.ALONE, apart)
         frames = tf.concat([frames, tf.cast(apart, tf.uint8)], axis=-1)
         frames = _zoomed(frames) if context is Context.ZOOM else frames
     elif context.stacks:
@@ -198,11 +199,16 @@ def _stacked_compiled(context: Context):
 def stacked_alone(pictures: tf.Tensor, context: Context) -> tf.Tensor:
     """[n, height, width, 3] uint8, each an event of its own -> [n, ..., context.channels]."""
     if context.differs:
-        both = tf.concat([pictures, tf.zeros_like(pictures[..., :1])], axis=-1)
+        both = tf.concat([pictures, _alone(pictures)], axis=-1)
         return _zoomed(both) if context is Context.ZOOM else both
     if context.stacks:
         return tf.concat([pictures] * context_of.NINE_FRAMES, axis=-1)
     return pictures
+
+
+def _alone(pictures: tf.Tensor) -> tf.Tensor:
+    """[n, height, width, 1] uint8: the difference of pictures that stand alone."""
+    return tf.fill(tf.shape(pictures[..., :1]), np.uint8(context_of.ALONE))
 
 
 def _median(frames: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

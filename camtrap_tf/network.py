@@ -105,6 +105,63 @@ def shared_context(specs: Iterable[InputSpec]) -> Context:
     return next(iter(contexts - {Context.NONE}), Context.NONE)
 
 
+class Split:
+    """A split of shards, opened once to be asked about more than once, as after every epoch.
+
+    Opening it makes TensorFlow trace a pipeline, which takes longer than a few hundred pictures.
+
+    Args:
+        manifest, name: of the pictures.
+        context: what networks see beside them; see `shared_context`.
+        batch_size: pictures at a time.
+        alone: every picture is shown as if its event had no other.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        name: str,
+        context: Context = Context.NONE,
+        batch_size: int = 64,
+        alone: bool = False,
+    ):
+        self.name = name
+        self.ids, self.labels, self.event_labels = pipeline.index(manifest, name)
+        self.batches = pipeline.stored_pictures(manifest, name, batch_size, context, alone)
+
+    def predict(self, networks: list[Network]) -> Predictions:
+        """Every network's answers on every picture, one pass over the shards.
+
+        Networks that share a head (an ensemble) are averaged.
+
+        Returns:
+            Image-level predictions with labels, in the order of the shards.
+        """
+        collected: list[dict[str, list[np.ndarray]]] = [
+            {head: [] for head in network.heads} for network in networks
+        ]
+        with Meter(len(self.ids), f"predicting {self.name}") as meter:
+            for pixels in self.batches:
+                for network, answers in zip(networks, collected, strict=True):
+                    for head, values in network.probabilities(pixels).items():
+                        answers[head].append(values)
+                meter.advance(len(pixels))
+        probabilities: dict[str, np.ndarray] = {}
+        for head in dict.fromkeys(head for network in networks for head in network.heads):
+            members = [np.concatenate(answers[head]) for answers in collected if head in answers]
+            mean = np.mean(members, axis=0, dtype=np.float64)
+            probabilities[head] = mean.astype(np.float32)
+        classes = {head: names for network in networks for head, names in network.heads.items()}
+        return Predictions(
+            self.ids,
+            classes,
+            probabilities,
+            _with_empty_class(self.labels, classes),
+            _with_empty_class(self.event_labels, classes),
+            {"split": self.name, "models": [network.name for network in networks]},
+        )
+
+
 def predict_split(
     networks: list[Network],
     manifest: Manifest,
@@ -112,44 +169,9 @@ def predict_split(
     batch_size: int = 64,
     alone: bool = False,
 ) -> Predictions:
-    """Every network's answers on every picture of a split, one pass over the shards.
-
-    Networks that share a head (an ensemble) are averaged.
-
-    Args:
-        networks: which answer.
-        manifest, split: of the pictures.
-        batch_size: pictures at a time.
-        alone: every picture is asked as if its event had no other.
-
-    Returns:
-        Image-level predictions with labels, in the order of the shards.
-    """
-    ids, labels, event_labels = pipeline.index(manifest, split)
-    collected: list[dict[str, list[np.ndarray]]] = [
-        {head: [] for head in network.heads} for network in networks
-    ]
+    """Answers on a split of shards, asked once; see `Split`."""
     context = shared_context(network.spec for network in networks)
-    batches = pipeline.stored_pictures(manifest, split, batch_size, context, alone)
-    with Meter(len(ids), f"predicting {split}") as meter:
-        for pixels in batches:
-            for network, answers in zip(networks, collected, strict=True):
-                for head, values in network.probabilities(pixels).items():
-                    answers[head].append(values)
-            meter.advance(len(pixels))
-    probabilities: dict[str, np.ndarray] = {}
-    for head in dict.fromkeys(head for network in networks for head in network.heads):
-        members = [np.concatenate(answers[head]) for answers in collected if head in answers]
-        probabilities[head] = np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
-    classes = {head: names for network in networks for head, names in network.heads.items()}
-    return Predictions(
-        ids,
-        classes,
-        probabilities,
-        _with_empty_class(labels, classes),
-        _with_empty_class(event_labels, classes),
-        {"split": split, "models": [network.name for network in networks]},
-    )
+    return Split(manifest, split, context, batch_size, alone).predict(networks)
 
 
 def _with_empty_class(labels: dict, classes: dict[str, tuple[str, ...]]) -> dict:

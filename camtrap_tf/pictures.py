@@ -1,8 +1,8 @@
 """Picture files: find them, read them into the stored square, say why one cannot be read.
 
 NumPy and Pillow; simplejpeg, where it is installed, decodes common JPEGs to the same pixels a
-little faster. `images.py` does the same inside TensorFlow graphs; tests hold the three
-together.
+little faster, and Pillow does not look at their headers then. `images.py` does the same inside
+TensorFlow graphs; tests hold the three together.
 """
 
 import contextlib
@@ -58,6 +58,13 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_QUARTERS = (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
+# Of a JPEG: what it starts with, marker and length of a segment, the frame that tells the size,
+# and segments that say nothing about it (tables, comments, applications without a second word).
+_START, _EXIF = b"\xff\xd8", b"Exif\0\0"
+_SEGMENT, _FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")
+_FRAME_MARKERS, _APP1 = (0xFFC0, 0xFFC1, 0xFFC2), 0xFFE1
+_PASSED = frozenset((0xFFC4, 0xFFDB, 0xFFDD, 0xFFFE, 0xFFE0, *range(0xFFE3, 0xFFF0)))
 # What Pillow's readers raise on damaged files, and warn about.
 _DAMAGE = (
     OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error,
@@ -149,7 +156,7 @@ def read(
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
     """
     opened, square = _read(source, spec, box)[1:]
-    return _picture(opened, np.asarray(square.convert("RGB")))
+    return _picture(opened, np.asarray(square))
 
 
 def glance(source: PathLike | bytes) -> Picture:
@@ -164,7 +171,7 @@ def glance(source: PathLike | bytes) -> Picture:
 
 
 def _picture(opened: "_Opened", pixels: np.ndarray) -> Picture:
-    (width, height), exif = opened.size, opened.exif
+    (width, height), exif = opened.upright, opened.exif
     taken, camera, burst = _exif_time(exif), _camera(exif), _exif_burst(exif)
     return Picture(pixels, width, height, taken, camera, burst)
 
@@ -176,16 +183,18 @@ def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
         PictureError: as `read`.
     """
     content, opened, square = _read(source, spec)
-    histogram = np.array(square.histogram()).reshape(-1, 256)[:3]
+    histogram = np.array(square.histogram()).reshape(3, 256)
     if not spec.keep_original:
         return Stored(_encode(square, spec.jpeg_quality), histogram)
-    if (
-        opened.image.mode not in _GRAPH_MODES.get(opened.image.format or "", ())
-        or opened.turn is not None
-    ):
-        whole = _eight_bit(_turned(_open(content)))
-        return Stored(_encode(whole, spec.jpeg_quality), histogram)
-    return Stored(content, histogram)
+    if opened.turn is None and _graph_reads(opened.image):
+        return Stored(content, histogram)
+    whole = _eight_bit(_turned(_pillow(content), opened.turn))
+    return Stored(_encode(whole, spec.jpeg_quality), histogram)
+
+
+def _graph_reads(image: Image.Image | None) -> bool:
+    """Whether a graph decodes the file to the same pixels; None is a common JPEG."""
+    return image is None or image.mode in _GRAPH_MODES.get(image.format or "", ())
 
 
 def taken(path: PathLike) -> datetime.datetime | None:
@@ -269,12 +278,18 @@ def part_around(box: Sequence[float], usable: float = 1.0) -> tuple[float, float
 
 
 class _Opened(NamedTuple):
-    """A picture whose header is read; `size` is that of the file, upright."""
+    """A picture whose header is read."""
 
-    image: Image.Image
+    image: Image.Image | None  # None of a common JPEG, which Pillow need not open
+    size: tuple[int, int]  # width and height as they lie in the file
     exif: Image.Exif | None
     turn: Image.Transpose | None
-    size: tuple[int, int]
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height after EXIF rotation."""
+        width, height = self.size
+        return (height, width) if self.turn in _QUARTERS else (width, height)
 
 
 def _read(
@@ -284,18 +299,13 @@ def _read(
     content = source if isinstance(source, bytes) else _content(as_path(source))
     with _told(content):
         opened = _open(content)
-        width, height = opened.size
+        width, height = opened.upright
         if width * height > MAX_PIXELS:
             raise PictureError(f"implausible size {width}x{height}")
         share = 1.0 if box is None else part_around(box)[2]
-        if opened.image.format == "JPEG":
-            scale = decode_scale(round(height * share), round(width * share), spec)
-            decoded = _decode_jpeg(opened.image, content, scale)
-        else:
-            _check(opened.image, content)
-            decoded = opened.image
-        upright = _eight_bit(_turned(opened._replace(image=decoded)))
-        return content, opened, _square(upright, spec, box)
+        scale = decode_scale(round(height * share), round(width * share), spec)
+        whole = _turned(_decoded(opened, content, scale), opened.turn)
+        return content, opened, _square(_eight_bit(whole), spec, box)
 
 
 @contextlib.contextmanager
@@ -327,35 +337,75 @@ def _content(path: Path) -> bytes:
 
 
 def _open(content: bytes) -> _Opened:
-    image = Image.open(io.BytesIO(content))
-    exif = _exif(image)
+    found = _common_jpeg(content) if simplejpeg else None
+    if found:
+        image, (size, block) = None, found
+        exif = _exif(block)
+    else:
+        image = _pillow(content)
+        size, exif = image.size, _exif(image)
     turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1)) if exif else None
-    quarter = turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
-    return _Opened(image, exif, turn, (image.height, image.width) if quarter else image.size)
+    return _Opened(image, size, exif, turn)
 
 
-def _decode_jpeg(image: Image.Image, content: bytes, scale: int) -> Image.Image:
-    """The picture at 1/scale; Pillow has the last word on what is damaged.
+def _pillow(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
 
-    With a fourth byte to each pixel Pillow takes the pixels as they lie, without a copy.
+
+def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
+    """Width and height of a JPEG of three components, and its EXIF block.
+
+    None where Pillow is to look at the file: there is anything to object to, or more than one
+    picture or block of metadata.
     """
-    width, height = image.size
-    if simplejpeg and image.mode == "RGB":
+    if content[:2] != _START:
+        return None
+    at, block = 2, b""
+    while at + 10 <= len(content):
+        marker, length = _SEGMENT.unpack_from(content, at)
+        if marker in _FRAME_MARKERS:
+            bits, height, width, components = _FRAME.unpack_from(content, at + 4)
+            return ((width, height), block) if (bits, components) == (8, 3) else None
+        if marker == _APP1 and not block and content.startswith(_EXIF, at + 4):
+            block = content[at + 4 : at + 2 + length]
+        elif marker not in _PASSED:
+            return None
+        at += 2 + length
+    return None
+
+
+def _decoded(opened: _Opened, content: bytes, scale: int) -> Image.Image:
+    """The picture as it lies in the file, a JPEG at 1/scale."""
+    image = opened.image
+    if simplejpeg and (image is None or (image.format, image.mode) == ("JPEG", "RGB")):
         with contextlib.suppress(ValueError):
-            pixels = simplejpeg.decode_jpeg(
-                content,
-                "RGBX",
-                fastdct=False,
-                fastupsample=False,
-                min_height=-(-height // scale),
-                min_width=-(-width // scale),
-                min_factor=1,
-            )
-            rows, columns, _ = pixels.shape
-            return Image.frombuffer("RGBX", (columns, rows), pixels, "raw", "RGBX", 0, 1)
-    image.draft(image.mode, (width // scale, height // scale))
-    image.load()
+            return _decoded_quickly(content, opened.size, scale)
+    image = image or _pillow(content)  # which has the last word on what is damaged
+    if image.format == "JPEG":
+        image.draft(image.mode, (image.width // scale, image.height // scale))
+        image.load()
+    _check(image, content)
     return image
+
+
+def _decoded_quickly(content: bytes, size: tuple[int, int], scale: int) -> Image.Image:
+    """A JPEG at 1/scale; Pillow takes the pixels as they lie, without a copy.
+
+    Its RGB has a fourth byte to each pixel, too; called RGBX, it would be worked on like a colour.
+    """
+    pixels = simplejpeg.decode_jpeg(  # pyright: ignore[reportOptionalMemberAccess]
+        content,
+        "RGBX",
+        fastdct=False,
+        fastupsample=False,
+        min_height=-(-size[1] // scale),
+        min_width=-(-size[0] // scale),
+        min_factor=1,
+    )
+    rows, columns, _ = pixels.shape
+    image = Image.frombuffer("RGBX", (columns, rows), pixels, "raw", "RGBX", 0, 1)
+    image.im.setmode("RGB")
+    return image._new(image.im)
 
 
 def _check(image: Image.Image, content: bytes) -> None:
@@ -364,17 +414,14 @@ def _check(image: Image.Image, content: bytes) -> None:
         Image.open(io.BytesIO(content)).verify()
 
 
-def _turned(opened: _Opened) -> Image.Image:
-    return opened.image.transpose(opened.turn) if opened.turn is not None else opened.image
+def _turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return image if turn is None else image.transpose(turn)
 
 
 def _square(
     image: Image.Image, spec: PictureSpec, box: Sequence[float] | None = None
 ) -> Image.Image:
-    """Cuts the bar and makes the square of an upright picture, or of the part around a box.
-
-    The picture is RGB, or RGBX (a fourth byte unused); so is the square.
-    """
+    """Cuts the bar and makes the square of an upright picture, or of the part around a box."""
     rows, columns = image.height - _bar(image, spec), image.width
     if box is not None:
         left, top, width, height = part_around(box, rows / image.height)
@@ -436,17 +483,21 @@ def _encode(image: Image.Image, quality: int) -> bytes:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Any mode as RGB or RGBX of eight bits; 16-bit greyscale keeps its upper eight bits."""
+    """Any mode as RGB of eight bits; 16-bit greyscale keeps its upper eight bits."""
     if image.mode.startswith("I;16") or image.mode == "I":
         upper = np.asarray(image).astype(np.uint32) >> 8
         image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))
-    return image if image.mode in ("RGB", "RGBX") else image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _exif(image: Image.Image) -> Image.Exif | None:
-    """The EXIF block; None where it is damaged, which says nothing about the pixels."""
+def _exif(source: Image.Image | bytes) -> Image.Exif | None:
+    """The EXIF of an image or a block; None where it is damaged, which is not about pixels."""
     try:
-        return image.getexif()
+        if isinstance(source, Image.Image):
+            return source.getexif()
+        exif = Image.Exif()
+        exif.load(source)
+        return exif
     except _DAMAGE:
         return None
 

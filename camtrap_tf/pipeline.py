@@ -46,8 +46,53 @@ class TrainingData:
     oversample: bool = False
 
 
+class Traced:
+    """What is done to events and pictures of a training split, traced once for all epochs.
+
+    TensorFlow traces the functions of a pipeline whenever one is made, which takes longer than
+    an epoch of a few hundred pictures; these are only called there.
+    """
+
+    def __init__(self, manifest: Manifest, data: TrainingData):
+        self.manifest, self.data = manifest, data
+        self.pictures = tf.function(self._pictures)
+        self.decode = tf.function(self._decode)
+
+    def _pictures(self, seed: tf.Tensor, shard: tf.Tensor, number: tf.Tensor, record: tf.Tensor):
+        """The pictures of a stored event that the task can use, as `_epoch_order` gives them.
+
+        Args:
+            seed: [] int64, of the epoch.
+            shard, number: [] int64, the event's key.
+            record: [] string, the serialised event.
+        """
+        manifest, data = self.manifest, self.data
+        columns = _columns(manifest.vocabulary, shard, number, record)
+        hidden = _hidden(data, columns, tf.stack([-seed, shard * 2**32 + number]))
+        columns = _with_context(columns, manifest, data.spec.context, hidden)
+        kept = {
+            "frame": columns["frame"],
+            "key": columns["key"],
+            "labels": task_labels(columns, data.task, manifest.vocabulary),
+        }
+        chosen = usable(columns, data.task)
+        if data.spec.context.stacks:  # an event's frames all show the event
+            chosen = tf.logical_and(chosen, columns["position"] == 0)
+        wanted = tf.where(chosen)[:, 0]
+        return tf.nest.map_structure(lambda column: tf.gather(column, wanted), kept)
+
+    def _decode(self, seed: tf.Tensor, index: tf.Tensor, frame: tf.Tensor) -> tuple:
+        """`_drawn_and_pixels` of a picture, by its place in the epoch."""
+        return _drawn_and_pixels(self.manifest, self.data, tf.stack([seed, index]), frame)
+
+
 def training(
-    manifest: Manifest, data: TrainingData, epoch: int, done: int = 0, share: Share | None = None
+    manifest: Manifest,
+    data: TrainingData,
+    epoch: int,
+    done: int = 0,
+    share: Share | None = None,
+    traced: Traced | None = None,
 ) -> tf.data.Dataset:
     """Augmented batches of one epoch (counted from 1), from batch `done` on.
 
@@ -60,21 +105,22 @@ def training(
         epoch: decides order and augmentation.
         done: batches to leave out.
         share: which rows to read; the elements are the batches of one replica after another.
+        traced: of the same manifest and data, where there are several epochs.
 
     Returns:
         A dataset of (`[rows, crop, crop, channels]` float32, labels by head `[rows]` int32, -1
         missing, keys `[rows, 3]` int64), where rows = batch / replicas.
     """
-    share = share or Share()
+    share, traced = share or Share(), traced or Traced(manifest, data)
     steps, rows = steps_per_epoch(manifest, data), data.batch_size // share.workers
-    frames = _epoch_order(manifest, data, epoch).take(steps * data.batch_size)
+    epoch_seed = tf.constant(_epoch_seed(data, epoch))
+    frames = _epoch_order(manifest, data, epoch, traced).take(steps * data.batch_size)
     frames = frames.enumerate().skip(done * data.batch_size)
     if share.workers > 1:
         frames = frames.filter(lambda index, _: index % data.batch_size // rows == share.worker)
 
     def decode(index, frame):
-        seed = tf.stack([tf.constant(_epoch_seed(data, epoch)), index])
-        drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
+        drawn, pixels = traced.decode(epoch_seed, index, frame["frame"])
         return pixels, drawn, frame["labels"], frame["key"]
 
     def finish(pixels, drawn, labels, keys):
@@ -159,7 +205,9 @@ def record_offsets(path: Path) -> np.ndarray:
     return np.array(offsets, np.int64)
 
 
-def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.Dataset:
+def _epoch_order(
+    manifest: Manifest, data: TrainingData, epoch: int, traced: Traced
+) -> tf.data.Dataset:
     """The pictures that the task can use, in the order of an epoch.
 
     Elements are tables: `frame` (the encoded picture; with a context the decoded square with what
@@ -169,24 +217,8 @@ def _epoch_order(manifest: Manifest, data: TrainingData, epoch: int) -> tf.data.
     shards = manifest.shards_of(data.split)
     numbers = order.permutation(len(shards))
     files = [str(manifest.folder / shards[number].file) for number in numbers]
-    vocabulary = manifest.vocabulary
-
-    def of_task(columns):
-        shard, event = columns["key"][0, 0], columns["key"][0, 1]
-        hidden = _hidden(data, columns, tf.stack([-_epoch_seed(data, epoch), _of(shard, event)]))
-        columns = _with_context(columns, manifest, data.spec.context, hidden)
-        kept = {
-            "frame": columns["frame"],
-            "key": columns["key"],
-            "labels": task_labels(columns, data.task, vocabulary),
-        }
-        chosen = usable(columns, data.task)
-        if data.spec.context.stacks:  # an event's frames all show the event
-            chosen = tf.logical_and(chosen, columns["position"] == 0)
-        wanted = tf.where(chosen)[:, 0]
-        return tf.nest.map_structure(lambda column: tf.gather(column, wanted), kept)
-
-    frames = _frames(files, vocabulary, numbers=numbers, choose=of_task)
+    seed = tf.constant(_epoch_seed(data, epoch))
+    frames = _frames(files, lambda *event: traced.pictures(seed, *event), numbers=numbers)
     if data.oversample:
         frames = _oversampled(frames, manifest, data, epoch).repeat()
     decoded = data.spec.context is not Context.NONE
@@ -216,11 +248,6 @@ def _oversampled(frames, manifest: Manifest, data: TrainingData, epoch: int) -> 
 
 def _epoch_seed(data: TrainingData, epoch: int) -> np.int64:
     return np.int64(data.seed * 100_003 + epoch)
-
-
-def _of(shard: tf.Tensor, event: tf.Tensor) -> tf.Tensor:
-    """[] int64: a number for every event of the shards."""
-    return shard * 2**32 + event
 
 
 def _hidden(data: TrainingData, columns: dict, seed: tf.Tensor) -> tf.Tensor | None:
@@ -369,26 +396,26 @@ def task_labels(frame: dict, task: Task, vocabulary: Vocabulary) -> dict[str, tf
 def _split_frames(
     manifest: Manifest, split: str, choose: Callable = lambda columns: columns
 ) -> tf.data.Dataset:
+    """One element per picture of a split, in file order: what `choose` takes of its columns."""
     files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(split)]
-    frames = _frames(files, manifest.vocabulary, readers=1, choose=choose)
+
+    def pictures(shard, number, record):
+        return choose(_columns(manifest.vocabulary, shard, number, record))
+
+    frames = _frames(files, pictures, readers=1)
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
 
 
 def _frames(
-    files: list[str],
-    vocabulary: Vocabulary,
-    readers: int = _READERS,
-    numbers=None,
-    choose: Callable = lambda columns: columns,
+    files: list[str], pictures: Callable, readers: int = _READERS, numbers=None
 ) -> tf.data.Dataset:
-    """One element per picture: its encoded bytes, ids, key, image-level and event-level labels.
+    """One element per picture of some files.
 
     Args:
         files: paths, in reading order.
-        vocabulary: of the shards.
+        pictures: from an event's shard, number and record to columns of its pictures wanted.
         readers: files that are read in turn.
         numbers: [files] int64, the shard numbers that stand in keys; their place when None.
-        choose: takes an event's columns, gives those wanted, of the pictures wanted.
     """
     numbers = np.arange(len(files)) if numbers is None else numbers
     named = tf.data.Dataset.from_tensor_slices((np.asarray(numbers, np.int64), files))
@@ -400,12 +427,15 @@ def _frames(
         cycle_length=readers,
         block_length=4,
     )
+    events = events.map(
+        lambda shard, numbered: pictures(shard, *numbered), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return events.unbatch()
 
-    def columns(shard, record):
-        event = records.parse(record[1], vocabulary)
-        return choose(_event_columns(event, vocabulary, (shard, record[0])))
 
-    return events.map(columns, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+def _columns(vocabulary: Vocabulary, shard, number, record) -> dict:
+    """A stored event's pictures: their encoded bytes, ids, key, own labels and the event's."""
+    return _event_columns(records.parse(record, vocabulary), vocabulary, (shard, number))
 
 
 def _event_columns(event: dict, vocabulary: Vocabulary, key: tuple = (0, 0)) -> dict:

@@ -38,7 +38,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network, input_spec, predict_split, with_familiarity
+from camtrap_tf.network import Network, Split, input_spec, predict_split, with_familiarity
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
@@ -138,15 +138,16 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
 
         transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
+    watched = _Watched(config, manifest) if trainer.chief else None
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
         trainer.publish()
         progress.rows.append(row)
-        if trainer.chief:
-            answers = predict_split([trainer.network], manifest, config.train.select_on)
+        if watched is not None:
+            answers = watched.split.predict([trainer.network])
             row |= _scores(answers, config.train)
             _keep(trainer, folder, row)
-            watch.write(folder / "tensorboard", row, answers, trainer.main, manifest)
+            watch.write(folder / "tensorboard", row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
     if trainer.profile and trainer.calls < 2:
@@ -159,6 +160,15 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         _finish(folder, config, manifest, progress.rows)
     trainer.meet()
     return Run.read(folder)
+
+
+class _Watched:
+    """The split that chooses the best epoch, and the pictures of it that people see."""
+
+    def __init__(self, config: Config, manifest: Manifest):
+        name = config.train.select_on
+        self.split = Split(manifest, name, config.model.context)
+        self.pictures = watch.examples(manifest, name)
 
 
 def _keep(trainer: Trainer, folder: Path, row: dict) -> None:

@@ -82,6 +82,7 @@ class Trainer:
         self.strategy = distribution.strategy(train.strategy, train.replicas)
         self.share = distribution.share(self.strategy)
         self.data = _training_data(config, manifest)
+        self.traced = pipeline.Traced(manifest, self.data)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
         _check(train, self.share.replicas, self.steps)
         keras.utils.set_random_seed(train.seed)
@@ -251,7 +252,12 @@ class Trainer:
         return iter(
             self.strategy.distribute_datasets_from_function(
                 lambda _: pipeline.training(
-                    self.manifest, self.data, progress.epoch, progress.step, self.share
+                    self.manifest,
+                    self.data,
+                    progress.epoch,
+                    progress.step,
+                    self.share,
+                    self.traced,
                 )
             )
         )

@@ -18,7 +18,14 @@ _LINE = 14  # pixels of a line of text, and of a cell of the confusion matrix
 _RIGHT, _WRONG, _PLAIN = "#7fdc7f", "#ff9090", "#ffffff"
 
 
-def write(folder: Path, row: dict[str, float], answers: Predictions, head: str, manifest: Manifest):
+def examples(manifest: Manifest, split: str) -> np.ndarray:
+    """[n, size, size, 3] uint8: the first pictures of a split, which are shown with answers."""
+    return next(iter(pipeline.stored_pictures(manifest, split, _PICTURES))).numpy()
+
+
+def write(
+    folder: Path, row: dict[str, float], answers: Predictions, head: str, pictures: np.ndarray
+):
     """Writes an epoch for TensorBoard.
 
     Scalars of the log's row (losses, accuracies, learning rate), recall of each class, the
@@ -30,7 +37,7 @@ def write(folder: Path, row: dict[str, float], answers: Predictions, head: str, 
         row: the epoch's row of the log.
         answers: on the selecting split.
         head: the task's main head.
-        manifest: of the shards; `answers` are in their order.
+        pictures: the split's `examples`; `answers` are in their order.
     """
     split, names = answers.info["split"], answers.classes[head]
     matrix = metrics.confusion(answers.top(head), answers.labels[head], len(names))
@@ -43,7 +50,7 @@ def write(folder: Path, row: dict[str, float], answers: Predictions, head: str, 
             if not np.isnan(recall):
                 tf.summary.scalar(f"recall_{head}/{name}", recall)
         tf.summary.image(f"confusion_{head}", _confusion_picture(matrix, names)[None])
-        shown = _captioned(answers, head, manifest, split)
+        shown = _captioned(answers, head, pictures)
         tf.summary.image(f"{split}_{head}", shown, max_outputs=_PICTURES)
     writer.close()
 
@@ -74,12 +81,11 @@ def _text(words: str) -> Image.Image:
     return line
 
 
-def _captioned(answers: Predictions, head: str, manifest: Manifest, split: str) -> np.ndarray:
+def _captioned(answers: Predictions, head: str, pictures: np.ndarray) -> np.ndarray:
     """[n, height, width, 3] uint8: the first pictures of a split over what is said of them."""
-    pixels = next(iter(pipeline.stored_pictures(manifest, split, _PICTURES))).numpy()
     names, confidence = answers.classes[head], answers.confidence(head)
     shown = []
-    for place, picture in enumerate(pixels):
+    for place, picture in enumerate(pictures):
         label, top = int(answers.labels[head][place]), answers.top(head)[place]
         known = label != MISSING
         colour = _PLAIN if not known else _RIGHT if label == top else _WRONG

@@ -37,11 +37,15 @@ ROWS = {
     "modern, nine channels": ("modern", {**PLAIN, "model.context": "nine_channels"}, "all"),
     "modern, late": ("modern", {**PLAIN, "model.context": "late"}, "all"),
     "modern, difference": ("modern", DIFFERENCE, "all"),
-    "modern, difference now and then": (
-        "modern",
-        {**DIFFERENCE, "augment.hide_context": "0.2"},
-        "all",
-    ),
+    # Hidden from a share of pictures, so that those that stand alone are known, too.
+    **{
+        f"modern, difference hidden from {share}": (
+            "modern",
+            {**DIFFERENCE, "augment.hide_context": share},
+            "all",
+        )
+        for share in ("0.05", "0.2")
+    },
     "modern, zoom": ("modern", {**PLAIN, "model.context": "zoom"}, "all"),
     # Larger networks, for `experiments.pareto`.
     "resnet18, difference": ("modern", {**DIFFERENCE, "model.architecture": "resnet18"}, "all"),

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from camtrap_tf import images
 from camtrap_tf.config import Context
-from camtrap_tf.context import median, nine, stacked, window
+from camtrap_tf.context import ALONE, median, nine, stacked, window
 
 
 @pytest.fixture
@@ -32,10 +32,11 @@ def test_the_median_of_an_even_number_is_the_mean_of_the_middle_cut_off():
     np.testing.assert_array_equal(median(frames[:3]), [[[4]]])
 
 
-def test_an_event_of_one_frame_differs_from_nothing(frames):
+def test_an_event_of_one_frame_is_marked(frames):
     found = stacked(frames[:1], Context.DIFFERENCE)
     assert found.shape == (1, 6, 6, 4)
-    assert not found[..., 3].any()
+    assert (found[..., 3] == ALONE).all()
+    np.testing.assert_array_equal(stacked(frames[[0, 0]], Context.DIFFERENCE)[..., 3], 0)
 
 
 def test_nine_channels_are_the_first_the_middle_and_the_last_frame(frames):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from camtrap_tf import images, pictures
 from camtrap_tf.config import Fit, InputSpec, Normalisation, PictureSpec
+from tests import odd_pictures
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -129,6 +130,60 @@ def test_both_jpeg_decoders_give_the_same_pixels(shape, subsampling, monkeypatch
         fast = pictures.read(content, PictureSpec(size=size)).pixels
         monkeypatch.setattr(pictures, "simplejpeg", None)
         np.testing.assert_array_equal(fast, pictures.read(content, PictureSpec(size=size)).pixels)
+
+
+def told(content: bytes, spec: PictureSpec) -> list:
+    """All that a file tells, or why it cannot be read."""
+    try:
+        picture = pictures.read(content, spec)
+    except pictures.PictureError as error:
+        return [str(error)]
+    return [picture.pixels.tolist(), *(getattr(picture, name) for name in FACTS)]
+
+
+FACTS = ("width", "height", "taken", "camera", "burst")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+def test_odd_pictures_tell_the_same_without_the_fast_decoder(monkeypatch):
+    pytest.importorskip("simplejpeg")
+    contents = {kind.name: kind.make() for kind in odd_pictures.KINDS if kind.make}
+    spec = PictureSpec(size=40)
+    fast = {name: told(content, spec) for name, content in contents.items()}
+    monkeypatch.setattr(pictures, "simplejpeg", None)
+    assert fast == {name: told(content, spec) for name, content in contents.items()}
+
+
+def xmp_turned() -> bytes:
+    """A JPEG turned by XMP, where EXIF says nothing of it."""
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    xmp = b'<rdf:Description tiff:Orientation="6"/>'
+    return encoded(smooth(40, 80), "JPEG", exif=exif, xmp=xmp)
+
+
+def test_headers_are_read_alike_with_and_without_pillow(monkeypatch):
+    pytest.importorskip("simplejpeg")
+    exif = Image.Exif()
+    exif.update({0x010F: "maker", 0x0112: 8, 0x010E: "M 2/3", 0x0132: "2012:05:08 19:23:36"})
+    common = encoded(smooth(40, 80), "JPEG", exif=exif, comment=b"one", progressive=True)
+    double = io.BytesIO()
+    Image.fromarray(smooth(40, 80)).save(
+        double, "MPO", save_all=True, append_images=[Image.fromarray(smooth(20, 40))]
+    )
+    grey = encoded(smooth(40, 80)[..., 0], "JPEG")
+    profile = encoded(smooth(40, 80), "JPEG", icc_profile=b"profile")
+    rare = (xmp_turned(), double.getvalue(), grey, profile)
+    assert pictures._common_jpeg(common)[0] == (80, 40)
+    assert [pictures._common_jpeg(content) for content in rare] == [None] * len(rare)
+    assert pictures.glance(common).camera == "maker"
+    for content in (common, *rare):
+        monkeypatch.undo()
+        fast = told(content, PictureSpec(size=16))
+        monkeypatch.setattr(pictures, "simplejpeg", None)
+        assert fast == told(content, PictureSpec(size=16))
+    assert told(common, PictureSpec(size=16))[1:3] == [40, 80]
+    assert told(rare[0], PictureSpec(size=16))[1:3] == [40, 80]
 
 
 def test_scaled_decoding_never_falls_below_the_square():

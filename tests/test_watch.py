@@ -33,7 +33,7 @@ def written(tiny_shards, tmp_path_factory):
     )
     for epoch in (1, 2):
         row = {"epoch": epoch, "loss": 3.0 - epoch, "learning_rate": 0.1 / epoch}
-        watch.write(folder, row, answers, "species", manifest)
+        watch.write(folder, row, answers, "species", watch.examples(manifest, "val"))
     found = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     found.Reload()
     return {
