@@ -1,6 +1,6 @@
 """A picture on a camera's computer: where the time goes, and what our step adds.
 
-    python benchmarks/edge.py EXPORT/tflite [--pictures=40]
+    python benchmarks/edge.py EXPORT/tflite [--pictures=40] [--frames=1]
 
 For every TFLite form in the folder and for one and two threads: milliseconds per 2048x1536 JPEG
 on disk, split into decode (Pillow at the scale we use), resize (and the rest of the
@@ -67,7 +67,8 @@ import numpy as np
 from PIL import Image
 
 from camtrap_tf import pictures
-from export.edge.model import EdgeModel
+from camtrap_tf.context import stacked
+from export.edge.model import Answer, EdgeModel
 from export.edge.policy import judge
 
 WIDTH, HEIGHT = 2048, 1536
@@ -96,23 +97,26 @@ def decode(path: Path, spec) -> Image.Image:
     return image
 
 
-def measure(model: EdgeModel, paths: list[Path], clock) -> dict[str, float]:
-    """Medians, milliseconds; parts and whole alternate on each picture, so load hits both."""
+def measure(model: EdgeModel, events: list[list[Path]], clock) -> dict[str, float]:
+    """Medians, milliseconds a picture; parts and whole alternate, so load hits both."""
     times: dict[str, list[float]] = {name: [] for name in ("decode", "read", "networks", "step")}
     ratios = []
-    for path in paths:
+    for paths in events:
         start = clock()
-        decode(path, model.picture)
+        for path in paths:
+            decode(path, model.picture)
         decoded = clock()
-        square = pictures.read(path, model.picture).pixels
+        squares = [pictures.read(path, model.picture).pixels for path in paths]
         read = clock()
-        model.answer_square(square)
+        for square in stacked(np.stack(squares), model.context):
+            model.answer_square(square)
         asked = clock()
-        judge([model.answer(path)], model)
+        answers = model.answer_event(paths)
+        judge([a if isinstance(a, Answer) else None for a in answers], model)
         end = clock()
         parts = (decoded - start, read - decoded, asked - read, end - asked)
         for name, seconds in zip(times, parts, strict=True):
-            times[name].append(1000 * seconds)
+            times[name].append(1000 * seconds / len(paths))
         ratios.append(parts[3] / (parts[0] + parts[2]))
     medians = {name: statistics.median(values) for name, values in times.items()}
     medians["resize"] = medians.pop("read") - medians["decode"]
@@ -142,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("forms", type=Path, help="folder of folders of .tflite files")
     parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--frames", type=int, default=1, help="pictures in an event")
     parser.add_argument(
         "--animal_threshold", type=float, default=0.0, help="0 asks stage 2 of every picture"
     )
@@ -158,13 +163,15 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as temporary:
         paths = draw(Path(temporary), values.pictures)
+        starts = range(0, len(paths), values.frames)
+        events = [paths[start : start + values.frames] for start in starts]
         for folder in sorted(path for path in values.forms.iterdir() if path.is_dir()):
             size = sum(file.stat().st_size for file in folder.glob("*.tflite")) / 1e6
             started, cpu, memory = first_answer(folder, paths[0])
             for threads in (1, 2):
                 model = EdgeModel(folder, threads, values.animal_threshold)
                 model.answer(paths[0])
-                m = measure(model, paths, CLOCKS[values.clock])
+                m = measure(model, events, CLOCKS[values.clock])
                 print(
                     f"{folder.name:<10}{threads:>7}{m['decode']:>7.1f}{m['resize']:>7.1f}"
                     f"{m['networks']:>7.1f}{m['step']:>7.1f}{m['ratio']:>21.3f}{size:>6.2f}"

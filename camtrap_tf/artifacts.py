@@ -102,13 +102,13 @@ def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
     path = as_path(path)
     if not path.is_file():
         raise InputError(
-            f"a {kind} is a file", str(path), f"Check the path, or make the {kind} first."
+            f"{_one(kind)} is a file", str(path), f"Check the path, or make the {kind} first."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(
-            f"a {kind} is valid JSON", str(path), f"Write it again: {error}."
+            f"{_one(kind)} is valid JSON", str(path), f"Write it again: {error}."
         ) from error
     check_stamp(content, kind, version, path)
     return content
@@ -121,14 +121,23 @@ def check_stamp(content: dict[str, Any], kind: str, version: int, path: PathLike
         raise InputError(
             f"{path} is expected to be a camtrap {kind}",
             found,
-            f"Give the path of a {kind} instead.",
+            f"Give the path of {_one(kind)} instead.",
         )
     if content.get("version") != version:
         raise InputError(
-            f"this version of camtrap_tf reads version {version} of a {kind}",
+            f"this version of camtrap_tf reads version {version} of {_one(kind)}",
             content.get("version"),
             f"Write {path} again with this version, or install the one that wrote it.",
         )
+
+
+def _one(kind: str) -> str:
+    """The kind with its article.
+
+    >>> _one("run"), _one("event table")
+    ('a run', 'an event table')
+    """
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def sha256(path: PathLike) -> str:

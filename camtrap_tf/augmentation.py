@@ -1,11 +1,11 @@
 """Random changes of training pictures, keyed on a seed.
 
-Three steps, each where it costs least: `window` says which part of a picture to decode, `vary`
-applies RandAugment to one decoded picture, `jitter` mirrors, scales and shifts a whole batch.
-All are pure functions of a picture's `draws`. Pictures may be stacks of frames,
-`[height, width, 3 frames]`: all of a stack's channels change alike in shape and place, and each
-frame's colours as if it stood alone. Channels beyond a multiple of three are no colours (the
-difference to an event's median frame): they change in shape and place alone.
+`window` says which part of a picture to decode, `vary` applies RandAugment to what was decoded,
+`jitter` mirrors, scales and shifts. The last two, and normalisation, are done to a whole batch in
+one compiled function, `finish`. All are pure functions of a picture's `draws`. Pictures may be
+stacks of frames, `[height, width, 3 frames]`: all of a stack's channels change alike in shape and
+place, and each frame's colours as if it stood alone. Channels beyond a multiple of three are no
+colours (the difference to an event's median frame): they change in shape and place alone.
 """
 
 import functools
@@ -14,7 +14,7 @@ import math
 import tensorflow as tf
 
 from camtrap_tf import images
-from camtrap_tf.config import AugmentConfig, InputSpec
+from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation
 
 _PLAIN = 5  # draws for place (2), mirror, brightness and contrast; RandAugment's follow
 
@@ -65,8 +65,12 @@ def vary(pixels: tf.Tensor, drawn: tf.Tensor, config: AugmentConfig) -> tf.Tenso
     strengths = config.magnitude * (2.0 * drawn[_PLAIN + 1 :: 2] - 1.0)
     pixels = _reshaped(pixels, chosen, strengths)
     frames, rest = pixels[..., : _colours(pixels)], pixels[..., _colours(pixels) :]
-    for slot in range(config.operations):
-        frames = _recoloured(frames, chosen[slot], strengths[slot])
+    # As a loop: one operation after the other would take ten times as long to compile.
+    _, frames = tf.while_loop(
+        lambda slot, _: slot < config.operations,
+        lambda slot, frames: (slot + 1, _recoloured(frames, chosen[slot], strengths[slot])),
+        (tf.constant(0), frames),
+    )
     return tf.concat([frames, rest], axis=-1) if rest.shape[-1] else frames
 
 
@@ -81,28 +85,75 @@ def jitter(pixels: tf.Tensor, drawn: tf.Tensor, config: AugmentConfig) -> tf.Ten
     Returns:
         As `pixels`, float32 on the scale 0-255, possibly beyond.
     """
-    low, high = config.contrast
-    factor = (low + drawn[:, 4] * (high - low))[:, None]
-    shift = ((2.0 * drawn[:, 3] - 1.0) * config.brightness)[:, None]
-    frames = pixels[..., : _colours(pixels)]
-    offset = channel_means(frames) * (1.0 - factor) + shift
-    rest = [[0, 0], [0, pixels.shape[-1] % 3]]
-    offset = tf.pad(offset, rest)
-    factor = tf.pad(tf.repeat(factor, frames.shape[-1], axis=1), rest, constant_values=1.0)
-    if config.flip:
-        mirrored = (drawn[:, 2] < 0.5)[:, None, None, None]
-        pixels = tf.where(mirrored, tf.reverse(pixels, [2]), pixels)
-    return tf.cast(pixels, tf.float32) * factor[:, None, None] + offset[:, None, None]
+    return _changed(_flipped(pixels, drawn, config), *_contrast_shift(pixels, drawn, config))
 
 
 @functools.cache
 def finish(config: AugmentConfig, spec: InputSpec):
-    """The last step of training input, compiled: `jitter`, then normalisation, in one pass.
+    """The last step of training input, compiled: `vary`, `jitter` and normalisation.
+
+    Pictures are varied one after another, since each needs only the operations drawn for it.
+    Contrast, brightness and normalisation then are one scale and one shift of each channel.
 
     Returns:
-        A function of ([n, crop, crop, 3] uint8, draws [n, k]) to [n, crop, crop, 3] float32.
+        A function of ([n, crop, crop, channels] uint8, draws [n, k]) to the same shape, float32.
     """
-    return _compiled(lambda pixels, drawn: images.normalise(jitter(pixels, drawn, config), spec))
+
+    def last(pixels, drawn):
+        if config.operations:
+            pixels = tf.map_fn(
+                lambda one: vary(*one, config), (pixels, drawn), fn_output_signature=tf.uint8
+            )
+        factor, offset = _contrast_shift(pixels, drawn, config)
+        mean, std = _statistics(pixels, factor, offset, spec)
+        pixels = _flipped(pixels, drawn, config)
+        return _changed(pixels, factor / std, (offset - mean) / std)
+
+    return tf.function(last, jit_compile=True, autograph=False)
+
+
+def _contrast_shift(pixels, drawn, config: AugmentConfig) -> tuple[tf.Tensor, tf.Tensor]:
+    """Contrast and brightness as factor and offset of every channel, each [n, channels]."""
+    low, high = config.contrast
+    factor = (low + drawn[:, 4] * (high - low))[:, None]
+    shift = ((2.0 * drawn[:, 3] - 1.0) * config.brightness)[:, None]
+    frames = pixels[..., : _colours(pixels)]
+    offset = channel_moments(frames)[0] * (1.0 - factor) + shift
+    rest = [[0, 0], [0, pixels.shape[-1] % 3]]
+    factor = tf.repeat(factor, frames.shape[-1], axis=1)
+    return tf.pad(factor, rest, constant_values=1.0), tf.pad(offset, rest)
+
+
+def _flipped(pixels, drawn, config: AugmentConfig) -> tf.Tensor:
+    if not config.flip:
+        return pixels
+    return tf.where((drawn[:, 2] < 0.5)[:, None, None, None], tf.reverse(pixels, [2]), pixels)
+
+
+def _changed(pixels, factor, offset) -> tf.Tensor:
+    return tf.cast(pixels, tf.float32) * factor[:, None, None] + offset[:, None, None]
+
+
+def _statistics(pixels, factor, offset, spec: InputSpec) -> tuple:
+    """Mean and deviation that `images.normalise` takes of `pixels * factor + offset`.
+
+    Those of a changed picture follow from those of its channels, without looking at it again:
+    the variance within the channels, scaled, and that between them.
+    """
+    if spec.normalisation is not Normalisation.IMAGE:
+        return tuple(tf.constant(part) for part in images.statistics(spec))
+    _, height, width, channels = pixels.shape
+    frames = _colours(pixels)
+    means, variances = channel_moments(pixels[..., :frames])
+    means = means * factor[:, :frames] + offset[:, :frames]
+    mean = tf.reduce_mean(means, axis=1, keepdims=True)
+    within = variances * factor[:, :frames] ** 2
+    variance = tf.reduce_mean(within + (means - mean) ** 2, axis=1, keepdims=True)
+    least = (height * width * frames) ** -0.5  # of a picture of one colour, as in TensorFlow
+    std = tf.maximum(tf.sqrt(variance), least)
+    mean, std = (tf.repeat(part, frames, axis=1) for part in (mean, std))
+    rest = [[0, 0], [0, channels - frames]]
+    return tf.pad(mean, rest), tf.pad(std, rest, constant_values=images.DIFFERENCE_STD)
 
 
 def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor) -> tf.Tensor:
@@ -123,24 +174,31 @@ def augment(pixels: tf.Tensor, crop: int, config: AugmentConfig, seed: tf.Tensor
     return jitter(pixels[None], drawn[None], config)[0]
 
 
-def channel_means(pixels: tf.Tensor) -> tf.Tensor:
-    """[n, height, width, channels] uint8 -> [n, channels] float32; the sums are exact."""
-    count, height, width, channels = pixels.shape
+def channel_moments(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Means and variances of channels: [n, height, width, channels] uint8 -> [n, channels] twice.
+
+    They are made of whole numbers; only the result is rounded to float32.
+    """
+    _, height, width, _ = pixels.shape
+    count, values = height * width, tf.cast(pixels, tf.int32)
+    sums, squares = _sums(values), _sums(values * values)
+    spread = tf.cast(count * squares - sums * sums, tf.float32)
+    return tf.cast(sums, tf.float32) / count, spread / count**2
+
+
+def _sums(values: tf.Tensor) -> tf.Tensor:
+    """[n, height, width, channels] int32 -> [n, channels] int64."""
+    count, height, width, channels = values.shape
     # Rows are added up in long strips: processors add 5,000 neighbours at a time faster than 3.
     strip = math.gcd(height, 8)
-    strips = tf.reshape(pixels, (count, height // strip, strip * width * channels))
-    sums = tf.reduce_sum(tf.cast(strips, tf.int32), axis=1)
-    sums = tf.reduce_sum(tf.reshape(sums, (count, strip * width, channels)), axis=1)
-    return tf.cast(sums, tf.float32) / (height * width)
+    strips = tf.reshape(values, (count, height // strip, strip * width * channels))
+    sums = tf.reshape(tf.reduce_sum(strips, axis=1), (count, strip * width, channels))
+    return tf.reduce_sum(tf.cast(sums, tf.int64), axis=1)
 
 
 def _colours(pixels: tf.Tensor) -> int:
     """How many channels are colours of pictures."""
     return pixels.shape[-1] - pixels.shape[-1] % 3
-
-
-def _compiled(function):
-    return tf.function(function, jit_compile=True, autograph=False)
 
 
 def _reshaped(pixels: tf.Tensor, chosen: tf.Tensor, strengths: tf.Tensor) -> tf.Tensor:
@@ -187,43 +245,34 @@ def _matrix(a, b, c, d) -> tf.Tensor:
     return tf.reshape(tf.stack([tf.cast(value, tf.float32) for value in (a, b, c, d)]), (2, 2))
 
 
-@_compiled
 def _saturate(pixels, strength):
-    frames = tf.cast(tf.reshape(pixels, (*pixels.shape[:2], -1, 3)), tf.float32)
-    grey = (frames[..., :1] + frames[..., 1:2] + frames[..., 2:]) / 3.0
-    return _as_picture(tf.reshape(grey + (frames - grey) * (1.0 + strength), pixels.shape))
+    # Every colour is pushed away from the mean of the three.
+    mix = tf.eye(3) * (1.0 + strength) - tf.fill((3, 3), strength / 3.0)
+    frames = tf.reshape(tf.cast(pixels, tf.float32), (-1, 3))
+    return _as_picture(tf.reshape(tf.linalg.matmul(frames, mix), pixels.shape))
 
 
-@_compiled
 def _tint(pixels, strength):
     tint = tf.tile(tf.constant([40.0, 0.0, -40.0]), [pixels.shape[-1] // 3])
     return _as_picture(tf.cast(pixels, tf.float32) + strength * tint)
 
 
-@_compiled
 def _contrast(pixels, strength):
-    means = channel_means(pixels[None])[0]
+    means = channel_moments(pixels[None])[0][0]
     return _as_picture(means + (tf.cast(pixels, tf.float32) - means) * tf.exp(strength))
 
 
-@_compiled
 def _solarise(pixels, strength):
     values, threshold = tf.cast(pixels, tf.float32), 256.0 * (1.0 - tf.abs(strength))
     return _as_picture(tf.where(values < threshold, values, 255.0 - values))
 
 
 def _gamma(pixels, strength):
-    # Powers cost more than looking up; compiled as one, each pixel would have a power of its own.
-    levels = tf.range(256, dtype=tf.float32)
-    return _look_up(pixels, _as_picture(255.0 * (levels / 255.0) ** tf.exp(strength)))
+    # Compiled, a power takes five times as long as its logarithm and exponential.
+    values = tf.math.log(tf.cast(pixels, tf.float32) / 255.0)
+    return _as_picture(255.0 * tf.exp(tf.exp(strength) * values))
 
 
-@_compiled
-def _look_up(pixels, table):
-    return tf.gather(table, tf.cast(pixels, tf.int32))
-
-
-@_compiled
 def _cover(pixels, strength):
     """Greys a square, up to half as wide as the picture, at a place that depends on strength."""
     size = pixels.shape[0]
@@ -232,7 +281,9 @@ def _cover(pixels, strength):
     steps = tf.range(size, dtype=tf.float32)
     rows = (steps >= place[0]) & (steps < place[0] + side)
     columns = (steps >= place[1]) & (steps < place[1] + side)
-    return tf.where((rows[:, None] & columns[None])[..., None], tf.constant(127, tf.uint8), pixels)
+    inside = rows[:, None] & tf.repeat(columns, pixels.shape[-1])[None]
+    lines = tf.reshape(pixels, inside.shape)
+    return tf.reshape(tf.where(inside, tf.constant(127, tf.uint8), lines), pixels.shape)
 
 
 # What RandAugment draws from, each with a strength in [-1, 1] where 0 changes nothing: matrices
@@ -249,7 +300,6 @@ COLOURS = {
 OPERATIONS = (*SHAPES, *COLOURS)
 
 
-@_compiled
 def _warp(pixels: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """Moves a picture's pixels about its centre, as `_matrix` says; the outside is mirrored.
 

@@ -542,7 +542,10 @@ QUICK = Config(
 )
 
 MODERN = Config(
-    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5), operations=2, magnitude=0.5),
+    model=ModelConfig(context=Context.DIFFERENCE),
+    augment=AugmentConfig(
+        brightness=30.0, contrast=(0.6, 1.5), operations=2, magnitude=0.5, hide_context=0.05
+    ),
     train=TrainConfig(
         optimizer=Optimizer.ADAMW,
         schedule_kind=ScheduleKind.COSINE,
@@ -579,7 +582,7 @@ EDGE = Config(
 PRESETS = {
     "paper": Config(),  # Tables S.1 and S.2
     "released_code": RELEASED_CODE,  # what the authors' published program does
-    "modern": MODERN,  # what has been learnt about training since
+    "modern": MODERN,  # what has been learnt about training since, and whole events
     "quick": QUICK,  # a small network for small data and processors
     "edge": EDGE,  # stage 1 for a camera's computer
 }

@@ -326,7 +326,7 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
             return tf.image.per_image_standardization(values)
         picture = tf.image.per_image_standardization(values[..., :3])
         return tf.concat([picture, values[..., 3:] / DIFFERENCE_STD], axis=-1)
-    mean, std = _statistics(spec)
+    mean, std = statistics(spec)
     # By rows: TensorFlow broadcasts three channels five times as slowly as a row of 672 values.
     shape = tf.shape(values)
     rows = tf.reshape(values, tf.concat([shape[:-2], [-1]], 0))
@@ -334,8 +334,8 @@ def normalise(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape((rows - mean) / std, shape), values.shape)
 
 
-def _statistics(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of every channel of the input."""
+def statistics(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of every channel of the input, where they do not depend on pictures."""
     by_data = spec.normalisation is Normalisation.DATASET
     mean, std = (spec.mean, spec.std) if by_data else (IMAGENET_MEAN, IMAGENET_STD)
     if spec.context.differs:

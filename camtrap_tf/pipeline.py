@@ -297,7 +297,7 @@ def _with_context(
 
 
 def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, frame) -> tuple:
-    """A picture's draws and its cropped, varied pixels [crop, crop, channels] uint8."""
+    """A picture's draws and its cropped pixels [crop, crop, channels] uint8."""
     spec, crop = manifest.picture, data.spec.crop
     drawn = augmentation.draws(data.augment, seed)
     side = data.spec.context.side(spec.size)
@@ -307,7 +307,7 @@ def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, frame) -> tu
     else:
         pixels = images.cut(frame, window[0], window[1], crop)
     pixels = tf.ensure_shape(pixels, (crop, crop, data.spec.context.channels))
-    return drawn, augmentation.vary(pixels, drawn, data.augment)
+    return drawn, pixels
 
 
 def steps_per_epoch(manifest: Manifest, data: TrainingData) -> int:

@@ -351,7 +351,7 @@ def _check(
             all(question in split.classes and question in split.labels for split in splits),
             "the question is a head of the model, and labelled",
             question,
-            f"Labelled heads: {', '.join(test.labels)}.",
+            f"Labelled heads: {', '.join(test.labels) or 'none'}.",
         ),
         (
             all(np.isfinite(metrics.right_answers(split)).any() for split in splits),

@@ -366,7 +366,7 @@ class Predictor:
         if 2 * alone > events:
             log.warning(
                 "%s of %s events have one readable picture: there is nothing to compare it with, "
-                "and networks with model.context=%s may take that for 'empty'. Give an event "
+                "and networks with model.context=%s know such pictures less well. Give an event "
                 "table, or a longer --event_gap.",
                 f"{alone:,}",
                 f"{events:,}",

@@ -9,6 +9,7 @@ tables. Results are CSV files in RUNS/results, or in --results. Scale 'paper' pr
 and goes on with --yes; say how fast the device is with --teraflops.
 """
 
+import dataclasses
 import importlib
 import logging
 import sys
@@ -35,6 +36,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("data", None, "folder of shards", required=True, **where)
     flags.DEFINE_string("out", None, "folder of run directories", required=True, **where)
     flags.DEFINE_enum("scale", "smoke", SCALES, "how much work", **where)
+    flags.DEFINE_list("seeds", [], "seeds of networks; the scale's own when empty", **where)
     flags.DEFINE_string("truth", None, "truth.csv of a synthetic world", **where)
     flags.DEFINE_string("results", None, "folder for the CSV files", **where)
     flags.DEFINE_boolean("train", True, "train what is missing, or report without it", **where)
@@ -73,7 +75,10 @@ def experiments(names: Sequence[str], values: flags.FlagValues) -> None:
     from experiments.lab import Lab
 
     truth = Path(values.truth) if values.truth else None
-    lab = Lab(Path(values.data), Path(values.out), LABS[values.scale], truth, values.train)
+    scale = LABS[values.scale]
+    if values.seeds:
+        scale = dataclasses.replace(scale, seeds=tuple(map(int, values.seeds)))
+    lab = Lab(Path(values.data), Path(values.out), scale, truth, values.train)
     chosen = NAMES if "all" in names else names
     modules = {name: importlib.import_module(f"experiments.{name}") for name in chosen}
     jobs = list(dict.fromkeys(job for module in modules.values() for job in module.jobs(lab)))

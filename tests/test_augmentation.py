@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from camtrap_tf import augmentation, images, pipeline, records
-from camtrap_tf.config import AugmentConfig, InputSpec, Normalisation
+from camtrap_tf.config import AugmentConfig, Context, InputSpec, Normalisation
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
 
@@ -78,6 +78,42 @@ def test_batches_are_what_the_released_code_would_make_of_the_pictures(normalisa
         found = batches[index // 8][0][index % 8]
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert len(keys) == 48
+
+
+@pytest.mark.parametrize("normalisation", Normalisation)
+@pytest.mark.parametrize("context", [Context.NONE, Context.DIFFERENCE, Context.NINE_CHANNELS])
+def test_what_is_compiled_is_step_by_step_what_it_says(normalisation, context):
+    """Also of pictures of one colour, whose deviation is that of TensorFlow's rounding guard."""
+    config = AugmentConfig(operations=2, magnitude=1.0)
+    spec = InputSpec(32, normalisation, (100.0, 90.0, 110.0), (30.0, 40.0, 50.0), context)
+    one_of_a_kind = [smooth(32, 32), smooth(40, 40)[8:, 4:36], np.full((32, 32, 3), 77, np.uint8)]
+    stack = np.concatenate(one_of_a_kind, axis=-1)
+    pictures = np.stack([np.roll(stack, 3 * n, axis=-1) for n in range(3)] * 8)
+    pixels = tf.constant(pictures[..., : context.channels])
+    drawn = tf.stack([augmentation.draws(config, tf.constant((4, n))) for n in range(24)])
+    found = augmentation.finish(config, spec)(pixels, drawn)
+    varied = tf.stack([augmentation.vary(*one, config) for one in zip(pixels, drawn, strict=True)])
+    changed = augmentation.jitter(varied, drawn, config)
+    expected = images.normalise(changed, spec)
+    # Colours near a half may be rounded to either side. A level of grey is 0.02 or more here, but
+    # in pictures of one colour, which are nothing but rounding.
+    same = np.isclose(found, expected, rtol=1e-4, atol=0.01).mean()
+    assert same > 0.999
+    plain = AugmentConfig()
+    np.testing.assert_allclose(
+        augmentation.finish(plain, spec)(pixels, drawn),
+        images.normalise(augmentation.jitter(pixels, drawn, plain), spec),
+        rtol=1e-4,
+        atol=0.01,
+    )
+
+
+def test_moments_of_channels_are_exact():
+    pixels = np.stack([smooth(48, 40), np.full((48, 40, 3), 255, np.uint8)])
+    means, variances = augmentation.channel_moments(tf.constant(pixels))
+    np.testing.assert_allclose(means, pixels.mean(axis=(1, 2)), rtol=1e-7)
+    np.testing.assert_allclose(variances, pixels.var(axis=(1, 2)), rtol=1e-6)
+    assert variances[1].numpy().tolist() == [0.0] * 3
 
 
 def drawn_for(name: str, strength: float) -> tf.Tensor:
