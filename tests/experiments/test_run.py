@@ -79,6 +79,12 @@ def test_multiply_adds_by_hand():
     assert cost.multiply_adds(model) == stem + blocks + 2 * 128
 
 
+def test_multiply_adds_of_a_backbone_are_counted():
+    """MobileNetV1 is published with 569 million at 224 pixels, 4.2 million weights."""
+    model = dataclasses.replace(SCALES["smoke"].recipe.model, crop=224, architecture="MobileNet")
+    assert cost.multiply_adds(model) / 1e6 == pytest.approx(568, abs=2)
+
+
 def test_cost_of_a_network(lab):
     job = Job(Task.EMPTY, "small")
     row, together = cost.estimate(lab, [job], teraflops=1.0)
