@@ -10,14 +10,15 @@ Days never seen in training, of a camera that was. One small network per row ans
 questions; all see 84 pixels of 96 (`zoom`: of half the large shards' 192). A preset's schedule
 is fitted to the epochs. An event is empty where all its frames are: where the frame that is
 surest of an animal is less than half sure. Its species is the most probable on average, given
-that there is an animal. Three rows learn from the labels of events only and show which empty
-pictures of an animal's event they find. Networks of all seeds are also averaged. Runs that are
-there are not trained again; --table is written from them.
-Cost: 28,000 pictures a run. Committed: `california.csv`, the rows paper, modern, difference and
-zoom of three seeds; `california_labels.csv`, the rows that learn from labels of events, one seed;
-`sites.csv`, the former four on drawn places never seen in training (the world of
-`results/small/README.md`, sharded with --split=site --balance_empty --bar_share=0.0638 at 96 and
-192), one seed, --epochs=8.
+that there is an animal. Rows 'labels of events' learn from those only and show which empty
+pictures of an animal's event they find. Networks that see a difference are also asked about
+every picture on its own ('pictures alone'). Networks of all seeds are also averaged. Runs that
+are there are not trained again; --table is written from them.
+Cost: 28,000 pictures a run. Committed: `california.csv`, three seeds of the rows that learn from
+labels of pictures; `california_labels.csv`, the rows that learn from labels of events, one seed;
+`sites.csv`, the rows paper, modern and difference on drawn places never seen in training (the
+world of `results/small/README.md`, sharded with --split=site --balance_empty --bar_share=0.0638
+at 96), one seed, --epochs=8.
 """
 
 import dataclasses
