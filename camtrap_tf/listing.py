@@ -12,7 +12,6 @@ name is not valid UTF-8, since no result file could name it.
 """
 
 import dataclasses
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from typing import TypeGuard
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import pictures
+from camtrap_tf import megadetector, pictures
 from camtrap_tf.artifacts import PathLike, as_path, existing_folder, is_remote
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, find
@@ -306,13 +305,13 @@ _FACTS = ("event_id", "site", "season", "datetime")
 def _read_megadetector(path: Path) -> pd.DataFrame:
     """The pictures of MegaDetector's results, those too that it could not read."""
     try:
-        content = json.loads(path.read_bytes())
-        files = [image["file"] for image in content["images"]]
-    except (ValueError, KeyError, TypeError) as error:
+        parts = megadetector.images(path)
+        files = [image["file"] for part in parts for image in part]
+    except InputError as error:
         raise InputError(
             "a .json list is MegaDetector's results, with `images` and their `file`",
             str(path),
-            f"Check it: {error!r}. `camtrap predict` reads COCO Camera Traps files, too.",
+            f"{error.way_out} `camtrap predict` reads COCO Camera Traps files, too.",
         ) from error
     return pd.DataFrame({"path": pd.Series(files, dtype="string")})
 

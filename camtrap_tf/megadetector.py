@@ -4,20 +4,22 @@ Any file of the batch format is read (https://lila.science/megadetector-output-f
 its relatives too. What counts is the surest detection of a picture, be it an animal, a person or
 a vehicle: a network trained on pictures of people answers those, too. The threshold that decides
 between 'empty' and 'something' is, where none is given, the file's own
-`typical_detection_threshold`, else 0.2, that of MegaDetector 5. The file is read whole.
+`typical_detection_threshold`, else 0.2, that of MegaDetector 5. The file is read in
+pieces, twice where its pictures come before its categories: memory holds answers, not the file.
 """
 
-import collections
+import contextlib
 import dataclasses
 import enum
 import hashlib
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from camtrap_tf import json_files
 from camtrap_tf.artifacts import PathLike, existing_file
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import find
@@ -105,65 +107,107 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
     Raises:
         InputError: no such file, one that breaks a rule of the format, or another threshold.
     """
-    content = load(path)
+    content = head(path)
     metadata = content.get("info", {}).get("detector_metadata") or {}
     if threshold is None:
         threshold = metadata.get("typical_detection_threshold", THRESHOLD)
     if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
         raise InputError("a threshold lies above 0, up to 1", threshold, "Give 0.2, say.")
-    images = content["images"]
     none = {key for key, name in content["detection_categories"].items() if name in EMPTY_NAMES}
-    best = [_surest(image.get("detections") or [], image["file"], none) for image in images]
-    failed = np.array([image.get("detections") is None for image in images], bool)
-    confidence = np.array([conf for conf, _ in best], np.float32)
-    reasons = [
-        str(image.get("failure") or "no detections") if one else None
-        for image, one in zip(images, failed, strict=True)
-    ]
+    parts = [_surest_of(rows, none) for rows in images(path)]
+    paths, confidence, boxes, failures = zip(*parts, strict=True)
     return Detections(
-        pd.Series(files(content, path), dtype="string"),
-        np.where(failed, np.float32(np.nan), confidence),
-        np.array([box for _, box in best], np.float32).reshape(-1, 4),
-        pd.Series(reasons, dtype="string"),
+        once(pd.concat(paths, ignore_index=True), path),
+        np.concatenate(confidence),
+        np.concatenate(boxes),
+        pd.concat(failures, ignore_index=True),
         float(threshold),
     )
 
 
-def load(path: PathLike) -> dict[str, Any]:
-    """The parsed JSON; `images` have their `file`, `detection_categories` are there.
+def head(path: PathLike) -> dict[str, Any]:
+    """`info`, where the file has it, and `detection_categories`.
 
     Raises:
         InputError: no such file, or something else.
     """
-    path = existing_file(path, "a MegaDetector file")
-    try:
-        content = json.loads(path.read_bytes())
+    with _told(path) as file:
+        content = json_files.members(file, {"info", "detection_categories"})
         content["detection_categories"].items()
-        images = content["images"] = list(content["images"])
+        return content
+
+
+def images(path: PathLike) -> Iterator[list[dict]]:
+    """Yields the pictures of a file, some thousands at a time; each has its `file`, with '/'.
+
+    Raises:
+        InputError: no such file, or something else.
+    """
+    listed = False
+    with _told(path) as file:
+        for piece in json_files.pieces(file):
+            if piece.part == "images":
+                listed = True
+                yield [_named(image, row) for row, image in enumerate(piece.rows, piece.first)]
+        if not listed:
+            raise KeyError("images")
+
+
+@contextlib.contextmanager
+def _told(path: PathLike) -> Iterator[Path]:
+    """The file; what is wrong with it is told as input."""
+    file = existing_file(path, "a MegaDetector file")
+    try:
+        yield file
+    except InputError:  # is a ValueError, too
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "a MegaDetector file is JSON with `images` and `detection_categories`",
             str(path),
             f"Write it again: {error}.",
         ) from error
-    for row, image in enumerate(images):
-        if not isinstance(image, dict) or not isinstance(image.get("file"), str):
-            raise InputError("every image has a `file`", image, f"Correct image {row} (from 0).")
-    return content
 
 
-def files(content: dict[str, Any], path: PathLike) -> list[str]:
-    """The pictures' paths with '/'.
+def _named(image: Any, row: int) -> dict:
+    if not isinstance(image, dict) or not isinstance(image.get("file"), str):
+        raise InputError("every image has a `file`", image, f"Correct image {row} (from 0).")
+    image["file"] = image["file"].replace("\\", "/")
+    return image
+
+
+def once(paths: pd.Series, path: PathLike) -> pd.Series:
+    """The paths of a file's pictures, each of them once.
 
     Raises:
         InputError: a picture that is listed twice.
     """
-    names = [image["file"].replace("\\", "/") for image in content["images"]]
-    if len(set(names)) < len(names):
-        twice = collections.Counter(names).most_common(1)[0][0]
+    twice = paths[paths.duplicated()]
+    if len(twice):
         name = Path(path).name
-        raise InputError("a picture is listed once", twice, f"Drop the second one from {name}.")
-    return names
+        raise InputError(
+            "a picture is listed once", twice.iloc[0], f"Drop the second one from {name}."
+        )
+    return paths
+
+
+def _surest_of(
+    rows: list[dict], none: set[str]
+) -> tuple[pd.Series, np.ndarray, np.ndarray, pd.Series]:
+    """Paths, confidences, boxes and failures of some pictures, as in `Detections`."""
+    best = [_surest(image.get("detections") or [], image["file"], none) for image in rows]
+    failed = np.array([image.get("detections") is None for image in rows], bool)
+    confidence = np.array([conf for conf, _ in best], np.float32)
+    reasons = [
+        str(image.get("failure") or "no detections") if one else None
+        for image, one in zip(rows, failed, strict=True)
+    ]
+    return (
+        pd.Series([image["file"] for image in rows], dtype="string"),
+        np.where(failed, np.float32(np.nan), confidence),
+        np.array([box for _, box in best], np.float32).reshape(-1, 4),
+        pd.Series(reasons, dtype="string"),
+    )
 
 
 _NO_BOX = (np.nan,) * 4

@@ -32,11 +32,11 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import requests
 
+from camtrap_tf import json_files
 from camtrap_tf.artifacts import PathLike, atomic, write_text
 from camtrap_tf.errors import InputError
 from camtrap_tf.progress import Meter
 from data_prep import draws
-from data_prep.sources import json_files
 
 log = logging.getLogger("camtrap")
 

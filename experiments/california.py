@@ -52,6 +52,12 @@ ROWS = {
     "edge, difference": ("modern", {**DIFFERENCE, "model.architecture": "edge"}, "all"),
     # What labels of whole bursts cost, and what a loss that allows for them wins back.
     "labels of events": ("modern", DIFFERENCE, "labels_of_events"),
+    "labels of events, plain": ("modern", PLAIN, "labels_of_events"),
+    "labels of events, plain, noise 0.7": (
+        "modern",
+        {**PLAIN, "train.burst_noise": "0.7"},
+        "labels_of_events",
+    ),
     **{
         f"labels of events, noise {share}": (
             "modern",

@@ -57,10 +57,16 @@ def multiply_adds(model: ModelConfig) -> int:
 
     from camtrap_tf import models
 
-    network = models.build(model, {"species": ("one", "other")})
-    total = 0
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            places = math.prod(layer.output.shape[1:-1])
-            total += places * math.prod(layer.kernel.shape)
+    counted = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
+
+    def of(network) -> int:
+        total = 0
+        for layer in network.layers:
+            if isinstance(layer, keras.Model):  # a backbone
+                total += of(layer)
+            elif isinstance(layer, counted):
+                total += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+        return total
+
+    total = of(models.build(model, {"species": ("one", "other")}))
     return total * (NINE_FRAMES if model.context is Context.LATE else 1)

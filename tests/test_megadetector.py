@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf import megadetector
+from camtrap_tf import json_files, listing, megadetector
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import BINARY
 from camtrap_tf.outputs import megadetector as output
@@ -63,6 +63,29 @@ def test_a_category_named_empty_is_no_detection(tmp_path):
     assert megadetector.read(path).confidence.tolist() == [np.float32(0.3)]
 
 
+def test_layouts_and_pieces_of_any_size_give_the_same(tmp_path, monkeypatch):
+    images = [{"file": f"b/{n}.jpg", "detections": [detection(n / 64)]} for n in range(32)]
+    whole = megadetector.read(file(tmp_path, [*IMAGES, *images]))
+    monkeypatch.setattr(json_files, "_ROWS", 5)
+    monkeypatch.setattr(json_files, "_BLOCK", 100)
+    content = json.loads((tmp_path / "md.json").read_text())
+    for names in (list(content), ["images", "detection_categories", "info"]):
+        path = tmp_path / "other.json"
+        path.write_text(json.dumps({name: content[name] for name in names}, indent=1))
+        found = megadetector.read(path)
+        assert found.paths.tolist() == whole.paths.tolist()
+        assert found.failures.fillna("").tolist() == whole.failures.fillna("").tolist()
+        np.testing.assert_array_equal(found.confidence, whole.confidence)
+        np.testing.assert_array_equal(found.boxes, whole.boxes)
+    path.write_text(path.read_text()[:-400])
+    with pytest.raises(InputError, match=r"Write it again: .* at character \d,\d{3}\."):
+        megadetector.read(path)
+    content["images"][30]["file"] = None
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="Correct image 30"):
+        megadetector.read(path)
+
+
 def test_of_pictures_in_another_order(tmp_path):
     found = megadetector.read(file(tmp_path, IMAGES)).of(pd.Series(["2.jpg", "x.jpg", "a/1.jpg"]))
     np.testing.assert_array_equal(found.confidence, np.float32([0, NAN, 0.9]))
@@ -108,3 +131,10 @@ def test_round_trip_through_our_own_file(tmp_path):
     assert found.something.tolist() == [True, False, False]
     assert found.threshold == 0.375
     assert found.failures[2] == "image access failure: damaged"
+
+
+def test_a_list_of_pictures_without_pictures_is_told(tmp_path):
+    path = tmp_path / "md.json"
+    path.write_text('{"detection_categories": {"1": "animal"}}')
+    with pytest.raises(InputError, match=r"a \.json list is MegaDetector's results.*COCO"):
+        listing.listing([path], lambda path, reason: None)

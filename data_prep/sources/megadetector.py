@@ -3,6 +3,7 @@
 import collections
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from camtrap_tf import megadetector
@@ -27,27 +28,35 @@ def read(path: PathLike, threshold: float = THRESHOLD) -> EventTable:
     """
     if not 0 <= threshold <= 1:
         raise InputError("threshold is at least 0 and at most 1", threshold, "Give 0.2, say.")
-    content = megadetector.load(path)
-    names = {str(key): name for key, name in content["detection_categories"].items()}
-    images = content["images"]
-    megadetector.files(content, path)  # each once
+    categories = megadetector.head(path)["detection_categories"]
+    names = {str(key): name for key, name in categories.items()}
+    paths, failed, labels = [], [], []
+    for images in megadetector.images(path):
+        paths.append(pd.Series([image["file"] for image in images], dtype="string"))
+        failed.append(np.array([image.get("detections") is None for image in images], bool))
+        labels.append(_labels(images, names, threshold))
+    every = megadetector.once(pd.concat(paths, ignore_index=True), path)
+    unread = np.concatenate(failed)
     dropped = Dropped()
-    failed = [image["file"] for image in images if image.get("detections") is None]
-    dropped.add("picture the detector could not read", failed)
-    images = [image for image in images if image.get("detections") is not None]
-    ids = [image["file"].replace("\\", "/") for image in images]
-    labels = [
-        (event, species, count)
-        for event, image in zip(ids, images, strict=True)
-        for species, count in _seen(image["detections"], names, threshold)
-    ]
-    events = pd.DataFrame({"event_id": pd.Series(ids, dtype="string"), "source": "megadetector"})
-    events["site"] = events["event_id"].str.extract(r"^(.+)/", expand=False)
+    dropped.add("picture the detector could not read", every[unread].tolist())
+    ids = every[~unread].reset_index(drop=True)
+    events = pd.DataFrame({"event_id": ids, "source": "megadetector"})
+    events["site"] = ids.str.extract(r"^(.+)/", expand=False)
     frames = pd.DataFrame({"event_id": ids, "path": ids})
-    columns = ["event_id", "species", "count"]
-    table = pd.DataFrame(labels, columns=columns, dtype="string")
+    table = pd.concat(labels, ignore_index=True)
     origin = f"MegaDetector at {threshold:g}, {Path(path).name}"
     return EventTable(events, frames, table.assign(frame=0), origin, dropped)
+
+
+def _labels(images: list[dict], names: dict[str, str], threshold: float) -> pd.DataFrame:
+    """What is to be seen on the pictures that were read, a row for each species."""
+    rows = [
+        (image["file"], species, count)
+        for image in images
+        if image.get("detections") is not None
+        for species, count in _seen(image["detections"], names, threshold)
+    ]
+    return pd.DataFrame(rows, columns=["event_id", "species", "count"], dtype="string")
 
 
 def _seen(

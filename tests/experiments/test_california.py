@@ -54,6 +54,15 @@ def test_empty_pictures_of_events_with_an_animal(answers):
     assert levels == ["pictures", "pictures", "events", "events"]
 
 
+def test_answers_to_pictures_alone_are_counted_by_picture(answers):
+    figures = california.measure_alone("", 0, "val", answers)
+    assert [(f["level"], f["question"]) for f in figures] == [
+        ("pictures alone", "empty"),
+        ("pictures alone", "species"),
+    ]
+    assert [f["right"] for f in figures] == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("row", california.ROWS)
 def test_a_schedule_fits_its_epochs(row):
     config = california.recipe(row, seed=3, epochs=11, crop=32)

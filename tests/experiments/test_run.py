@@ -8,7 +8,7 @@ import pytest
 
 from camtrap_tf.labels import Task
 from camtrap_tf.manifest import Manifest
-from experiments import cost, fig_s2, run, table2, table_s5
+from experiments import burst_labels, cost, fig_s2, run, table2, table_s5
 from experiments.lab import SCALES, Job, Lab, NotAvailable
 
 
@@ -42,6 +42,15 @@ def test_a_longer_run_has_a_stretched_schedule(lab):
     assert [step.first for step in recipe.schedule] == [1 + 4 * (s.first - 1) for s in short]
 
 
+@pytest.mark.parametrize(("given", "seeds"), [([], (0, 1, 2)), (["--seeds=4,7"], (4, 7))])
+def test_seeds_are_the_scales_or_chosen(tiny_shards, tmp_path, monkeypatch, given, seeds):
+    asked = []
+    monkeypatch.setattr(burst_labels, "report", lambda lab: asked.append(lab.scale.seeds) or [])
+    names = ["burst_labels", f"--data={tiny_shards}", f"--out={tmp_path}", "--scale=small"]
+    assert run.main([*names, *given]) == 0
+    assert asked == [seeds]
+
+
 def test_an_unknown_architecture_is_no_number(lab):
     with pytest.raises(NotAvailable, match="not available in this version: vgg99"):
         lab.config(Job(Task.EMPTY, "vgg99"))
@@ -68,6 +77,12 @@ def test_multiply_adds_by_hand():
     for side, wide, out in ((8, 16, 32), (4, 32, 64), (2, 64, 128)):
         blocks += side * side * (9 * wide * out + 9 * out * out + wide * out)
     assert cost.multiply_adds(model) == stem + blocks + 2 * 128
+
+
+def test_multiply_adds_of_a_backbone_are_counted():
+    """MobileNetV1 is published with 569 million at 224 pixels, 4.2 million weights."""
+    model = dataclasses.replace(SCALES["smoke"].recipe.model, crop=224, architecture="MobileNet")
+    assert cost.multiply_adds(model) / 1e6 == pytest.approx(568, abs=2)
 
 
 def test_cost_of_a_network(lab):

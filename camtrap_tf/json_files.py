@@ -4,10 +4,11 @@ The files of whole projects have millions of rows; as Python objects these take 
 file. ijson does not serve: it refuses NaN, which many of the files hold.
 """
 
+import collections
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -33,16 +34,39 @@ def pieces(path: Path) -> Iterator[Piece]:
     Raises:
         ValueError: not such a file, with the place of the error.
     """
+    for _, part in _members(path):
+        if isinstance(part, Iterator):
+            yield from part
+
+
+def members(path: Path, names: Set[str]) -> dict[str, Any]:
+    """Those of the object's members that are no lists and have one of the names.
+
+    Reads no further than to the last of them: what follows is not checked.
+
+    Raises:
+        ValueError: as `pieces`.
+    """
+    found: dict[str, Any] = {}
+    for name, part in _members(path):
+        if isinstance(part, Iterator):
+            collections.deque(part, maxlen=0)
+        elif name in names:
+            found[name] = part
+        if found.keys() >= names:
+            break
+    return found
+
+
+def _members(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yields name and value of each member; of a list its pieces, to be walked through at once."""
     with path.open(encoding="utf-8-sig") as file:
         reader = _Reader(file)
         reader.take("{")
         for _ in reader.items("}"):
-            name = reader.value()
+            name = str(reader.value())
             reader.take(":")
-            if reader.peek() == "[":
-                yield from _cut(str(name), reader)
-            else:
-                reader.value()
+            yield name, _cut(name, reader) if reader.peek() == "[" else reader.value()
         reader.finish()
 
 
