@@ -68,7 +68,10 @@ def vary(pixels: tf.Tensor, drawn: tf.Tensor, config: AugmentConfig) -> tf.Tenso
     # As a loop: one operation after the other would take ten times as long to compile.
     _, frames = tf.while_loop(
         lambda slot, _: slot < config.operations,
-        lambda slot, frames: (slot + 1, _recoloured(frames, chosen[slot], strengths[slot])),
+        lambda slot, frames: (
+            slot + 1,
+            _recoloured(frames, tf.gather(chosen, slot), tf.gather(strengths, slot)),
+        ),
         (tf.constant(0), frames),
     )
     return tf.concat([frames, rest], axis=-1) if rest.shape[-1] else frames
@@ -206,7 +209,8 @@ def _reshaped(pixels: tf.Tensor, chosen: tf.Tensor, strengths: tf.Tensor) -> tf.
     matrix = tf.eye(2)
     for slot in range(chosen.shape[0]):
         matrices = [shape(strengths[slot]) for shape in SHAPES.values()]
-        own = tf.stack([*matrices, tf.eye(2)])[tf.minimum(chosen[slot], len(SHAPES))]
+        # [...] would make the place a constant to XLA, which then compiles for every other one.
+        own = tf.gather(tf.stack([*matrices, tf.eye(2)]), tf.minimum(chosen[slot], len(SHAPES)))
         matrix = tf.linalg.matmul(matrix, own)
     return tf.cond(
         tf.reduce_any(chosen < len(SHAPES)), lambda: _warp(pixels, matrix), lambda: pixels

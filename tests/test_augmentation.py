@@ -1,5 +1,9 @@
 """Random changes of training pictures: what they compute, and that a seed decides them."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -106,6 +110,26 @@ def test_what_is_compiled_is_step_by_step_what_it_says(normalisation, context):
         rtol=1e-4,
         atol=0.01,
     )
+
+
+COMPILE = """
+import tensorflow as tf
+from camtrap_tf import augmentation
+from camtrap_tf.config import AugmentConfig, InputSpec
+finish = augmentation.finish(AugmentConfig(operations=2), InputSpec(16))
+for seed in range(8):
+    finish(tf.zeros((1, 16, 16, 3), tf.uint8), tf.random.stateless_uniform((1, 9), (1, seed)))
+"""
+
+
+def test_it_is_compiled_once_for_all_draws():
+    # XLA compiles anew for every value that an operation wants to know beforehand.
+    told = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=1"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE], env=os.environ | told, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Compilation of XLA executable") == 1
 
 
 def test_moments_of_channels_are_exact():
