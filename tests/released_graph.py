@@ -9,7 +9,13 @@ import tensorflow as tf
 from tensorflow.python.training import moving_averages
 
 v1 = tf.compat.v1
-BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 152: (3, 8, 36, 3)}
+BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 
 
 def _scoped(scope, function, *arguments, **options):
@@ -112,13 +118,22 @@ def nin(x):
 
 TRUNKS = {
     "resnet18": lambda x: resnet(x, 18),
+    "resnet34": lambda x: resnet(x, 34),
     "resnet50": lambda x: resnet(x, 50),
+    "resnet101": lambda x: resnet(x, 101),
     "resnet152": lambda x: resnet(x, 152),
     "vgg11": vgg11,
     "vgg11_stage1": lambda x: vgg11(x, norm=False),
     "alexnet": alexnet,
     "nin": nin,
 }
+
+
+def shapes(trunk, size):
+    """Shapes of a trunk's variables by name, without making them."""
+    with tf.Graph().as_default():
+        TRUNKS[trunk](v1.placeholder(tf.float32, (1, size, size, 3)))
+        return {variable.op.name: tuple(variable.shape) for variable in v1.global_variables()}
 
 
 def _drawn_values(seed):

@@ -67,6 +67,26 @@ def test_answers_as_the_released_graph(architecture, written, pixels, tmp_path):
         np.testing.assert_allclose(answers[head], theirs, atol=1e-5, err_msg=head)
 
 
+@pytest.mark.parametrize(
+    "architecture",
+    ["resnet34", *(pytest.param(f"resnet{n}", marks=pytest.mark.slow) for n in (101, 152))],
+)
+def test_deeper_networks_have_the_released_names(architecture):
+    import keras
+
+    from camtrap_tf import models
+    from camtrap_tf.checkpoint_import import _by_scope, _training_only
+
+    with keras.StatelessScope():
+        model = models.build(
+            ModelConfig(architecture, Variant.RELEASED_CODE, SIZE), {"species": ("ape", "bat")}
+        )
+    ours = _by_scope(model, architecture, ["species"], single=True)
+    found = {name: v.shape for name, v in ours.items() if not name.startswith("output/")}
+    theirs = released_graph.shapes(architecture, SIZE)
+    assert found == {name: v for name, v in theirs.items() if not _training_only(name)}
+
+
 def test_stage_1_vgg_has_a_form_of_its_own_and_empty_comes_last(written, pixels, tmp_path):
     path, expected = written("vgg11_stage1", {"output": 2})
     run = imported(
