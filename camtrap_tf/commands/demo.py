@@ -90,8 +90,7 @@ def _networks(folder: Path, seed: int) -> None:
     runs = []
     for task in ("empty", "animal"):
         _say(f"shards -> network for task '{task}'")
-        changes = {"train.task": task, "train.seed": str(seed), "model.context": "difference"}
-        config = override(QUICK, changes)
+        config = override(QUICK, {"train.task": task, "train.seed": str(seed)})
         runs.append(train(config, folder / "shards", folder / "runs" / task).folder)
     if not (folder / "bundle" / "bundle.json").is_file():
         _say("networks -> bundle")
