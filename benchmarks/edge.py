@@ -38,7 +38,18 @@ Californian station; stage 2 asked of every picture):
 The step takes 1.01 to 1.05 times decode + bare interpreter, and decoding is most of it. On a
 small network a second thread costs more than it brings; ResNet-18 gains in float32 and int8.
 
-The same exports against Keras, on 223 pictures of days not trained on (`camtrap export`):
+    `small`, one stage, recipe `modern` with its difference, 84-pixel crops of 96, --frames=3
+    (a picture of an event of three)
+    dynamic         1   10.4    0.0    0.7   10.9                0.991  0.34   0.19 0.26   51
+    dynamic         2   10.1    0.2    0.7   11.0                1.010  0.34   0.19 0.26   51
+    float16         1   10.3    0.0    1.3   11.5                0.993  0.64   0.23 0.32   53
+    float16         2   10.0    0.2    0.9   11.1                1.011  0.64   0.23 0.32   53
+    float32         1   10.2    0.1    1.3   11.6                1.004  1.26   0.18 0.26   53
+    float32         2   10.0    0.2    0.9   10.9                1.006  1.26   0.18 0.26   53
+    int8            1   10.6   -0.2    0.5   10.9                1.004  0.35   0.19 0.25   51
+    int8            2   10.2    0.1    0.5   10.7                1.006  0.35   0.19 0.25   51
+
+The former two against Keras, on 223 pictures of days not trained on (`camtrap export`):
 largest difference of a probability, share with the same top class.
 
     form         `edge`, empty     `resnet18`, species
@@ -47,6 +58,10 @@ largest difference of a probability, share with the same top class.
     float16      1.4e-03   100%    2.9e-03   100%
     dynamic      8.4e-03  99.1%    1.5e-02   100%
     int8         5.8e-02  97.3%    1.7e-02   100%
+
+`small` with the difference: float32 6.9e-07, 100%; float16 3.4e-03, 100%; dynamic 3.6e-02, 99.6%;
+int8 6.3e-02, 99.1%, accuracy 0.7 points lower [-3.1, +1.7]. `edge` with the difference: int8
+differs by 0.22 and is refused.
 
 Both networks were trained briefly and are unsure; the six pictures that int8 answers otherwise
 lie within 0.058 of one half.

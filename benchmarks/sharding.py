@@ -18,19 +18,18 @@ then `write_shards` with one and with two processes, over a quarter of `--many` 
 all of them, so that the start of the processes can be told from their work, and the largest
 memory of a process after a quarter of the pictures and after all of them.
 
-Measured on one core of two, the machine busy with other work, ms, --count=40:
+Measured on two quiet cores, ms, --count=40 --many=1600:
     quality     kB    limit   Pillow      1/8    shard released   limit/shard released/shard
-    real       364     5.47     5.93     4.62     7.10    45.62          0.77           6.42
-    own        385     6.07     6.10     5.03     7.53    47.99          0.81           6.38
-    75         498     6.94     7.09     5.82     8.43    48.08          0.82           5.70
-    85         640     8.49     8.67     6.94     9.89    49.18          0.86           4.97
-    90         784     9.53     9.60     7.93    11.02    49.57          0.86           4.50
-    95        1084    11.27    11.47     9.72    12.76    49.11          0.88           3.85
-and earlier, on two quiet cores, when a picture of 640 kB cost 0.27 ms more, --many=400 and 1600:
-    write_shards, 400 pictures: 2.97 s, two processes 1.79 s, 1.66 times
-    write_shards, 1600 pictures: 12.48 s, two processes 6.60 s, 1.89 times
-    memory of a process: 131 MB after a quarter, 131 MB after all
-The goals are 0.85 and 4.5: files of 640 to 784 kB reach both, smaller ones the second only, larger
+    real       364     5.44     5.97     4.62     7.03    43.03          0.77           6.12
+    own        385     5.95     6.26     4.90     7.34    41.51          0.81           5.66
+    75         498     6.92     7.43     5.78     8.47    43.91          0.82           5.18
+    85         640     8.13     8.62     6.86     9.62    45.54          0.85           4.73
+    90         784     9.24     9.69     7.83    10.67    46.91          0.87           4.40
+    95        1084    11.35    11.82     9.68    12.77    47.75          0.89           3.74
+    write_shards, 400 pictures: 2.93 s, two processes 1.78 s, 1.64 times
+    write_shards, 1600 pictures: 11.71 s, two processes 6.21 s, 1.88 times
+    memory of a process: 134 MB after a quarter, 134 MB after all
+The goals are 0.85 and 4.5: files of 640 kB reach both, smaller ones the second only, larger
 ones the first. What stands above the limit hardly depends on the file: the resize 0.75 ms (pairs
 0.33, antialiasing 0.42), the JPEG encoder 0.45, the histogram 0.2, the record 0.04, header and
 EXIF 0.03 (0.1 with a block of EXIF). Tried and slower where memory is cold: sums and squares in

@@ -8,15 +8,16 @@ step; medians of the ratios. Goals: 0.97 of the bare step fed from memory, 1.0 t
 `fit` on the same shards, 1.0 times PyTorch's step on ResNet-50 (fed from memory). PyTorch runs
 in a child process of an environment of its own: `pip install torch==2.13.0`.
 
-Measured on two cores with nothing else running, medians of four steps, torch 2.13.0:
+Measured on two cores with nothing else running, medians [lowest, highest] of the ratios,
+torch 2.13.0 (--networks=resnet18 --repeats=9; resnet50, 7; PyTorch 6 in a run of its own):
 
-    loop / ...     pictures/s   bare step   Keras fit   PyTorch
-    ResNet-18            17.0        0.98        1.14         -
-    ResNet-50             6.2        0.92        0.97      1.87
+    loop / ...     pictures/s   bare step           Keras fit           PyTorch
+    ResNet-18            19.4   1.00 [0.97, 1.01]   0.99 [0.94, 1.06]   -
+    ResNet-50             6.0   1.00 [0.86, 1.08]   1.03 [0.96, 1.21]   1.61 [1.38, 1.68]
 
-On ResNet-50 the first two goals are missed, by 5 and 3 points. Why is not known: reading and
-augmenting 32 pictures takes 15 ms (`benchmarks.input_pipeline`, `paper`) of a step of 5 s, and
-four steps do not tell such a difference from chance; the spread is printed since.
+Sides take turns in changing order, with a pause between: in one order always, the one that came
+after PyTorch, whose threads spin for a while, seemed 5% slower. Nor does a second step count: in
+it memory still grows, which on ResNet-50 takes up to a third of its time.
 """
 
 import os
@@ -35,7 +36,9 @@ from camtrap_tf import models, pipeline
 from camtrap_tf.config import PRESETS, override
 from camtrap_tf.trainer import Trainer
 
-_REPEATS = flags.DEFINE_integer("repeats", 4, "steps of each side, after one to warm up")
+_WARM_UP = 2  # steps not counted: in the second one memory still grows
+_PAUSE = 0.5  # s before a step: threads of the side before may still spin
+_REPEATS = flags.DEFINE_integer("repeats", 6, "steps of each side, after two to warm up")
 _NETWORKS = flags.DEFINE_list("networks", "resnet18,resnet50", "which")
 _BATCH = flags.DEFINE_integer("batch", 32, "pictures in a step")
 _JIT = flags.DEFINE_boolean("jit", False, "compile our forward and backward pass with XLA")
@@ -153,10 +156,12 @@ def measure(network: str, manifest) -> None:
     if torch is not None:
         sides["pytorch"] = torch
     seconds = {name: [] for name in sides}
-    for repeat in range(_REPEATS.value + 1):
-        for name, run in sides.items():
-            own = run()
-            if repeat:
+    for repeat in range(_WARM_UP + _REPEATS.value):
+        names = list(sides)
+        for name in names if repeat % 2 else names[::-1]:
+            time.sleep(_PAUSE)
+            own = sides[name]()
+            if repeat >= _WARM_UP:
                 seconds[name].append(own)
     if torch is not None:
         torch.close()
@@ -173,7 +178,8 @@ def measure(network: str, manifest) -> None:
 def main(_) -> None:
     """Measures each network on shards in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
-        manifest = shards.write(Path(folder), 100)
+        pictures = _BATCH.value * (_WARM_UP + _REPEATS.value)
+        manifest = shards.write(Path(folder), 4 + pictures // 3)
         for network in _NETWORKS.value:
             measure(network, manifest)
 
