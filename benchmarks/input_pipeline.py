@@ -7,16 +7,11 @@ recipe, without `model.context`, the start of an epoch included. Limit: the same
 memory, decoded whole by `tf.data` and thrown away. Medians of interleaved repeats, by the clock
 and by processor time. Goal: 0.75.
 
-Not quiet, since RandAugment and the standardisation of pictures are in the one compiled pass:
-two cores under a load of 5, EVENTS, AGAIN, REPEATS = 100, 4, 2 (1,200 pictures, so that an
-epoch's start weighs more), ratios by processor time: paper 0.55, released_code 0.58, modern
-0.42; that is 1.06 and 0.76 of paper's.
-
-Before that, on two cores with nothing else running, 4,500 pictures of 27 KB, ratios by the clock:
-decode only 2,964 pictures/s, paper 2,061 (0.76), released_code 1,683 (0.53), modern 1,347 (0.48:
-it misses the goal). An earlier quiet run had decode only at 2,339, paper 2,179 (0.85),
-released_code 1,738 (0.74) and, before RandAugment took the nearest place and computed colours
-without tables, modern 1,069 (0.43): the limit varies more than the pipelines do.
+Measured on two cores with nothing else running, 4,500 pictures of 27 KB; ratios by the clock and
+by processor time: decode only 3,405 pictures/s, paper 2,280 (0.66, 0.79), released_code 1,702
+(0.52, 0.74), modern 1,598 (0.48, 0.55). By the clock the goal is missed. An epoch begins by
+filling the buffer that shuffles, 4,096 pictures, before anything is decoded. The limit varies:
+earlier quiet runs had it at 2,339 and 2,964, with paper at 2,179 (0.85) and 2,061 (0.76).
 """
 
 import dataclasses
