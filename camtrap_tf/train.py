@@ -150,16 +150,20 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             watch.write(folder / "tensorboard", row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
-    if trainer.profile and trainer.calls < 2:
-        log.warning(
-            "nothing was traced: the second call is, and there was none; "
-            "lower train.steps_per_call, now %d",
-            config.train.steps_per_call,
-        )
+    _tell_untraced(trainer)
     if trainer.chief:
         _finish(folder, config, manifest, progress.rows)
     trainer.meet()
     return Run.read(folder)
+
+
+def _tell_untraced(trainer: Trainer) -> None:
+    if trainer.profile and trainer.calls < 2:
+        log.warning(
+            "nothing was traced: the second call is, and there was none; "
+            "lower train.steps_per_call, now %d",
+            trainer.train.steps_per_call,
+        )
 
 
 class _Watched:

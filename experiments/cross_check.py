@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
+from experiments.california import EMPTY_OF_ANIMAL
 from experiments.rows import write_lines
 
 FOLDS = 3
@@ -130,7 +131,7 @@ def _cross_check(manifest, truth, out: Path, seed: int) -> tuple[dict[str, list[
     hidden = (labels["empty"] == 1) & (whole["empty"] == 0)
     told = []
     for level, right in (
-        ("empty pictures of events with an animal", np.where(hidden, found, np.nan)),
+        (EMPTY_OF_ANIMAL, np.where(hidden, found, np.nan)),
         ("pictures taken for empty", np.where(found, hidden, np.nan)),
     ):
         low, high = intervals.ratio(right, np.unique(events, return_inverse=True)[1])

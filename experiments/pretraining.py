@@ -115,8 +115,7 @@ def views(config, spec):
         drawn = augmentation.draws(config.augment, seed)
         size = tf.shape(square)[:2]
         window = augmentation.window(drawn, size, spec.crop, config.augment)
-        part = images.cut(square, window[0], window[1], spec.crop)
-        return augmentation.vary(part, drawn, config.augment), drawn
+        return images.cut(square, window[0], window[1], spec.crop), drawn
 
     @tf.function(reduce_retracing=True)
     def all_of(squares, seed, step):

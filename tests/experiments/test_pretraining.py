@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf.config import PRESETS, override
+from camtrap_tf import augmentation, images
+from camtrap_tf.config import PRESETS, AugmentConfig, InputSpec, override
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.train import train
 from experiments import pretraining
@@ -50,3 +51,16 @@ def test_training_starts_from_what_was_learnt(tiny_shards, tmp_path):
     run = train(dataclasses.replace(config, train=still), tiny_shards, tmp_path / "run")
     first = run.network().model.trainable_variables[0]
     np.testing.assert_allclose(first.numpy(), learnt.trainable_variables[0].numpy(), atol=1e-6)
+
+
+def test_pictures_in_memory_are_changed_once_as_in_training():
+    augment = AugmentConfig(operations=2)
+    config = dataclasses.replace(PRESETS["modern"], augment=augment)
+    spec = InputSpec(16, mean=(120.0,) * 3, std=(60.0,) * 3)
+    squares = np.random.default_rng(0).integers(0, 256, (24, 20, 20, 3), np.uint8)
+    found = pretraining.views(config, spec)(squares, 5, 2).numpy()
+    for place, square in enumerate(squares):
+        changed = augmentation.augment(tf.constant(square), 16, augment, (5, 2 * 24 + place))
+        expected = images.normalise(changed, spec)
+        # A level of grey, as contrast may stretch it: compiled, sums are rounded otherwise.
+        np.testing.assert_allclose(found[place], expected, atol=0.05)
