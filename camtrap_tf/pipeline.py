@@ -24,6 +24,7 @@ from camtrap_tf.manifest import Manifest
 _SHUFFLE_FRAMES = 4096  # encoded; shards are shuffled globally when they are planned
 _SHUFFLE_DECODED = 512  # 512 x 256 x 256 x 4 = 134 MB
 _READERS = 4
+_EVENTS_AT_ONCE = 16  # parsed together, where pictures are not decoded event by event
 _AGAIN = 1 << 40  # pictures fed again are augmented from seeds beyond every epoch's
 
 
@@ -58,17 +59,17 @@ class Traced:
         self.pictures = tf.function(self._pictures)
         self.decode = tf.function(self._decode)
 
-    def _pictures(self, seed: tf.Tensor, shard: tf.Tensor, number: tf.Tensor, record: tf.Tensor):
-        """The pictures of a stored event that the task can use, as `_epoch_order` gives them.
+    def _pictures(self, seed: tf.Tensor, shards: tf.Tensor, numbers: tf.Tensor, stored: tf.Tensor):
+        """The pictures of stored events that the task can use, as `_epoch_order` gives them.
 
         Args:
             seed: [] int64, of the epoch.
-            shard, number: [] int64, the event's key.
-            record: [] string, the serialised event.
+            shards, numbers: [n] int64, the events' keys; with a context of one event only.
+            stored: [n] string, the serialised events.
         """
         manifest, data = self.manifest, self.data
-        columns = _columns(manifest.vocabulary, shard, number, record)
-        hidden = _hidden(data, columns, tf.stack([-seed, shard * 2**32 + number]))
+        columns = _columns(manifest.vocabulary, shards, numbers, stored)
+        hidden = _hidden(data, columns, tf.stack([-seed, shards[0] * 2**32 + numbers[0]]))
         columns = _with_context(columns, manifest, data.spec.context, hidden)
         kept = {
             "frame": columns["frame"],
@@ -145,9 +146,8 @@ class Again:
         def build(serialised, places, seeds):
             def one(inputs):
                 record, place, seed = inputs
-                columns = _event_columns(
-                    records.parse(record, manifest.vocabulary), manifest.vocabulary
-                )
+                zero = tf.zeros([1], tf.int64)  # keys are not used
+                columns = _columns(manifest.vocabulary, zero, zero, record[None])
                 hidden = _hidden(data, columns, tf.stack([-seed[0], seed[1]]))
                 columns = _with_context(columns, manifest, data.spec.context, hidden)
                 frame = {name: values[place] for name, values in columns.items()}
@@ -218,10 +218,15 @@ def _epoch_order(
     numbers = order.permutation(len(shards))
     files = [str(manifest.folder / shards[number].file) for number in numbers]
     seed = tf.constant(_epoch_seed(data, epoch))
-    frames = _frames(files, lambda *event: traced.pictures(seed, *event), numbers=numbers)
+    decoded = data.spec.context is not Context.NONE
+    frames = _frames(
+        files,
+        lambda *events: traced.pictures(seed, *events),
+        at_once=1 if decoded else _EVENTS_AT_ONCE,
+        numbers=numbers,
+    )
     if data.oversample:
         frames = _oversampled(frames, manifest, data, epoch).repeat()
-    decoded = data.spec.context is not Context.NONE
     frames = frames.shuffle(
         _SHUFFLE_DECODED if decoded else _SHUFFLE_FRAMES,
         seed=int(order.integers(2**31)),
@@ -339,7 +344,7 @@ def stored_pictures(
     shape = (spec.size, spec.size, 3)
     if context is not Context.NONE and not alone:
         frames = _split_frames(
-            manifest, split, lambda columns: _with_context(columns, manifest, context)["frame"]
+            manifest, split, lambda event: _with_context(event, manifest, context)["frame"], 1
         )
         return frames.batch(batch_size).prefetch(2)
     frames = _split_frames(manifest, split)
@@ -394,26 +399,31 @@ def task_labels(frame: dict, task: Task, vocabulary: Vocabulary) -> dict[str, tf
 
 
 def _split_frames(
-    manifest: Manifest, split: str, choose: Callable = lambda columns: columns
+    manifest: Manifest,
+    split: str,
+    choose: Callable = lambda columns: columns,
+    at_once: int = _EVENTS_AT_ONCE,
 ) -> tf.data.Dataset:
     """One element per picture of a split, in file order: what `choose` takes of its columns."""
     files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(split)]
 
-    def pictures(shard, number, record):
-        return choose(_columns(manifest.vocabulary, shard, number, record))
+    def pictures(*events):
+        return choose(_columns(manifest.vocabulary, *events))
 
-    frames = _frames(files, pictures, readers=1)
+    frames = _frames(files, pictures, at_once, readers=1)
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
 
 
 def _frames(
-    files: list[str], pictures: Callable, readers: int = _READERS, numbers=None
+    files: list[str], pictures: Callable, at_once: int, readers: int = _READERS, numbers=None
 ) -> tf.data.Dataset:
     """One element per picture of some files.
 
     Args:
         files: paths, in reading order.
-        pictures: from an event's shard, number and record to columns of its pictures wanted.
+        pictures: from some events' shards, numbers and records to columns of their pictures
+            wanted.
+        at_once: how many events `pictures` is given, at most.
         readers: files that are read in turn.
         numbers: [files] int64, the shard numbers that stand in keys; their place when None.
     """
@@ -427,45 +437,61 @@ def _frames(
         cycle_length=readers,
         block_length=4,
     )
-    events = events.map(
-        lambda shard, numbered: pictures(shard, *numbered), num_parallel_calls=tf.data.AUTOTUNE
+    events = events.batch(at_once).map(
+        lambda shards, numbered: pictures(shards, *numbered), num_parallel_calls=tf.data.AUTOTUNE
     )
-    return events.unbatch()
+    return events.unbatch().with_options(_options())
 
 
-def _columns(vocabulary: Vocabulary, shard, number, record) -> dict:
-    """A stored event's pictures: their encoded bytes, ids, key, own labels and the event's."""
-    return _event_columns(records.parse(record, vocabulary), vocabulary, (shard, number))
+def _options() -> tf.data.Options:
+    """Every processor decodes from the start.
+
+    TensorFlow would rather tune that by itself. Its tuning thread sleeps ever longer, and now and
+    then the end of an epoch waits for it: half as long as the epoch took, up to a minute.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
-def _event_columns(event: dict, vocabulary: Vocabulary, key: tuple = (0, 0)) -> dict:
-    """An event's pictures: columns of one row each."""
-    count = tf.shape(event["frames"])[0]
-    position = tf.range(count)
-    shard, number = (tf.fill([count], tf.cast(part, tf.int64)) for part in key)
+def _columns(vocabulary: Vocabulary, shards, numbers, stored) -> dict:
+    """Stored events' pictures, a row each: encoded bytes, ids, key, own labels, the event's.
+
+    Args:
+        vocabulary: of their labels.
+        shards, numbers: [events] int64, their keys.
+        stored: [events] string, serialised.
+    """
+    events = records.parse(stored, vocabulary)
+    frames = events["frames"]
+    row = frames.value_rowids()  # the event that each picture is of
+    position = tf.range(tf.size(row)) - tf.gather(tf.cast(frames.row_starts(), tf.int32), row)
     columns = {
-        "frame": event["frames"],
-        "path": event["paths"],
+        "frame": frames.flat_values,
+        "path": events["paths"].flat_values,
         "position": position,
-        "key": tf.stack([shard, number, tf.cast(position, tf.int64)], axis=1),
+        "key": tf.stack(
+            [tf.gather(shards, row), tf.gather(numbers, row), tf.cast(position, tf.int64)], axis=1
+        ),
     }
     for name in ("event_id", "site", "season", "datetime"):
-        columns[name] = tf.repeat(event[name], count)
+        columns[name] = tf.gather(events[name], row)
+    own = {head: events[f"frame_label/{head}"].flat_values for head in records.FRAME_HEADS}
     for head in records.label_heads(vocabulary):
-        whole = tf.repeat(event[f"label/{head}"], count)
+        whole = tf.gather(events[f"label/{head}"], row)
         columns[f"event/{head}"] = whole
-        columns[head] = _image_level(event, head, whole)
+        columns[head] = _image_level(own, head, whole)
     return columns
 
 
-def _image_level(event: dict[str, tf.Tensor], head: str, whole: tf.Tensor) -> tf.Tensor:
+def _image_level(own: dict[str, tf.Tensor], head: str, whole: tf.Tensor) -> tf.Tensor:
     """[n] int64: the frames' own labels where they have them, else the event's.
 
     A frame that is itself labelled empty has no species, count or attributes.
     """
-    own_empty = event["frame_label/empty"]
+    own_empty = own["empty"]
     if head == "empty":
         return tf.where(own_empty == MISSING, whole, own_empty)
-    own = event["frame_label/species"] if head == "species" else tf.fill(tf.shape(whole), -1)
-    value = tf.where(own == MISSING, whole, tf.cast(own, tf.int64))
+    own_label = own.get(head, tf.fill(tf.shape(whole), tf.constant(MISSING, tf.int64)))
+    value = tf.where(own_label == MISSING, whole, own_label)
     return tf.where(own_empty == 1, tf.constant(MISSING, tf.int64), value)

@@ -105,23 +105,27 @@ def decode(serialised: bytes) -> EventRecord:
 
 
 def parse(serialised: "tf.Tensor", vocabulary: Vocabulary) -> "dict[str, tf.Tensor]":
-    """One serialised record as tensors, inside a graph.
+    """Serialised records as tensors, inside a graph.
+
+    Args:
+        serialised: [n] string; several at once are faster than one by one.
+        vocabulary: of their labels.
 
     Returns:
-        `event_id`, `site`, `season`, `datetime`: [] string; `paths`, `frames`: [n] string;
-        `label/HEAD`: [] int64; `frame_label/HEAD`: [n] int64, -1 where only the event is
-        labelled.
+        `event_id`, `site`, `season`, `datetime`: [n] string; `paths`, `frames`: [n, (frames)]
+        string, ragged; `label/HEAD`: [n] int64; `frame_label/HEAD`: [n, (frames)] int64, ragged,
+        -1 where only the event is labelled.
     """
     import tensorflow as tf
 
-    text = tf.io.FixedLenFeature([], tf.string)
-    texts = tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True)
-    number = tf.io.FixedLenFeature([], tf.int64)
-    numbers = tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True)
-    features = dict.fromkeys(TEXTS, text) | dict.fromkeys(("paths", "frames"), texts)
-    features |= {f"label/{head}": number for head in label_heads(vocabulary)}
-    features |= {f"frame_label/{head}": numbers for head in FRAME_HEADS}
-    return tf.io.parse_single_example(serialised, features)
+    features = {name: tf.io.FixedLenFeature([], tf.string) for name in TEXTS}
+    for head in label_heads(vocabulary):
+        features[f"label/{head}"] = tf.io.FixedLenFeature([], tf.int64)
+    for name in ("paths", "frames"):
+        features[name] = tf.io.RaggedFeature(tf.string)
+    for head in FRAME_HEADS:
+        features[f"frame_label/{head}"] = tf.io.RaggedFeature(tf.int64)
+    return tf.io.parse_example(serialised, features)
 
 
 def write_file(path: PathLike, serialised: Iterable[bytes]) -> str:

@@ -110,5 +110,5 @@ def _of_events(
 
 def _frames(manifest: Manifest, split: str) -> Iterator[bytes]:
     for shard in manifest.shards_of(split):
-        for record in tf.data.TFRecordDataset(str(manifest.folder / shard.file)):
-            yield from records.parse(record, manifest.vocabulary)["frames"].numpy()
+        for stored in tf.data.TFRecordDataset(str(manifest.folder / shard.file)).batch(1):
+            yield from records.parse(stored, manifest.vocabulary)["frames"].flat_values.numpy()

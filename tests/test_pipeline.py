@@ -58,6 +58,12 @@ def test_order_and_pixels_are_a_function_of_seed_and_epoch(tiny_shards):
     assert not np.array_equal(first, pixels(1, 4))
 
 
+def test_no_epoch_waits_for_tensorflows_tuning(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    assert pipeline.training(manifest, data(Task.EMPTY), 1).options().autotune.enabled is False
+    assert pipeline.stored_pictures(manifest, "val", 4).options().autotune.enabled is False
+
+
 def test_index_and_pictures_go_together(tiny_shards):
     manifest = Manifest.read(tiny_shards)
     ids, labels, event_labels = pipeline.index(manifest, "val")

@@ -35,9 +35,9 @@ def test_an_example_has_tensorflows_bytes():
     encoded = records.encode(RECORD, VOCABULARY)
     assert encoded == by_tensorflow(RECORD)
     assert records.decode(encoded) == RECORD
-    parsed = records.parse(tf.constant(encoded), VOCABULARY)
-    assert parsed["frames"].numpy().tolist() == RECORD.frames
-    assert parsed["label/moving"] == -1
+    parsed = records.parse(tf.constant([encoded, encoded]), VOCABULARY)
+    assert parsed["frames"].to_list() == [RECORD.frames] * 2
+    assert parsed["label/moving"].numpy().tolist() == [-1, -1]
 
 
 def test_a_file_has_tensorflows_bytes(tmp_path):

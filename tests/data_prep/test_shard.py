@@ -66,8 +66,12 @@ def read_events(manifest, split):
     from camtrap_tf import records
 
     files = [str(manifest.folder / one.file) for one in manifest.shards_of(split)]
-    parsed = tf.data.TFRecordDataset(files).map(lambda r: records.parse(r, manifest.vocabulary))
-    return {event["event_id"].decode(): event for event in parsed.as_numpy_iterator()}
+    stored = list(tf.data.TFRecordDataset(files).as_numpy_iterator())
+    parsed = records.parse(tf.constant(stored, tf.string), manifest.vocabulary)
+    return {
+        event_id.decode(): {name: column[row].numpy() for name, column in parsed.items()}
+        for row, event_id in enumerate(parsed["event_id"].numpy())
+    }
 
 
 def test_manifest_and_records(folder):
