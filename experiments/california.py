@@ -13,7 +13,8 @@ surest of an animal is less than half sure. Its species is the most probable on 
 that there is an animal. Rows 'labels of events' learn from those only and show which empty
 pictures of an animal's event they find. Networks that see a difference are also asked about
 every picture on its own ('pictures alone'). Networks of all seeds are also averaged. Runs that
-are there are not trained again; --table is written from them.
+are there are not trained again; --table is written from them. Where --shards has '{seed}' in it,
+every seed has shards of its own: another split of the days.
 Cost: 28,000 pictures a run. Committed: `california.csv`, three seeds of the rows that learn from
 labels of pictures; `california_labels.csv`, the rows that learn from labels of events, one seed;
 `sites.csv`, the rows paper, modern and difference on drawn places never seen in training (the
@@ -71,6 +72,7 @@ ROWS = {
 # Networks of several rows, whose answers are averaged.
 TOGETHER = {"modern, difference and zoom": ("modern, difference", "modern, zoom")}
 EMPTY_OF_ANIMAL = "empty pictures of events with an animal"
+SEED = "{seed}"  # in paths of shards
 _RATE = 0.002  # of `modern` at batch 32, for some hundred steps
 
 
@@ -239,11 +241,14 @@ def main(_) -> None:
         for row in given.rows:
             _, changes, subset = ROWS[row]
             zoom = changes.get("model.context") == "zoom"
+            shards = given.large if zoom else given.shards
             place = Path(given.out) / ("large" if zoom else "same")
+            if SEED in shards:
+                place = place.with_name(f"{place.name}-{seed}")
             place.mkdir(parents=True, exist_ok=True)
-            link, shards = place / "shards", Path(given.large if zoom else given.shards)
+            link = place / "shards"
             if not link.is_symlink():
-                link.symlink_to(shards.resolve())
+                link.symlink_to(Path(shards.replace(SEED, str(seed))).resolve())
             learnt = subsets.write(Manifest.read(link), subset, place)
             config = recipe(row, seed, given.epochs, given.crop)
             folder = place / f"{row.replace(', ', '-').replace(' ', '-')}-{given.epochs}-{seed}"
@@ -255,12 +260,14 @@ def main(_) -> None:
     if given.table:
         rows = [line for key, flat in found.items() for line in measure(*key, flat)]
         rows += [line for key, flat in alone.items() for line in measure_alone(*key, flat)]
-        joint = [line for split in given.splits for line in together(found, split)]
+        joint = []
+        if SEED not in given.shards:  # else seeds have different pictures
+            joint = [line for split in given.splits for line in together(found, split)]
         write_lines([*spread(rows), *joint, *rows], given.table)
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("shards", None, "folder of shards", required=True)
+    flags.DEFINE_string("shards", None, "folder of shards; {seed}: each's own", required=True)
     flags.DEFINE_string("large", None, "the same of twice the size, for zoom", required=True)
     flags.DEFINE_string("out", None, "folder of runs", required=True)
     flags.DEFINE_list("seeds", ["0", "1", "2"], "seeds")
