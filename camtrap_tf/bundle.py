@@ -19,8 +19,9 @@ from camtrap_tf import __version__, aggregation, calibration
 from camtrap_tf.artifacts import PathLike, atomic, existing_folder, read_json, sha256, write_json
 from camtrap_tf.config import Context, InputSpec, PictureSpec, from_json, to_json
 from camtrap_tf.errors import InputError
+from camtrap_tf.familiarity import BOTH, ENERGY
 from camtrap_tf.labels import FAMILIARITY, Task, Vocabulary
-from camtrap_tf.network import SCORE, Network, shared_context, with_familiarity
+from camtrap_tf.network import Network, shared_context, with_familiarity
 from camtrap_tf.predictions import Predictions, ensemble
 from camtrap_tf.train import Run
 
@@ -70,6 +71,7 @@ class Bundle:
             chosen on the validation split.
         familiarity_threshold: an animal is called unknown where its familiarity is below this,
             set on the validation split; None: never.
+        familiarity_score: what familiarity is (`familiarity`); None where there is no threshold.
         version: hash over the networks and their calibration: what to cite as the model's version.
     """
 
@@ -80,6 +82,7 @@ class Bundle:
     animal_threshold: float
     event_rules: dict[str, str]
     familiarity_threshold: float | None
+    familiarity_score: str | None
     version: str
 
     @classmethod
@@ -111,9 +114,9 @@ class Bundle:
                     "Copy the bundle again, or make it anew with `camtrap bundle`.",
                 )
         familiarity = content.get("familiarity")
-        if familiarity is not None and familiarity["score"] != SCORE:
+        if familiarity is not None and familiarity["score"] not in (ENERGY, BOTH):
             raise InputError(
-                f"this version knows '{SCORE}' as score of familiarity",
+                f"this version knows '{ENERGY}' and '{BOTH}' as scores of familiarity",
                 familiarity["score"],
                 "Make the bundle anew with `camtrap bundle`.",
             )
@@ -125,6 +128,7 @@ class Bundle:
             content["animal_threshold"],
             content.get("event_rules", {}),
             familiarity and familiarity["threshold"],
+            familiarity and familiarity["score"],
             content["model_version"],
         )
 
@@ -136,7 +140,8 @@ class Bundle:
     def heads(self, task: Task) -> dict[str, tuple[str, ...]]:
         """What its networks of a task answer: class names by head."""
         heads = self.vocabulary.heads(task)
-        return heads if self.familiarity_threshold is None else with_familiarity(heads)
+        score = self.familiarity_score
+        return heads if score is None else with_familiarity(heads, score)
 
     def networks(self, stage: int | None = None) -> list[Network]:
         """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
@@ -209,7 +214,9 @@ def make_bundle(
         "event_rules": {}
         if together is None
         else aggregation.chosen(aggregation.compare(together)),
-        "familiarity": None if threshold is None else {"score": SCORE, "threshold": threshold},
+        "familiarity": None
+        if threshold is None or together is None
+        else {"score": together.classes[FAMILIARITY][0], "threshold": threshold},
         "model_version": digest[:16],
         "versions": {
             "camtrap_tf": __version__,

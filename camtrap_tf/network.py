@@ -11,12 +11,11 @@ import tensorflow as tf
 from camtrap_tf import images, pipeline
 from camtrap_tf.config import Context, InputSpec, ModelConfig
 from camtrap_tf.errors import InputError
+from camtrap_tf.familiarity import energy
 from camtrap_tf.labels import FAMILIARITY, Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.progress import Meter
-
-SCORE = "energy"  # of familiarity; experiments/unknowns.py has others and what they are worth
 
 
 @dataclasses.dataclass
@@ -55,7 +54,8 @@ class Network:
             if head != FAMILIARITY
         }
         if FAMILIARITY in self.heads:
-            probabilities[FAMILIARITY] = energy(logits["species"])
+            told = logits.get(FAMILIARITY)
+            probabilities[FAMILIARITY] = energy(logits["species"]) if told is None else told
         return probabilities
 
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -64,21 +64,14 @@ class Network:
         return {head: values.numpy() for head, values in answers.items()}
 
 
-def energy(logits: tf.Tensor) -> tf.Tensor:
-    """Familiarity [n, 1] of logits [n, classes]: log Σ exp(logit), before any temperature.
+def with_familiarity(heads: dict[str, tuple[str, ...]], score: str) -> dict[str, tuple[str, ...]]:
+    """Heads, and the familiarity of pictures where they name species.
 
-    The negative of the energy of Liu et al. 2020, 'Energy-based Out-of-distribution Detection':
-    low where no class has evidence for itself. Written out, since TFLite has no
-    `tf.reduce_logsumexp`.
+    Args:
+        heads: class names by head name.
+        score: that familiarity is; stands for its class name.
     """
-    highest = tf.reduce_max(logits, axis=1, keepdims=True)
-    sums = tf.reduce_sum(tf.exp(logits - highest), axis=1, keepdims=True)
-    return highest + tf.math.log(sums)
-
-
-def with_familiarity(heads: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Heads, and the familiarity of pictures where they name species."""
-    return heads | {FAMILIARITY: (SCORE,)} if "species" in heads else heads
+    return heads | {FAMILIARITY: (score,)} if "species" in heads else heads
 
 
 def input_spec(model: ModelConfig, manifest: Manifest) -> InputSpec:

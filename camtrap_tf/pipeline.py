@@ -332,23 +332,33 @@ def stored_pictures(
     batch_size: int,
     context: Context = Context.NONE,
     alone: bool = False,
+    rows: np.ndarray | None = None,
 ) -> tf.data.Dataset:
-    """All pictures of a split, in file order: batches `[<= batch, size, size, channels]` uint8.
+    """Pictures of a split, in file order: batches `[<= batch, size, size, channels]` uint8.
 
     Args:
         manifest, split, batch_size: what they are called.
         context: what stands beside a picture.
         alone: every picture as an event of its own.
+        rows: [n] int, the places of those wanted; None: all.
     """
     spec = manifest.picture
     shape = (spec.size, spec.size, 3)
+
+    def wanted(frames):
+        if rows is None:
+            return frames
+        chosen = np.zeros(manifest.frames(split), bool)
+        chosen[rows] = True
+        is_chosen = tf.constant(chosen)
+        return frames.enumerate().filter(lambda i, _: is_chosen[i]).map(lambda _, frame: frame)
+
     if context is not Context.NONE and not alone:
         frames = _split_frames(
             manifest, split, lambda event: _with_context(event, manifest, context)["frame"], 1
         )
-        return frames.batch(batch_size).prefetch(2)
-    frames = _split_frames(manifest, split)
-    pixels = frames.map(
+        return wanted(frames).batch(batch_size).prefetch(2)
+    pixels = wanted(_split_frames(manifest, split)).map(
         lambda frame: tf.ensure_shape(images.decode_stored(frame["frame"], spec), shape),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
@@ -376,6 +386,33 @@ def index(manifest: Manifest, split: str) -> tuple[pd.DataFrame, dict, dict]:
     ids["datetime"] = pd.to_datetime(ids["datetime"], format="ISO8601")
     labels = {head: columns[head] for head in heads}
     return ids, labels, {head: columns[f"event/{head}"] for head in heads}
+
+
+def labelled(
+    manifest: Manifest, split: str, task: Task, context: Context = Context.NONE
+) -> np.ndarray:
+    """Labels of a split's pictures for a task's head `species`, in the order of `stored_pictures`.
+
+    Args:
+        manifest, split, task: what they are called.
+        context: where it stacks an event's frames, the event's label is its first picture's.
+
+    Returns:
+        [n] int32, -1 where there is none.
+    """
+
+    def choose(columns):
+        first = columns["position"] == 0
+        if context.stacks:
+            heads = records.label_heads(manifest.vocabulary)
+            columns = columns | {head: columns[f"event/{head}"] for head in heads}
+        chosen = usable(columns, task) & (first | (not context.stacks))
+        label = task_labels(columns, task, manifest.vocabulary)["species"]
+        return tf.where(chosen, label, MISSING)
+
+    return np.concatenate(
+        list(_split_frames(manifest, split, choose).batch(4096).as_numpy_iterator())
+    )
 
 
 def usable(frame: dict[str, tf.Tensor], task: Task) -> tf.Tensor:

@@ -7,7 +7,7 @@ A run directory holds
     log.csv                   a row an epoch: loss and accuracy by head in training, and under
                               names such as val_accuracy_species on the selecting split
     tensorboard/              the same for TensorBoard
-    best.keras                the network of the best epoch
+    best.keras                the network of the best epoch; at the end it also tells familiarity
     predictions-SPLIT.parquet its answers on the selecting split
     result.json               best epoch and its figures; written last
 """
@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import __version__, metrics, sampling, watch
+from camtrap_tf import __version__, familiarity, metrics, sampling, watch
 from camtrap_tf.artifacts import PathLike, atomic, read_json, write_json, write_text
 from camtrap_tf.config import (
     Config,
@@ -96,7 +96,8 @@ class Run:
 def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
     """The network of the best epoch of a run directory."""
     model = keras.saving.load_model(folder / "best.keras", compile=False)
-    return Network(model, spec, task, with_familiarity(vocabulary.heads(task)), folder.name)
+    heads = with_familiarity(vocabulary.heads(task), familiarity.score(model))
+    return Network(model, spec, task, heads, folder.name)
 
 
 def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = False) -> Run:
@@ -306,10 +307,15 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
 
 
 def _finish(folder: Path, config: Config, manifest: Manifest, rows: list[dict]) -> None:
-    """Predicts the selecting split with the best network and writes the result, last."""
+    """Lets the best network tell familiarity, predicts the selecting split, writes the result."""
     task, split = config.train.task, config.train.select_on
     spec = input_spec(config.model, manifest)
     network = load_network(folder, spec, task, manifest.vocabulary)
+    if "species" in network.heads:
+        told = familiarity.told(network.model, spec, task, manifest, split)
+        with atomic(folder / "best.keras") as temporary:
+            told.save(temporary)
+        network = load_network(folder, spec, task, manifest.vocabulary)
     predict_split([network], manifest, split).write(folder / f"predictions-{split}.parquet")
     best = _best(rows)
     write_json(folder / "result.json", "run result", VERSION, {"best": best})

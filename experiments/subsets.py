@@ -132,7 +132,7 @@ def labels_of_events(manifest: Manifest) -> Subset:
 TESTED = ("val", "test", "expert_test")
 OWN_LABELS = ("frame_label/empty", "frame_label/species")
 # The most frequent species stays: without it there is little to learn from.
-WITHOUT = {f"without_{rank}": rank for rank in (1, 2)}
+WITHOUT = {f"without_{rank}": rank for rank in range(1, 6)}
 SUBSETS = {
     "quarter": quarter,
     "commonest": commonest,

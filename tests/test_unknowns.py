@@ -259,7 +259,10 @@ def test_a_bundle_calls_its_share_of_the_validation_split_unknown(run, tiny_shar
 
     bundle = make_bundle([run.folder], tmp_path / "half", unknown_share=0.5)
     content = json.loads((tmp_path / "half" / "bundle.json").read_text())
-    assert content["familiarity"] == {"score": "energy", "threshold": bundle.familiarity_threshold}
+    assert content["familiarity"] == {
+        "score": "energy and distance",
+        "threshold": bundle.familiarity_threshold,
+    }
     found = predict_shards(bundle, tiny_shards, "val")
     called = metrics.called_unknown(found)
     called = called[~np.isnan(called)]
@@ -295,7 +298,7 @@ def test_bad_shares_and_unknown_scores_are_refused(run, tmp_path):
         make_bundle([run.folder], tmp_path / "bad", unknown_share=1.0)
     make_bundle([run.folder], tmp_path / "bundle")
     file = tmp_path / "bundle" / "bundle.json"
-    file.write_text(file.read_text().replace('"energy"', '"entropy"'))
+    file.write_text(file.read_text().replace('"energy and distance"', '"entropy"'))
     with pytest.raises(InputError, match="'energy'"):
         Bundle.read(tmp_path / "bundle")
 

@@ -10,6 +10,7 @@ from experiments.lab import SCALES
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "experiments" / "results" / "small"
+NAMES_OF_UNKNOWNS = {"small": "unknowns.csv", ".": "unknowns_california.csv"}
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -64,15 +65,23 @@ def test_the_readme_quotes_the_share_of_label_noise(head, question):
     assert line in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_quotes_the_auroc_of_the_score_in_use():
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    for level, unit in (("pictures", "picture"), ("events", "event")):
-        row = {k: v / 100 for k, v in figure("unknowns", "energy", f"AUROC of {level}").items()}
-        quoted = f"{row['measured']:.2f} [{row['low']:.2f}, {row['high']:.2f}] by {unit}"
-        assert quoted in text
-    shares = (
-        figure("unknowns", "zebra, seed 0", f"{kind} pictures called unknown")["measured"]
-        for kind in ("unknown", "known")
-    )
-    caught, mistaken = shares
-    assert f"called {caught:.1f}% of the zebras' pictures unknown, and {mistaken:.1f}% of" in text
+@pytest.mark.parametrize(
+    ("folder", "species"),
+    [("small", "giraffe"), (".", "elk")],
+)
+def test_the_readme_quotes_what_scores_of_familiarity_are_worth(folder, species):
+    with open(SMALL.parent / folder / NAMES_OF_UNKNOWNS[folder], newline="") as file:
+        found = {
+            (row["subject"], row["figure"]): row
+            for row in csv.DictReader(file)
+            if row["split"] == "test"
+        }
+    cells = []
+    for score in ("energy", "Mahalanobis", "energy and distance"):
+        row = found[score, "AUROC of pictures"]
+        value, low, high = (float(row[key]) for key in ("measured", "low", "high"))
+        cells.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert " | ".join(cells) in text
+    caught = found[f"{species}, seed 0", "unknown pictures called unknown"]["measured"]
+    assert f"{100 * float(caught):.0f}, " in text

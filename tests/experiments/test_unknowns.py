@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from camtrap_tf import network
+from camtrap_tf import familiarity
 from camtrap_tf.labels import Task
 from experiments import draws, unknowns
 from experiments.lab import SCALES, Job, NotAvailable
@@ -23,25 +23,40 @@ LEARNT = animals([[1, 0], [3, 0], [-1, 2], [1, 2]], np.zeros((4, 2)), [0, 0, 1, 
 
 def test_scores_of_logits_by_hand():
     seen = animals([[0, 0]] * 2, [[0, np.log(3)], [np.log(2), np.log(2)]], [0, 0])
-    np.testing.assert_allclose(unknowns.max_probability(LEARNT, seen), [0.75, 0.5])
-    np.testing.assert_allclose(unknowns.max_logit(LEARNT, seen), [np.log(3), np.log(2)])
-    np.testing.assert_allclose(unknowns.energy(LEARNT, seen), [np.log(4), np.log(4)])
-    np.testing.assert_allclose(network.energy(seen.logits)[:, 0], unknowns.energy(LEARNT, seen))
+    np.testing.assert_allclose(unknowns.max_probability(LEARNT, LEARNT, seen), [0.75, 0.5])
+    np.testing.assert_allclose(unknowns.max_logit(LEARNT, LEARNT, seen), [np.log(3), np.log(2)])
+    np.testing.assert_allclose(unknowns.energy(LEARNT, LEARNT, seen), [np.log(4), np.log(4)])
+    written_out = familiarity.energy(seen.logits)[:, 0]
+    np.testing.assert_allclose(written_out, unknowns.energy(LEARNT, LEARNT, seen), rtol=1e-6)
 
 
 def test_scores_of_features_by_hand():
     seen = animals([[2, 0], [4, 0], [3, 3]], np.zeros((3, 2)), [0] * 3)
-    # The ridge is a hundredth of the mean variance 1/2: variances 1.005 and 0.005.
-    expected = [0, -(2**2) / 1.005, -(3**2 / 1.005 + 1 / 0.005)]
-    np.testing.assert_allclose(unknowns.mahalanobis(LEARNT, seen), expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(unknowns.cosine(LEARNT, seen), [1, 1, np.sqrt(0.5)], rtol=1e-6)
+    # Deviations are 1 along x, and nothing is to be shrunk; the third lies nowhere near along y.
+    found = unknowns.mahalanobis(LEARNT, LEARNT, seen)
+    np.testing.assert_allclose(found[:2], [0, -2], rtol=1e-4, atol=1e-6)
+    assert found[2] < -100
+    np.testing.assert_allclose(
+        unknowns.cosine(LEARNT, LEARNT, seen), [1, 1, np.sqrt(0.5)], rtol=1e-6
+    )
+
+
+def test_both_scores_count_in_their_deviations():
+    logits = np.log([[1, 1], [1, 3], [1, 1], [1, 3]])  # energies log 2 and log 4
+    learnt = animals(LEARNT.features, logits, LEARNT.labels)
+    assert unknowns.energy_and_distance(learnt, learnt, learnt).mean() == pytest.approx(0, abs=1e-6)
+    seen = animals([[1, 0], [4, 0]], logits[:2], [0, 0])
+    one, other = unknowns.energy_and_distance(learnt, learnt, seen)
+    # The first is as far as all are, and its energy one deviation below the mean.
+    assert one == pytest.approx(-1, abs=1e-5)
+    assert other < one
 
 
 def test_a_class_without_pictures_is_nobodys_neighbour():
     learnt = animals(LEARNT.features, np.zeros((4, 3)), LEARNT.labels)
     seen = animals([[2, 0]], np.zeros((1, 3)), [0])
-    assert unknowns.cosine(learnt, seen) == pytest.approx(1)
-    assert unknowns.mahalanobis(learnt, seen) == pytest.approx(0, abs=1e-6)
+    assert unknowns.cosine(learnt, learnt, seen) == pytest.approx(1)
+    assert unknowns.mahalanobis(learnt, learnt, seen) == pytest.approx(0, abs=1e-6)
 
 
 def test_auroc_by_hand():
@@ -68,7 +83,7 @@ def report(monkeypatch):
     labels = [0] * 100 + [-1] * 10
     logits = np.zeros((110, 2))
     logits[:100, 0], logits[100:, 0] = np.arange(100) + 10, -5  # known 10 to 109
-    features = np.random.default_rng(0).normal(1, 0.1, (110, 2))
+    features = np.ones((110, 2))  # which tell nothing
     split = animals(features, logits, labels)
     done, missing = (Job(Task.ANIMAL, "small", (("train.seed", s),), "without_1") for s in "01")
 
@@ -100,5 +115,5 @@ def test_report(report):
 
 
 def test_the_score_in_use_is_among_those_tried():
-    assert network.SCORE in unknowns.SCORES
+    assert {familiarity.ENERGY, familiarity.BOTH} <= set(unknowns.SCORES)
     assert SCALES["small"].seeds[: unknowns.SEEDS] == (0, 1)

@@ -26,14 +26,15 @@ def half(bundle, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Red, blue and grey squares, from pale to strong."""
-    root = tmp_path_factory.mktemp("pictures")
-    for strength in range(8):
+    """Red, blue and grey squares: half of them as strong as those learnt from, half paler."""
+    root, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(3)
+    for number in range(8):
         for name, channel in (("red", 0), ("blue", 2), ("grey", None)):
-            base = np.full((60, 80, 3), 95, np.uint8)
+            base = np.full((40, 40, 3), 90, np.uint8)
             if channel is not None:
-                base[15:45, 20:60, channel] = 150 + 14 * strength
-            Image.fromarray(base).save(root / f"{name}{strength}.png")
+                base[10:30, 10:30, channel] = 230 if number < 4 else 150 + 8 * number
+            noise = rng.integers(0, 20, base.shape, np.uint8)
+            Image.fromarray(base + noise).save(root / f"{name}{number}.png")
     return root
 
 
