@@ -16,10 +16,10 @@ every picture on its own ('pictures alone'). Networks of all seeds are also aver
 are there are not trained again; --table is written from them. Where --shards has '{seed}' in it,
 every seed has shards of its own: another split of the days.
 Cost: 28,000 pictures a run. Committed: `california.csv`, three seeds of the rows that learn from
-labels of pictures; `california_labels.csv`, the rows that learn from labels of events, one seed;
-`sites.csv`, the rows paper, modern and difference on drawn places never seen in training (the
-world of `results/small/README.md`, sharded with --split=site --balance_empty --bar_share=0.0638
-at 96), one seed, --epochs=8.
+labels of pictures; `california_labels.csv`, three seeds of rows that learn from labels of events
+(one of difference with noise 0.7); `sites.csv`, three seeds on drawn places never seen in training
+(the world of `results/small/README.md`, sharded with --split=site --balance_empty
+--bar_share=0.0638 at 96 and 192), --epochs=8.
 """
 
 import dataclasses
