@@ -8,6 +8,7 @@ does not, so they are added, each in deviations of what it is on the selecting s
 """
 
 import dataclasses
+import logging
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ PER_CLASS = 200  # pictures that a class is learnt from, at most
 FLOOR = 1e-4  # of the mean variance, added to every feature's: some never vary
 FEWEST = 10  # pictures that tell what is usual
 _FAR = 1e12  # squared distance to a class without pictures
+log = logging.getLogger("camtrap")
 
 
 def score(model: keras.Model) -> str:
@@ -128,6 +130,7 @@ def told(
     logits = {head: value for head, value in model.output.items() if head != FAMILIARITY}
     features = model.get_layer("species").input
     asked = keras.Model(model.input, [features, logits["species"]])
+    log.info("learning what is familiar to %s", model.name)
     learnt, others = (_seen(asked, spec, task, manifest, split) for split in ("train", usual))
     block = _block(*learnt, *(others if len(others[0]) >= FEWEST else learnt)[:2])
     outputs = logits | {FAMILIARITY: block([features, logits["species"]])}
