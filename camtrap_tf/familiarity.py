@@ -75,8 +75,9 @@ class Distance:
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """[n] float64 of features [n, width]."""
-        apart = ((features - self.centre) @ self.root)[:, None] - self.means[None]
-        return np.sqrt(np.nanmin((apart**2).sum(axis=2), axis=1))
+        white = (features - self.centre) @ self.root
+        known = self.means[~np.isnan(self.means[:, 0])]
+        return np.min([np.linalg.norm(white - mean, axis=1) for mean in known], axis=0)
 
 
 def _covariance(rows: np.ndarray) -> np.ndarray:
