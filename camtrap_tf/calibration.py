@@ -126,8 +126,13 @@ def familiarity_threshold(predictions: Predictions, share: float) -> float | Non
     empty = len(predictions.classes["species"]) - 1 if predictions.one_stage else MISSING
     known = (labels != MISSING) & (labels != empty) & ~predictions.judged_empty()
     values = predictions.probabilities[FAMILIARITY][known & predictions.answered(FAMILIARITY), 0]
-    # 'higher' of 100 values 1 to 100 is 6 for 5%: five lie below it.
-    return float(np.quantile(values, share, method="higher")) if len(values) else None
+    if not len(values):
+        return None
+    # 'higher' of 100 values 1 to 100 is 6 for 5%: five lie below it. The threshold lies half way
+    # to them, so that no picture is on it, where rounding in an export would decide.
+    least = np.quantile(values, share, method="higher")
+    below = values[values < least]
+    return float((least + (below.max() if len(below) else least - 0.01)) / 2)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,7 @@ from camtrap_tf.manifest import Manifest
 
 ENERGY, BOTH = "energy", "energy and distance"  # scores: the first where no distance was learnt
 PER_CLASS = 200  # pictures that a class is learnt from, at most
-FLOOR = 1e-4  # of the mean variance, added to every feature's: some never vary
+FLOOR = 0.01  # of the mean variance, added to every feature's: some never vary
 FEWEST = 10  # pictures that tell what is usual
 _FAR = 1e12  # squared distance to a class without pictures
 log = logging.getLogger("camtrap")

@@ -13,7 +13,7 @@ LAYERS = {
     "camtrap_tf.records": 1, "camtrap_tf.images": 1, "camtrap_tf.augmentation": 1,
     "camtrap_tf.pipeline": 2, "camtrap_tf.models": 2, "camtrap_tf.losses": 2,
     "camtrap_tf.schedules": 2, "camtrap_tf.distribution": 2, "camtrap_tf.network": 2,
-    "camtrap_tf.sampling": 2,
+    "camtrap_tf.sampling": 2, "camtrap_tf.familiarity": 2,
     "camtrap_tf.trainer": 3, "camtrap_tf.train": 3, "camtrap_tf.bundle": 3,
     "camtrap_tf.predict": 3, "camtrap_tf.transfer": 3, "camtrap_tf.watch": 3,
     "camtrap_tf.checkpoint_import": 3, "camtrap_tf.beam_prediction": 3,

@@ -98,7 +98,7 @@ def test_a_share_of_the_known_animals_lies_below_the_threshold(predictions):
     rows.probabilities[FAMILIARITY][102] = NAN  # not asked
     rows.labels = {"species": np.array([0] * 100 + [-1, 0, 0])}  # 100: no label
     threshold = calibration.familiarity_threshold(rows, 0.05)
-    assert threshold == 6
+    assert threshold == 5.5
     assert (np.arange(1, 101) < threshold).sum() == 5
     assert calibration.familiarity_threshold(rows.select(np.array([100])), 0.05) is None
 
@@ -112,7 +112,8 @@ def test_empty_pictures_of_a_one_stage_model_are_no_known_animals(predictions):
     rows = Predictions(
         predictions.ids.iloc[:3], classes, probabilities, {"species": np.array([1, 0, 0])}
     )
-    assert calibration.familiarity_threshold(rows, 0.5) == 3
+    assert calibration.familiarity_threshold(rows, 0.5) == 2.5
+    assert 1.9 < calibration.familiarity_threshold(rows, 0.0) < 2  # none lies on it
 
 
 def test_evaluation_tells_how_many_known_animals_are_called_unknown(predictions):

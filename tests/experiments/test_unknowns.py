@@ -32,10 +32,10 @@ def test_scores_of_logits_by_hand():
 
 def test_scores_of_features_by_hand():
     seen = animals([[2, 0], [4, 0], [3, 3]], np.zeros((3, 2)), [0] * 3)
-    # Deviations are 1 along x, and nothing is to be shrunk; the third lies nowhere near along y.
     found = unknowns.mahalanobis(LEARNT, LEARNT, seen)
-    np.testing.assert_allclose(found[:2], [0, -2], rtol=1e-4, atol=1e-6)
-    assert found[2] < -100
+    # The floor is a hundredth of the mean variance 1/2: variances 1.005 and 0.005.
+    expected = [0, -2 / np.sqrt(1.005), -np.sqrt(3**2 / 1.005 + 1 / 0.005)]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(
         unknowns.cosine(LEARNT, LEARNT, seen), [1, 1, np.sqrt(0.5)], rtol=1e-6
     )

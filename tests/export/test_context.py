@@ -37,11 +37,16 @@ def runs(tiny_shards, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[Context.DIFFERENCE, Context.ZOOM, Context.LATE])
 def bundle(runs, tmp_path_factory, request):
-    """Stages 1 and 2 that see what differs; stage 2 is asked about every picture."""
+    """Stages 1 and 2 that see what differs; stage 2 is asked about every picture.
+
+    Familiarity is left out: after one epoch features hardly vary, and rounding them to bytes
+    changes distances by more than the gate allows. `test_unknown` has it.
+    """
     from camtrap_tf.bundle import make_bundle
 
     both = [runs["empty", request.param], runs["animal", request.param]]
-    return make_bundle(both, tmp_path_factory.mktemp("context") / "bundle", animal_threshold=0.0)
+    folder = tmp_path_factory.mktemp("context") / "bundle"
+    return make_bundle(both, folder, animal_threshold=0.0, unknown_share=0.0)
 
 
 @pytest.fixture(scope="module")
