@@ -12,7 +12,7 @@ Measured on two cores with nothing else running, medians [lowest, highest] of th
 torch 2.13.0 (--networks=resnet18 --repeats=9; resnet50, 7; PyTorch 6 in a run of its own):
 
     loop / ...     pictures/s   bare step           Keras fit           PyTorch
-    ResNet-18            19.4   1.00 [0.97, 1.01]   0.99 [0.94, 1.06]   -
+    ResNet-18            19.4   1.00 [0.99, 1.03]   1.01 [0.98, 1.04]   -
     ResNet-50             6.0   1.00 [0.86, 1.08]   1.03 [0.96, 1.21]   1.61 [1.38, 1.68]
 
 Sides take turns in changing order, with a pause between: in one order always, the one that came
