@@ -9,7 +9,7 @@ step; medians of the ratios. Goals: 0.97 of the bare step fed from memory, 1.0 t
 in a child process of an environment of its own: `pip install torch==2.13.0`.
 
 Measured on two cores with nothing else running, medians [lowest, highest] of the ratios,
-torch 2.13.0 (--networks=resnet18 --repeats=9; resnet50, 7; PyTorch 6 in a run of its own):
+torch 2.13.0 (--networks=resnet18 or resnet50 --repeats=7; PyTorch 6 in a run of its own):
 
     loop / ...     pictures/s   bare step           Keras fit           PyTorch
     ResNet-18            19.4   1.00 [0.99, 1.03]   1.01 [0.98, 1.04]   -
