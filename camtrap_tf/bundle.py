@@ -202,9 +202,9 @@ def make_bundle(
         temperatures = calibration.temperatures(validated) if validated is not None else {}
         members.append(_member(run, folder / file, temperatures))
     together = _together(validations, members, animal_threshold)
-    threshold = _familiarity_threshold(validations, together, unknown_share)
+    familiarity = _familiarity(validations, together, unknown_share)
     parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
-    parts += [] if threshold is None else [str(threshold)]
+    parts += [] if familiarity is None else [str(familiarity["threshold"])]
     digest = hashlib.sha256("".join(parts).encode()).hexdigest()
     content = {
         "vocabulary": read[0].vocabulary.to_json(),
@@ -214,9 +214,7 @@ def make_bundle(
         "event_rules": {}
         if together is None
         else aggregation.chosen(aggregation.compare(together)),
-        "familiarity": None
-        if threshold is None or together is None
-        else {"score": together.classes[FAMILIARITY][0], "threshold": threshold},
+        "familiarity": familiarity,
         "model_version": digest[:16],
         "versions": {
             "camtrap_tf": __version__,
@@ -256,10 +254,10 @@ def _together(
     return together
 
 
-def _familiarity_threshold(
+def _familiarity(
     validations: list[Predictions | None], together: Predictions | None, share: float
-) -> float | None:
-    """The threshold on the validation split; None, with a word, where that cannot tell it."""
+) -> dict | None:
+    """Score, and its threshold on the validation split; None, with a word, where it has none."""
     if not share:
         return None
     told = all(
@@ -270,16 +268,16 @@ def _familiarity_threshold(
     threshold = None
     if told and together is not None:
         threshold = calibration.familiarity_threshold(together, share)
-    if threshold is None:
+    if threshold is None or together is None:
         log.warning("the validation split tells no familiarity: nothing will be called 'unknown'")
-    else:
-        log.info(
-            "'unknown' is an animal whose familiarity is below %.3f, as that of %.1f%% of the "
-            "animals of the validation split",
-            threshold,
-            100 * share,
-        )
-    return threshold
+        return None
+    log.info(
+        "'unknown' is an animal whose familiarity is below %.3f, as that of %.1f%% of the "
+        "animals of the validation split",
+        threshold,
+        100 * share,
+    )
+    return {"score": together.classes[FAMILIARITY][0], "threshold": threshold}
 
 
 def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:

@@ -97,3 +97,14 @@ def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     before = network.probabilities(pixels.numpy())
     np.testing.assert_array_equal(answers["species"], before["species"])
     assert not np.allclose(answers[FAMILIARITY], before[FAMILIARITY])
+    # Killed after the network was written: done again, it is the same.
+    before = load_weights(run)
+    (run.folder / "result.json").unlink()
+    after = load_weights(train(config, tiny_shards, run.folder))
+    assert before.keys() == after.keys()
+    for path, value in before.items():
+        np.testing.assert_array_equal(after[path], value)
+
+
+def load_weights(run) -> dict[str, np.ndarray]:
+    return {v.path: v.numpy() for v in run.network().model.weights}

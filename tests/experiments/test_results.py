@@ -67,7 +67,10 @@ def test_the_readme_quotes_the_share_of_label_noise(head, question):
 
 @pytest.mark.parametrize(
     ("folder", "species"),
-    [("small", "giraffe"), (".", "elk")],
+    [
+        ("small", ("giraffe", "elephant", "gazelleThomsons", "zebra", "buffalo")),
+        (".", ("elk", "human", "california_ground_squirrel", "bobcat", "striped_skunk")),
+    ],
 )
 def test_the_readme_quotes_what_scores_of_familiarity_are_worth(folder, species):
     with open(SMALL.parent / folder / NAMES_OF_UNKNOWNS[folder], newline="") as file:
@@ -83,5 +86,9 @@ def test_the_readme_quotes_what_scores_of_familiarity_are_worth(folder, species)
         cells.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert " | ".join(cells) in text
-    caught = found[f"{species}, seed 0", "unknown pictures called unknown"]["measured"]
-    assert f"{100 * float(caught):.0f}, " in text
+    caught, known = (
+        [f"{100 * float(found[f'{name}, seed 0', figure]['measured']):.0f}" for name in species]
+        for figure in ("unknown pictures called unknown", "known pictures called unknown")
+    )
+    least, most = min(known, key=int), max(known, key=int)
+    assert f"| {', '.join(caught)}% / {least} to {most}% |" in text
