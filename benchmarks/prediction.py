@@ -25,7 +25,7 @@ rounds; rates of runs differ by a half, ratios by a tenth):
     bfloat16 takes 1.8 to 1.9 times as long as float32: VDPBF16PS does 20 G multiplications a
     second there, VFMADD231PS 42; without AMX no way of using them can be faster. The answers of
     a network trained on California differ by up to 0.002, the decision on 1 of 1,218 pictures.
-    memory over 50,000 pictures: 878 MB after 2,048, 891 MB after all (+1.5%), 949 MB when
+    memory over 50,000 pictures: 891 MB after 2,048, 894 MB after all (+0.3%), 953 MB when
     predictions.parquet was made
 """
 

@@ -7,14 +7,13 @@ TensorFlow before it must, so that `--help` answers at once.
 
 import importlib
 import logging
-import os
 import re
 import sys
 from collections.abc import Sequence
 
 from absl import flags
 
-from camtrap_tf import __version__
+from camtrap_tf import __version__, startup
 from camtrap_tf.errors import InputError
 
 VERBS = {
@@ -57,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(verb: str, arguments: list[str]) -> int:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    startup.set_defaults()
     command = importlib.import_module(f"camtrap_tf.commands.{verb.replace('-', '_')}")
     values = flags.FlagValues()
     command.define(values)

@@ -296,7 +296,7 @@ def run(table: EventTable, images: Path, out: Path, seeds: int, plan: Plan, resu
 
 def main(_) -> None:
     """Reads the flags and runs the loops."""
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     log.setLevel(logging.INFO)

@@ -139,7 +139,7 @@ def main(_) -> None:
     from camtrap_tf.config import override
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import Network, input_spec
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
     from experiments import california
 
     start_tensorflow()

@@ -232,7 +232,7 @@ def together(found: dict, split: str) -> list[dict]:
 def main(_) -> None:
     """Reads the flags, trains what is missing and writes the table."""
     from camtrap_tf.manifest import Manifest
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
     from camtrap_tf.train import train
     from experiments import subsets
 

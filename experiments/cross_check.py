@@ -83,7 +83,7 @@ def judged(animal: np.ndarray, events: np.ndarray, empty_event: np.ndarray) -> n
 def main(_) -> None:
     """Reads the flags, trains what is missing and writes the table."""
     from camtrap_tf.manifest import Manifest
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
     from experiments import california, subsets
 
     start_tensorflow()

@@ -109,7 +109,7 @@ def main(_) -> None:
     from camtrap_tf.config import override
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
     from camtrap_tf.train import train
     from experiments import california, subsets
     from experiments.pretraining import pretrain

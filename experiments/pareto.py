@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> None:
     """Reads the flags and writes the table."""
     import tensorflow as tf
 
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
     from camtrap_tf.train import Run
 
     start_tensorflow()

@@ -68,7 +68,7 @@ def experiments(names: Sequence[str], values: flags.FlagValues) -> None:
     unknown = sorted(set(names) - {"all", *NAMES})
     if unknown or not names:
         raise InputError(f"an experiment is 'all' or one of {', '.join(NAMES)}", unknown, "Pick.")
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     from experiments.lab import SCALES as LABS

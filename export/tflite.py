@@ -20,7 +20,7 @@ from camtrap_tf.labels import EMPTY, MISSING, Task
 from camtrap_tf.manifest import Manifest
 from camtrap_tf.models import applications
 from camtrap_tf.network import Network
-from camtrap_tf.quiet import native_silence
+from camtrap_tf.startup import native_silence
 from export import AUTOMATIC_AT
 from export.description import describe
 from export.edge import carried

@@ -31,7 +31,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if arguments:
         raise InputError("runs are given as --run=FOLDER", arguments, "Put --run= before each.")
 
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf.bundle import make_bundle

@@ -23,7 +23,7 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     """Reads the flags and runs the demo."""
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     demo(Path(values.out), values.events, values.seed)

@@ -22,7 +22,7 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     """Reads the flags, predicts and scores."""
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf import metrics

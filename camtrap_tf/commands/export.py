@@ -68,7 +68,7 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, arguments: list[str]) -> None:
     """Reads the flags, exports and checks."""
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf.bundle import Bundle

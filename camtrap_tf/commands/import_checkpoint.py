@@ -63,7 +63,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     model = ModelConfig(values.architecture, Variant(values.variant), values.crop)
     picture = PictureSpec(bar_share=values.bar_share)
 
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf.checkpoint_import import import_checkpoint, read_vocabulary

@@ -91,7 +91,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     from camtrap_tf.event_table import EventTable
     from camtrap_tf.listing import root_of
     from camtrap_tf.predictions import Predictions
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     sources, images = [_source(path) for path in arguments], values.images
     if images is None and any(isinstance(source, EventTable) for source in sources):

@@ -60,7 +60,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     changes = {**{f"train.{name}": value for name, value in named.items()}, **_changes(values.set)}
     config = override(PRESETS[values.preset], changes)
 
-    from camtrap_tf.quiet import start_tensorflow
+    from camtrap_tf.startup import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf.train import train
