@@ -31,12 +31,13 @@ from absl import app, flags
 
 from camtrap_tf import intervals
 from camtrap_tf.artifacts import write_text
-from camtrap_tf.config import PRESETS, QUICK, Config
+from camtrap_tf.config import PRESETS, Config
 from camtrap_tf.event_table import EventTable
 from camtrap_tf.labels import EMPTY, MISSING, Task
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.review import answers, queue
 from camtrap_tf.review.journal import Answer, Journal, Ledger, Sighting, Verdict
+from experiments.lab import SMALL
 from experiments.rows import write_lines
 
 STRATEGIES = ("gain", "random")
@@ -65,7 +66,7 @@ class Plan:
     crop: int = 64
 
     def recipe(self, seed: int, init: str) -> Config:
-        """The `quick` network and AdamW, for so few pictures; gentler where it goes on."""
+        """The small network and AdamW, for so few pictures; gentler where it goes on."""
         train = dataclasses.replace(
             PRESETS["modern"].train,
             task=Task.ONE_STAGE,
@@ -77,10 +78,9 @@ class Plan:
             rate_for_batch=0,
             warmup_epochs=1,
             ema=0.0,
-            steps_per_call=QUICK.train.steps_per_call,
         )
-        model = dataclasses.replace(QUICK.model, crop=self.crop)
-        return dataclasses.replace(QUICK, train=train, model=model)
+        model = dataclasses.replace(SMALL.model, crop=self.crop)
+        return dataclasses.replace(SMALL, train=train, model=model)
 
 
 def deal_days(table: EventTable, seed: int) -> dict[str, list[str]]:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from camtrap_tf.config import (
-    PRESETS,
+    AugmentConfig,
     Config,
+    ModelConfig,
     Step,
     TrainConfig,
     difference,
@@ -73,13 +74,17 @@ class Scale:
     seeds: tuple[int, ...] = (0,)
 
 
+# The paper's recipe with a small network and gentler changes, before its schedule.
+SMALL = Config(
+    model=ModelConfig(architecture="small", crop=112),
+    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5)),
+)
+
+
 def _short(epochs: int, batch_size: int, learning_rate: float) -> Config:
-    quick = PRESETS["quick"]
     schedule = step_schedule(epochs, learning_rate, 0.0005)
-    train = dataclasses.replace(
-        quick.train, epochs=epochs, batch_size=batch_size, schedule=schedule
-    )
-    return dataclasses.replace(quick, train=train)
+    train = TrainConfig(epochs=epochs, batch_size=batch_size, schedule=schedule)
+    return dataclasses.replace(SMALL, train=train)
 
 
 SCALES = {

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from camtrap_tf import calibration
-from camtrap_tf.config import QUICK, override
+from camtrap_tf.config import override
 from camtrap_tf.labels import Task
 from camtrap_tf.predictions import Predictions
+from tests.recipes import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def run(tiny_shards, tmp_path_factory):
     from camtrap_tf.train import train
 
     changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
-    config = override(QUICK, changes | {"train.task": Task.ONE_STAGE.value})
+    config = override(SMALL, changes | {"train.task": Task.ONE_STAGE.value})
     return train(config, tiny_shards, tmp_path_factory.mktemp("runs") / "one")
 
 

@@ -75,11 +75,12 @@ def test_a_stack_has_its_events_label(tiny_shards):
 
 @pytest.mark.parametrize("context", ["none", "difference", "late"])
 def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
-    from camtrap_tf.config import QUICK, override
+    from camtrap_tf.config import override
     from camtrap_tf.train import train
+    from tests.recipes import SMALL
 
     changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
-    config = override(QUICK, changes | {"train.task": "one_stage", "model.context": context})
+    config = override(SMALL, changes | {"train.task": "one_stage", "model.context": context})
     run = train(config, tiny_shards, tmp_path / "run")
     network = run.network()
     assert network.heads[FAMILIARITY] == (familiarity.BOTH,)

@@ -246,11 +246,12 @@ def test_energy_by_hand():
 
 @pytest.fixture(scope="module")
 def run(tiny_shards, tmp_path_factory):
-    from camtrap_tf.config import QUICK, override
+    from camtrap_tf.config import override
     from camtrap_tf.train import train
+    from tests.recipes import SMALL
 
     changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
-    config = override(QUICK, changes | {"train.task": "one_stage"})
+    config = override(SMALL, changes | {"train.task": "one_stage"})
     return train(config, tiny_shards, tmp_path_factory.mktemp("runs") / "one")
 
 

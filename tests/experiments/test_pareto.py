@@ -8,6 +8,7 @@ def run(name, milliseconds, right):
         "architecture": name,
         "crop": 84,
         "context": "none",
+        "optimizer": "adamw",
         "milliseconds": milliseconds,
         "training_seconds": 1.0,
         "right": right,

@@ -10,14 +10,15 @@ import pytest
 def bundle(tiny_shards, tmp_path_factory):
     """A two-stage bundle that tells red from blue from grey."""
     from camtrap_tf.bundle import make_bundle
-    from camtrap_tf.config import QUICK, override
+    from camtrap_tf.config import override
     from camtrap_tf.train import train
+    from tests.recipes import SMALL
 
     folder, runs = tmp_path_factory.mktemp("runs"), []
     changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "6"}
     changes |= {"augment.brightness": "5", "augment.contrast": "[0.9, 1.1]"}
     for task in ("empty", "animal"):
-        config = override(QUICK, changes | {"train.task": task})
+        config = override(SMALL, changes | {"train.task": task})
         runs.append(train(config, tiny_shards, folder / task).folder)
     return make_bundle(runs, folder / "bundle", unknown_share=0)
 

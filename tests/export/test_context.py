@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.config import QUICK, Context, override
+from camtrap_tf.config import Context, override
 from camtrap_tf.errors import InputError
+from tests.recipes import SMALL
 
 FRAMES = 2  # of an event of the tiny shards
 
@@ -30,7 +31,7 @@ def runs(tiny_shards, tmp_path_factory):
     ):
         crop = "16" if context is Context.ZOOM else "32"  # of 20 and of 40 pixels
         own = {"train.task": task, "model.context": context.value, "model.crop": crop}
-        config = override(QUICK, changes | own)
+        config = override(SMALL, changes | own)
         found[task, context] = train(config, tiny_shards, folder / f"{task}-{context.value}").folder
     return found
 
@@ -205,7 +206,7 @@ def test_emphasis_feeds_pictures_again_with_what_stands_beside_them(noise_shards
 
     changes = {"model.crop": "24", "train.batch_size": "8", "train.epochs": "1"}
     changes |= {"train.rare": "emphasis", "model.context": "difference"}
-    run = train(override(QUICK, changes), noise_shards, tmp_path / "run")
+    run = train(override(SMALL, changes), noise_shards, tmp_path / "run")
     assert run.spec.context is Context.DIFFERENCE
     assert np.isfinite(run.result["best"]["loss"])
 
