@@ -1,4 +1,4 @@
-"""Runs the whole chain on a small synthetic data set, in a few minutes on two cores.
+"""Runs the whole chain on a small synthetic data set, in some minutes on two cores.
 
 The pictures are drawn by a program. The accuracy it ends with says that the software works,
 nothing about real animals. Run it again and it goes on, or shows what is there.

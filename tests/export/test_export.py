@@ -224,8 +224,13 @@ def saved(bundle, tmp_path_factory):
 
 
 def _same(one: dict, other: dict, rows: list[int] | slice = slice(None)) -> None:
+    """Numbers may differ by a rounding: some processors add up a longer batch in other steps."""
     for name, values in one.items():
-        np.testing.assert_array_equal(np.asarray(other[name])[rows], values)
+        expected, found = np.asarray(values), np.asarray(other[name])[rows]
+        if expected.dtype.kind == "f":
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+        else:
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_a_damaged_picture_fails_its_row_only(saved, folder):
