@@ -11,8 +11,9 @@ Cost: seconds a run. The committed table has three seeds of the `small` network 
 four others, and of `edge` with the difference, which is both the quickest and the most accurate.
 
 The preset `quick`, and so the demo, was chosen on the demo's validation split (`pareto_demo.csv`,
-one seed each, trained on one core that other work shared; SGD is the paper's recipe, as
-`experiments.lab.SMALL` has it, for 20 epochs of batches of 32 from a rate of 0.05):
+one seed each, trained on one core that other work shared, with tcmalloc preloaded; SGD is the
+paper's recipe, as `experiments.lab.SMALL` has it, for 20 epochs of batches of 32 from a rate of
+0.05):
 
     ln -s ../shards demo/candidates/shards
     camtrap train --shards=demo/shards --task=one_stage --preset=quick --run=demo/candidates/small

@@ -224,13 +224,8 @@ def saved(bundle, tmp_path_factory):
 
 
 def _same(one: dict, other: dict, rows: list[int] | slice = slice(None)) -> None:
-    """Numbers may differ by a rounding: some processors add up a longer batch in other steps."""
     for name, values in one.items():
-        expected, found = np.asarray(values), np.asarray(other[name])[rows]
-        if expected.dtype.kind == "f":
-            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
-        else:
-            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(np.asarray(other[name])[rows], values)
 
 
 def test_a_damaged_picture_fails_its_row_only(saved, folder):
@@ -259,7 +254,14 @@ def test_forty_odd_kinds_leave_the_good_rows_alone(saved, folder):
         mixed.append(kind.make() if kind.make else b"")
     serve = saved.signatures["serving_default"]
     answers = serve(image_bytes=tf.constant(mixed))
-    _same(serve(image_bytes=tf.constant(good)), answers, rows)
+    # Networks see readable pictures only, 12 here and more there: on some processors float
+    # answers then differ by a rounding. All others are the same.
+    for name, values in serve(image_bytes=tf.constant(good)).items():
+        expected, found = np.asarray(values), np.asarray(answers[name])[rows]
+        if expected.dtype.kind == "f":
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+        else:
+            np.testing.assert_array_equal(found, expected)
     valid = np.delete(np.asarray(answers["valid"]), rows)
     refused = {k.name for k, ok in zip(odd_pictures.KINDS, valid, strict=True) if not ok}
     # TensorFlow's decoders read no TIFF; the rest is what Pillow refuses too.
