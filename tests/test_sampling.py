@@ -77,15 +77,16 @@ def test_a_picture_fed_again_is_the_picture_of_its_key(noise_shards):
 def test_oversampling_evens_out_the_classes(noise_shards):
     manifest = Manifest.read(noise_shards)
     counts = sampling.class_counts(manifest, "train", Task.SPECIES)
-    seen = np.zeros(8)
-    for epoch in range(1, 41):
-        for _, labels, _ in pipeline.training(manifest, data(oversample=True), epoch):
+    settings, seen = data(oversample=True), np.zeros(8)
+    traced = pipeline.Traced(manifest, settings)
+    for epoch in range(1, 17):
+        for _, labels, _ in pipeline.training(manifest, settings, epoch, traced=traced):
             seen += np.bincount(labels["species"], minlength=8)
-    assert seen.sum() == 40 * 32
+    assert seen.sum() == 16 * 32
     present = counts > 0
     share = seen[present] / seen.sum()
     assert counts.max() >= 3 * counts[present].min()
-    np.testing.assert_allclose(share, 1 / present.sum(), atol=0.025)
+    np.testing.assert_allclose(share, 1 / present.sum(), atol=0.04)
 
 
 def test_counts_that_are_missing_are_named(tiny_shards):

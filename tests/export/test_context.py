@@ -1,5 +1,7 @@
 """Networks that see a picture's event give one answer in evaluation, prediction and exports."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,32 +14,24 @@ FRAMES = 2  # of an event of the tiny shards
 
 
 @pytest.fixture(scope="module")
-def runs(tiny_shards, tmp_path_factory):
-    """Run directories by task and context, trained for an epoch."""
+def trained(tiny_shards, tmp_path_factory):
+    """The run directory of a task and a context, trained for an epoch when first asked for."""
     from camtrap_tf.train import train
 
     folder = tmp_path_factory.mktemp("runs")
-    changes = {"train.batch_size": "8", "train.epochs": "1"}
-    found = {}
-    for task, context in (
-        ("empty", Context.DIFFERENCE),
-        ("empty", Context.NONE),
-        ("animal", Context.DIFFERENCE),
-        ("animal", Context.NINE_CHANNELS),
-        ("empty", Context.LATE),
-        ("animal", Context.LATE),
-        ("empty", Context.ZOOM),
-        ("animal", Context.ZOOM),
-    ):
+
+    @functools.cache
+    def run(task, context):
         crop = "16" if context is Context.ZOOM else "32"  # of 20 and of 40 pixels
         own = {"train.task": task, "model.context": context.value, "model.crop": crop}
-        config = override(SMALL, changes | own)
-        found[task, context] = train(config, tiny_shards, folder / f"{task}-{context.value}").folder
-    return found
+        config = override(SMALL, {"train.batch_size": "8", "train.epochs": "1"} | own)
+        return train(config, tiny_shards, folder / f"{task}-{context.value}").folder
+
+    return run
 
 
 @pytest.fixture(scope="module", params=[Context.DIFFERENCE, Context.ZOOM, Context.LATE])
-def bundle(runs, tmp_path_factory, request):
+def bundle(trained, tmp_path_factory, request):
     """Stages 1 and 2 that see what differs; stage 2 is asked about every picture.
 
     Familiarity is left out: after one epoch features hardly vary, and rounding them to bytes
@@ -45,7 +39,7 @@ def bundle(runs, tmp_path_factory, request):
     """
     from camtrap_tf.bundle import make_bundle
 
-    both = [runs["empty", request.param], runs["animal", request.param]]
+    both = [trained("empty", request.param), trained("animal", request.param)]
     folder = tmp_path_factory.mktemp("context") / "bundle"
     return make_bundle(both, folder, animal_threshold=0.0, unknown_share=0.0)
 
@@ -79,22 +73,22 @@ def expected(bundle, tiny_shards):
     return predict_shards(bundle, tiny_shards, "val")
 
 
-def test_contexts_that_cannot_be_had_at_once_are_refused(runs, tmp_path):
+def test_contexts_that_cannot_be_had_at_once_are_refused(trained, tmp_path):
     from camtrap_tf.bundle import make_bundle
 
-    mixed = [runs["empty", Context.DIFFERENCE], runs["animal", Context.NINE_CHANNELS]]
+    mixed = [trained("empty", Context.DIFFERENCE), trained("animal", Context.NINE_CHANNELS)]
     with pytest.raises(InputError, match=r"same model\.context.*nine_channels"):
         make_bundle(mixed, tmp_path / "bundle")
 
 
-def test_a_network_without_context_answers_as_it_does_alone(runs, tiny_shards, tmp_path):
+def test_a_network_without_context_answers_as_it_does_alone(trained, tiny_shards, tmp_path):
     from camtrap_tf.manifest import Manifest
     from camtrap_tf.network import predict_split
     from camtrap_tf.train import Run
 
     manifest = Manifest.read(tiny_shards)
     plain, other = (
-        Run.read(runs[key]).network()
+        Run.read(trained(*key)).network()
         for key in (("empty", Context.NONE), ("animal", Context.DIFFERENCE))
     )
     alone, beside = (predict_split(n, manifest, "val") for n in ([plain], [plain, other]))
