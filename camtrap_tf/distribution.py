@@ -7,6 +7,8 @@ import tensorflow as tf
 from camtrap_tf.config import Strategy
 from camtrap_tf.errors import InputError
 
+_PROCESSOR = "/cpu:0"
+
 
 @dataclasses.dataclass(frozen=True)
 class Share:
@@ -51,6 +53,10 @@ def share(strategy: tf.distribute.Strategy) -> Share:
 
 def _local(replicas: int) -> tf.distribute.Strategy:
     devices = _devices(replicas)
+    if devices == [_PROCESSOR]:
+        # The default one reads a dataset as it is. The others' iterators tune themselves in a
+        # thread that sleeps 10 ms, then twice as long each time: an epoch ends when it wakes.
+        return tf.distribute.get_strategy()
     if len(devices) == 1:
         return tf.distribute.OneDeviceStrategy(devices[0])
     return tf.distribute.MirroredStrategy(devices)
@@ -92,7 +98,7 @@ def _devices(replicas: int) -> list[str]:
             )
         return gpus[: replicas or len(gpus)]
     if replicas <= 1:
-        return ["/cpu:0"]
+        return [_PROCESSOR]
     split_processor(replicas)
     return [f"/cpu:{i}" for i in range(replicas)]
 

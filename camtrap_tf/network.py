@@ -37,7 +37,7 @@ class Network:
     def _answer(self):
         """`graph`, traced once for batches of any size."""
         pixels = tf.TensorSpec((None, None, None, None), tf.uint8)
-        return tf.function(self.graph).get_concrete_function(pixels)
+        return tf.function(self.graph, autograph=False).get_concrete_function(pixels)
 
     def graph(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """[n, size, size, channels] uint8 -> calibrated probabilities, [n, classes] float32.

@@ -56,8 +56,8 @@ class Traced:
 
     def __init__(self, manifest: Manifest, data: TrainingData):
         self.manifest, self.data = manifest, data
-        self.pictures = tf.function(self._pictures)
-        self.decode = tf.function(self._decode)
+        self.pictures = tf.function(self._pictures, autograph=False)
+        self.decode = tf.function(self._decode, autograph=False)
 
     def _pictures(self, seed: tf.Tensor, shards: tf.Tensor, numbers: tf.Tensor, stored: tf.Tensor):
         """The pictures of stored events that the task can use, as `_epoch_order` gives them.
@@ -474,9 +474,12 @@ def _frames(
         cycle_length=readers,
         block_length=4,
     )
-    events = events.batch(at_once).map(
-        lambda shards, numbered: pictures(shards, *numbered), num_parallel_calls=tf.data.AUTOTUNE
-    )
+
+    @tf.autograph.experimental.do_not_convert  # which takes seconds
+    def chosen(shards, numbered):
+        return pictures(shards, *numbered)
+
+    events = events.batch(at_once).map(chosen, num_parallel_calls=tf.data.AUTOTUNE)
     return events.unbatch().with_options(_options())
 
 

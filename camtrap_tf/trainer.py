@@ -190,7 +190,7 @@ class Trainer:
             totals = tf.nest.map_structure(tf.add, totals, sums)
         return totals
 
-    @tf.function
+    @tf.function(autograph=False)
     def run_step(self, batch, rate: tf.Tensor, frozen: bool = False):
         """One optimiser step; its sums by head, and keys and failures of all its pictures."""
         sums, keys, failures = self._on_replicas(batch, rate, frozen)
@@ -262,6 +262,7 @@ class Trainer:
             )
         )
 
+    @tf.autograph.experimental.do_not_convert  # which takes seconds
     def _on_replicas(self, batch, rate, frozen: bool):
         sums, keys, failures = self.strategy.run(self._step, args=(*batch, rate, frozen))
         sums = tf.nest.map_structure(lambda part: self.strategy.reduce(_SUM, part, None), sums)

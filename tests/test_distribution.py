@@ -33,6 +33,14 @@ TWO = {"train.replicas": "2"}
 RECIPE_RATE = '[{"first": 1, "learning_rate": 0.01, "weight_decay": 0.0005}]'  # Table S.2's
 
 
+def test_one_processor_reads_a_dataset_as_it_is():
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.range(3)
+    one = distribution.strategy(Strategy.LOCAL, 1)
+    assert one.distribute_datasets_from_function(lambda _: dataset) is dataset
+
+
 def in_double_precision() -> None:
     """Makes this process train in float64; only the loss itself is still float32."""
     import keras
