@@ -53,6 +53,11 @@ ROWS = {
     # Larger networks, for `experiments.pareto`.
     "resnet18, difference": ("modern", {**DIFFERENCE, "model.architecture": "resnet18"}, "all"),
     "edge, difference": ("modern", {**DIFFERENCE, "model.architecture": "edge"}, "all"),
+    "edge, zoom": (
+        "modern",
+        {**PLAIN, "model.context": "zoom", "model.architecture": "edge"},
+        "all",
+    ),
     # What labels of whole bursts cost, and what a loss that allows for them wins back.
     "labels of events": ("modern", DIFFERENCE, "labels_of_events"),
     "labels of events, plain": ("modern", PLAIN, "labels_of_events"),
