@@ -16,11 +16,14 @@ every picture on its own ('pictures alone'). Networks of all seeds are also aver
 are there are not trained again; --table is written from them. Where --shards has '{seed}' in it,
 every seed has shards of its own: another split of the days.
 Cost: 28,000 pictures a run. Committed: `california.csv`, three seeds of the rows that learn from
-labels of pictures; `california_labels.csv`, three seeds of rows that learn from labels of events
-(one of difference with noise 0.7); `california_splits.csv`, four other splits of the days
-(--shards=/tmp/ca/96-{seed}, written with --shares=0.7,0.1,0.2 and --seed=1 to 4); `sites.csv`,
-three seeds on drawn places never seen in training (the world of `results/small/README.md`, sharded
-with --split=site --balance_empty --bar_share=0.0638 at 96 and 192), --epochs=8.
+labels of pictures; `california_112.csv` and `california_168.csv`, the same at more pixels (shards
+of 128 and 256 with --crop=112, where zoom with the small network has two seeds; shards of 192 with
+--crop=168); `california_labels.csv`, three seeds of rows that learn from labels of events (one of
+difference with noise 0.7); `california_splits.csv`, four other splits of the days
+(--shares=0.7,0.1,0.2 and --seed=1 to 4 of `camtrap shard`, --shards=/tmp/ca/96-{seed});
+`sites.csv`, three seeds on drawn places never seen in training (the world of
+`results/small/README.md`, sharded with --split=site --balance_empty --bar_share=0.0638 at 96 and
+192), --epochs=8.
 """
 
 import dataclasses
