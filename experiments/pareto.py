@@ -9,6 +9,9 @@ Time: the network on one picture, in batches of 32, on one core, the median of t
 stands beside a picture is made by the pipeline and not counted.
 Cost: seconds a run. The committed table has three seeds of the `small` network with no context and
 four others, and of `edge` with the difference, which is both the quickest and the most accurate.
+`pareto_resolution.csv` has runs of 84, 112 and 168 pixels (`california_112.csv`,
+`california_168.csv`), timed on two cores of an AMD EPYC, where times vary by a third; its networks
+tell familiarity, which makes them larger.
 
 The preset `quick`, and so the demo, was chosen on the demo's validation split (`pareto_demo.csv`,
 one seed each, trained on one core that other work shared, with tcmalloc preloaded; SGD is the
