@@ -9,7 +9,7 @@ from collections.abc import Iterator
 SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",  # errors only
     # Memory of tensors on processors is kept and handed out again. The C library returns it to the
-    # system after each step and fetches it anew, page by page; kept, it stays as large as it is.
+    # system after each step and fetches it anew, page by page.
     "TF_CPU_ALLOCATOR_USE_BFC": "1",
     "TF_CPU_BFC_MEM_LIMIT_IN_MB": str(1 << 20),  # 1 TB, where TensorFlow would stop at 64 GB
 }
