@@ -12,6 +12,7 @@ import logging
 
 import keras
 import numpy as np
+from scipy import special
 from sklearn.covariance import ledoit_wolf
 
 from camtrap_tf import images, pipeline
@@ -41,6 +42,15 @@ def energy(logits):
     ops = keras.ops
     highest = ops.max(logits, axis=1, keepdims=True)
     return highest + ops.log(ops.sum(ops.exp(logits - highest), axis=1, keepdims=True))
+
+
+def sides(familiarity: np.ndarray, threshold: float) -> np.ndarray:
+    """[n, 2]: familiarity [n, 1] as 'probabilities' of unknown and known, equal at the threshold.
+
+    As the logistic function of the distance: a difference that matters is one near it.
+    """
+    known = special.expit(familiarity - threshold)
+    return np.concatenate([1 - known, known], axis=1)
 
 
 @dataclasses.dataclass(frozen=True)

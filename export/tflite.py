@@ -2,14 +2,12 @@
 
 import enum
 import logging
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python import convert as convert_lite
 
 from camtrap_tf import pipeline
 from camtrap_tf.artifacts import PathLike, atomic
@@ -18,12 +16,12 @@ from camtrap_tf.config import Context
 from camtrap_tf.errors import InputError
 from camtrap_tf.labels import EMPTY, MISSING, Task
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.models import applications
 from camtrap_tf.network import Network
 from camtrap_tf.startup import native_silence
 from export import AUTOMATIC_AT
 from export.description import describe
 from export.edge import carried
+from export.quantisation import quantise
 
 log = logging.getLogger("camtrap")
 REPRESENTATIVE = 200  # pictures that a fully quantised network's ranges are measured on
@@ -35,9 +33,11 @@ class Form(enum.Enum):
     FLOAT32 = "float32"
     FLOAT16 = "float16"  # weights; computes in float32 where the device has no float16
     DYNAMIC = "dynamic"  # int8 weights per channel, activations quantised as they come
-    # Weights (per channel) and activations int8, in ranges measured beforehand; heads float32.
-    INT8 = "int8"
+    INT8 = "int8"  # weights per channel and activations; see `quantisation`
 
+
+# Types that the converter stores weights in; none: the smallest.
+_WEIGHTS: dict[Form, list] = {Form.FLOAT16: [tf.float16], Form.DYNAMIC: []}
 
 Representative = Callable[[Task], np.ndarray]
 
@@ -85,7 +85,8 @@ def write_tflite(
         with atomic(path) as temporary:
             side = bundle.context.side(bundle.picture.size)
             shape = (side, side, bundle.context.channels)
-            temporary.write_bytes(convert(network, shape, form, squares))
+            threshold = bundle.familiarity_threshold or 0.0
+            temporary.write_bytes(convert(network, shape, form, squares, threshold))
             carried.append(temporary, content)
         paths.append(path)
     log.info("wrote TFLite %s", ", ".join(str(path) for path in paths))
@@ -97,6 +98,7 @@ def convert(
     shape: tuple[int, int, int],
     form: Form = Form.FLOAT32,
     squares: np.ndarray | None = None,
+    familiarity_threshold: float = 0.0,
 ) -> bytes:
     """One network as a TFLite model: crop, normalisation and softmax inside.
 
@@ -105,6 +107,7 @@ def convert(
         shape: height, width and channels of the stored square.
         form: of the numbers.
         squares: [n, *shape] uint8, representative pictures; for `Form.INT8` alone.
+        familiarity_threshold: below which a picture is unknown; for `Form.INT8` alone.
 
     Raises:
         InputError: `Form.INT8` without pictures.
@@ -128,7 +131,13 @@ def convert(
         signatures = {"serving_default": module.answer}
         tf.saved_model.save(module, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        return _CONVERTERS[form](converter, squares, network)
+        if form in _WEIGHTS:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = _WEIGHTS[form]
+        model = converter.convert()
+    if form is Form.INT8:
+        return quantise(model, squares, network, familiarity_threshold)
+    return model
 
 
 def draw_representative(
@@ -182,63 +191,3 @@ def _stored(manifest: Manifest, rows: np.ndarray, context: Context) -> Iterator[
             seen += 1
         if seen > max(wanted):
             return
-
-
-def _float32(converter, squares, network) -> bytes:
-    return converter.convert()
-
-
-def _float16(converter, squares, network) -> bytes:
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
-
-
-def _dynamic(converter, squares, network) -> bytes:
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return converter.convert()
-
-
-def _int8(converter, squares: np.ndarray, network: Network) -> bytes:
-    """Trunk in int8; normalisation and heads, which take next to no time, in float32.
-
-    Int8 costs those most: the channels' means and deviations would be rounded to 1/127, the
-    logits of all classes share one scale, and probabilities in steps of 1/256 make ties.
-    `TFLiteConverter` cannot leave out operations, hence its two halves: measure the ranges,
-    then quantise.
-    """
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    # From 0 to 255, so that the input's scale is 1 and its zero point 0.
-    full = squares[0].astype(np.float32)
-    full.flat[0], full.flat[1] = 0.0, 255.0
-    converter.representative_dataset = lambda: (
-        [one[None].astype(np.float32)] for one in (full, *squares[1:])
-    )
-    converter._experimental_calibrate_only = True
-    measured = converter.convert()
-    return convert_lite.mlir_quantize(
-        measured,
-        input_data_type=tf.uint8,
-        denylisted_ops=["SOFTMAX"],
-        denylisted_nodes=_outside_trunk(measured, network),
-    )
-
-
-def _outside_trunk(model: bytes, network: Network) -> list[str]:
-    """Names of the values that neither the trunk's layers nor its backbone's compute."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    names = [value["name"] for value in Interpreter(model_content=model).get_tensor_details()]
-    inside = re.compile(rf"{re.escape(network.model.name)}(_\d+)?/")
-    others = "|".join(map(re.escape, (*network.heads, applications.SCALING_LAYER)))
-    outside = re.compile(rf"/({others})(_\d+)?/")
-    return [name for name in names if not inside.match(name) or outside.search(name)]
-
-
-_CONVERTERS = {
-    Form.FLOAT32: _float32,
-    Form.FLOAT16: _float16,
-    Form.DYNAMIC: _dynamic,
-    Form.INT8: _int8,
-}

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from scipy import special, stats
+from scipy import stats
 
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.errors import InputError
+from camtrap_tf.familiarity import sides
 from camtrap_tf.labels import EMPTY, FAMILIARITY, MISSING
 from export import AUTOMATIC_AT, threshold
 from export.checks import Checks, read_checks
@@ -194,7 +195,7 @@ def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle
         if head == FAMILIARITY:
             limit = bundle.familiarity_threshold or 0.0
             expected, found = (
-                answers | {head: _sides(answers[head], limit)} for answers in (expected, found)
+                answers | {head: sides(answers[head], limit)} for answers in (expected, found)
             )
         truth = labels.get(head, np.full(len(asked), MISSING))
         groups = {"": asked} | {label: asked & (truth == i) for i, label in enumerate(names)}
@@ -204,15 +205,6 @@ def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle
             if chosen.any()
         ]
     return rows
-
-
-def _sides(familiarity: np.ndarray, threshold: float) -> np.ndarray:
-    """[n, 2]: familiarity [n, 1] as 'probabilities' of unknown and known, equal at the threshold.
-
-    As the logistic function of the distance: a difference that matters is one near it.
-    """
-    known = special.expit(familiarity - threshold)
-    return np.concatenate([1 - known, known], axis=1)
 
 
 def _row(name: str, head: str, label: str, expected, found, truth) -> Parity:

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from camtrap_tf import familiarity
 from camtrap_tf.bundle import make_bundle
 from camtrap_tf.labels import FAMILIARITY
 from camtrap_tf.predict import predict_folder
@@ -75,7 +76,7 @@ def test_the_gate_compares_familiarity(half, folder, tmp_path):
 
 def test_sides_by_hand():
     # At the threshold both are one half; log 3 above it, 3 to 1 for 'known'.
-    sides = verify._sides(np.array([[2.0], [2 + np.log(3)]]), 2.0)
+    sides = familiarity.sides(np.array([[2.0], [2 + np.log(3)]]), 2.0)
     np.testing.assert_allclose(sides, [[0.5, 0.5], [0.25, 0.75]])
 
 
