@@ -49,8 +49,18 @@ small network a second thread costs more than it brings; ResNet-18 gains in floa
     int8            1   10.6   -0.2    0.5   10.9                1.004  0.35   0.19 0.25   51
     int8            2   10.2    0.1    0.5   10.7                1.006  0.35   0.19 0.25   51
 
+    `edge`, one stage, with its difference, 168-pixel crops of 192, --frames=3; on an older
+    machine than the others, int8 with 16 of its 34 convolutions in float32
+    float16         1   13.6   -0.8    4.9   17.8                0.968  1.61   0.40 0.44   57
+    float16         2   13.6   -0.9    3.9   16.5                0.953  1.61   0.40 0.44   57
+    float32         1   10.5    0.4    3.6   14.0                0.997  3.13   0.43 0.47   58
+    float32         2   10.2    0.2    2.9   13.4                1.028  3.13   0.43 0.47   58
+    int8            1   10.4    0.2    2.4   13.0                1.021  2.14   0.31 0.38   56
+    int8            2   10.5    0.1    1.9   12.5                1.017  2.14   0.31 0.38   56
+
 The former two against Keras, on 223 pictures of days not trained on (`camtrap export`):
-largest difference of a probability, share with the same top class.
+largest difference of a probability, share with the same top class. Int8 was in int8 from its
+first convolution.
 
     form         `edge`, empty     `resnet18`, species
     SavedModel   1.2e-07   100%    5.4e-07   100%
@@ -60,8 +70,9 @@ largest difference of a probability, share with the same top class.
     int8         5.8e-02  97.3%    1.7e-02   100%
 
 `small` with the difference: float32 6.9e-07, 100%; float16 3.4e-03, 100%; dynamic 3.6e-02, 99.6%;
-int8 6.3e-02, 99.1%, accuracy 0.7 points lower [-3.1, +1.7]. `edge` with the difference: int8
-differs by 0.22 and is refused.
+int8 6.3e-02, 99.1%, accuracy 0.7 points lower [-3.1, +1.7]. `edge` with the difference, 168
+pixels: float16 2.0e-03, 100%; int8 4.0e-02, 99.6%, and refused in int8 from its first convolution
+(0.20, 95%).
 
 Both networks were trained briefly and are unsure; the six pictures that int8 answers otherwise
 lie within 0.058 of one half.
