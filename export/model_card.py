@@ -1,9 +1,11 @@
 """The page that goes with an export: what it is, what it was made of, what it is not."""
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
 from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import Context
 from export import threshold
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ On {count} pictures of `{check_on}`. By class: `parity.csv`.
 ```
 {parity}
 ```
-{verdict}
+{asked}{verdict}
 ## Limits
 - Trained on the data named above. At other sites, cameras and seasons accuracy is lower,
   often by much; check it on labelled pictures of the new place before trusting `automatic`.
@@ -41,6 +43,9 @@ On {count} pictures of `{check_on}`. By class: `parity.csv`.
 
 _UNKNOWN = """
 An animal whose familiarity is below {:.4g} is called unknown, and a human is asked."""
+# Where networks see an event's other frames.
+ASKED = """The SavedModel was asked about every picture alone, the TFLite files about pictures with
+the others of their events: two questions, and accuracies that differ."""
 _EFFECTS = """
 That threshold was chosen so that {recall:.4g} of the {level} with an animal pass on 'val' (95%
 intervals; an event passes with any of its frames):
@@ -73,8 +78,8 @@ def model_card(
     extra += [f"Attributes: {', '.join(vocabulary.attributes)}."] if vocabulary.attributes else []
     members = [
         f"- `{member.file}`: {member.architecture}, task {member.task.value}, "
-        f"{member.input.crop} pixels; data `{json.dumps(member.data)}`; "
-        f"best epoch `{json.dumps(member.result)}`"
+        f"{member.input.crop} pixels, context {member.input.context.value}; "
+        f"data `{json.dumps(member.data)}`; best epoch `{json.dumps(member.result)}`"
         for member in bundle.members
     ]
     says_unknown = bundle.familiarity_threshold is not None
@@ -96,9 +101,10 @@ def model_card(
         if effects
         else "",
         members="\n".join(members),
-        picture=bundle.picture,
+        picture=json.dumps(dataclasses.asdict(bundle.picture), default=lambda kind: kind.value),
         count=count,
         check_on=request.check_on,
         parity=parity,
+        asked="" if bundle.context is Context.NONE else ASKED + "\n",
         verdict=verdict,
     )

@@ -13,12 +13,13 @@ from scipy import stats
 
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.bundle import Bundle
+from camtrap_tf.config import Context
 from camtrap_tf.errors import InputError
 from camtrap_tf.familiarity import sides
 from camtrap_tf.labels import EMPTY, FAMILIARITY, MISSING
 from export import AUTOMATIC_AT, threshold
 from export.checks import Checks, read_checks
-from export.model_card import model_card
+from export.model_card import ASKED, model_card
 from export.saved_model import write_saved_model
 from export.serving.warmup import write_warmup
 from export.tflite import Form, draw_representative, write_tflite
@@ -148,6 +149,8 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     checks = read_checks(request.check_on, bundle, request.check_pictures)
     rows = _write_and_compare(bundle, unchecked, request, checks)
     log.info("%s", table(rows))
+    if bundle.context is not Context.NONE:
+        log.info("%s", ASKED)
     write_text(unchecked / "parity.csv", as_csv(rows))
     faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
     card = model_card(bundle, request, len(checks.encoded), table(rows), effects, faults)

@@ -172,6 +172,9 @@ def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     assert {row.export for row in rows} == {"SavedModel", "float32", "dynamic"}
     content = carried.read(tmp_path / "out" / "tflite" / "float32" / "animal-1.tflite")
     assert content["context"] == bundle.context.value
+    card = (tmp_path / "out" / "model_card.md").read_text()
+    assert "asked about every picture alone" in card
+    assert f"context {bundle.context.value}" in card
 
 
 def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_path):

@@ -124,6 +124,7 @@ def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shard
     assert content["classes"]["species"] == ["blue", "red"]
     assert content["picture"]["size"] == 40
     card = (tmp_path / "out" / "model_card.md").read_text()
+    assert "asked about every picture alone" not in card
     assert "2 species: blue, red." in card
     assert not (tmp_path / "out.unchecked").exists()
 
