@@ -11,6 +11,7 @@ from typing import Any
 
 from camtrap_tf import pictures
 from camtrap_tf.artifacts import atomic
+from camtrap_tf.config import Context
 from export.edge import bursts, journal
 from export.edge.bursts import Frame
 from export.edge.model import Answer, EdgeModel
@@ -57,6 +58,8 @@ class Watch:
         self.model, self.settings = model, settings
         self.journal = journal.Journal(settings.log)
         self._frames: dict[str, Frame] = {}
+        self._events = self._alone = 0  # decided about, and of these with one readable picture
+        self._warned = False
         if settings.delete_dropped:  # a power cut may have come between log and deletion
             for entry in journal.read(settings.log):
                 self._delete(entry)
@@ -82,7 +85,23 @@ class Watch:
             if bursts.is_over(event, now, wait):
                 self._decide(event)
                 done += 1
+        if done:
+            self._point_out_alone()
         return done
+
+    def _point_out_alone(self) -> None:
+        """Says once that most events have nothing to compare, where networks expect it."""
+        if self._warned or self.model.context is Context.NONE or 2 * self._alone <= self._events:
+            return
+        self._warned = True
+        log.warning(
+            "%s of %s events have one readable picture: there is nothing to compare it with, and "
+            "networks with model.context=%s know such pictures less well. Give a longer "
+            "--event_gap; pictures without an EXIF time are events of their own.",
+            f"{self._alone:,}",
+            f"{self._events:,}",
+            self.model.context.value,
+        )
 
     def _new_frames(self) -> list[Frame]:
         """The pictures not decided about; their EXIF times are read again only if they change.
@@ -109,6 +128,8 @@ class Watch:
 
     def _decide(self, event: list[Frame]) -> None:
         answers, reasons = self._answers(event)
+        self._events += 1
+        self._alone += len(event) - len(reasons) == 1
         verdict = judge(answers, self.model)
         best, day = event[verdict.best], datetime.date.today().isoformat()
         policy, sent = self.settings.policy, self.journal.sent[day]

@@ -177,8 +177,11 @@ def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     assert f"context {bundle.context.value}" in card
 
 
-def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_path):
+def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_path, caplog):
+    from export.edge import bursts
     from export.edge.model import EdgeModel
+    from export.edge.policy import Policy, parse_rule
+    from export.edge.watch import Settings, Watch
     from export.tflite import write_tflite
 
     write_tflite(bundle, tmp_path / "lite")
@@ -196,6 +199,18 @@ def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_p
         np.testing.assert_allclose(
             answer.species, expected.probabilities["species"][row], atol=1e-4
         )
+    keep = parse_rule("animal", model.species)
+    for log, group, warned in (
+        ("events.jsonl", lambda frames, gap: [frames], False),
+        ("alone.jsonl", bursts.group, True),  # without EXIF times
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bursts, "group", group)
+            settings = Settings(folder, tmp_path / log, Policy(keep, keep), tmp_path / "out", 60.0)
+            watch = Watch(model, settings)
+            watch.step(0.0)
+            watch.close()
+        assert ("events have one readable picture" in caplog.text) is warned
 
 
 def test_emphasis_feeds_pictures_again_with_what_stands_beside_them(noise_shards, tmp_path):
