@@ -73,7 +73,9 @@ def test_a_stack_has_its_events_label(tiny_shards):
     assert (labels[1::2] == -1).all()
 
 
-@pytest.mark.parametrize("context", ["none", "difference", "late"])
+@pytest.mark.parametrize(
+    "context", ["none", "difference", pytest.param("late", marks=pytest.mark.slow)]
+)
 def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     from camtrap_tf.config import override
     from camtrap_tf.train import train

@@ -210,7 +210,7 @@ def test_every_task_trains(tiny_shards, tmp_path):
         assert {key[13:] for key in run.result["best"] if key.startswith("val_accuracy_")} == heads
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 def test_the_modern_recipe_trains_in_every_precision_and_leaves_what_people_watch(
     tiny_shards, tmp_path, precision
 ):

@@ -129,6 +129,7 @@ def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shard
     assert not (tmp_path / "out.unchecked").exists()
 
 
+@pytest.mark.slow
 def test_what_is_refused_stays_apart_unless_forced(bundle, folder, tmp_path, monkeypatch):
     monkeypatch.setitem(verify.LIMITS, "float32", verify.Limits(-1.0, 0.0))
     request = verify.Request(folder, forms=(Form.FLOAT32,))
