@@ -13,6 +13,11 @@ NINE_FRAMES = 3  # of an event, that the paper's nine channels hold
 # The difference of a picture that has no others to compare it with, everywhere alike, so that it
 # is not taken for one in which nothing moved. No real picture differs so evenly.
 ALONE = 32
+# Where most events are such: their number, that of all events, and the context.
+NOTHING_TO_COMPARE = (
+    "%s of %s events have one readable picture: there is nothing to compare it with, "
+    "and networks with model.context=%s know such pictures less well. "
+)
 
 # What decides where to zoom to, in NumPy and in graphs. All of it is whole numbers, so that
 # both give the same pixels.

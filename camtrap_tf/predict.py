@@ -30,6 +30,7 @@ from camtrap_tf import pictures
 from camtrap_tf.artifacts import PathLike, as_path, existing_folder, is_remote, sha256
 from camtrap_tf.bundle import Bundle
 from camtrap_tf.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
+from camtrap_tf.context import NOTHING_TO_COMPARE
 from camtrap_tf.context import stacked as context_of
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import EventTable, occurs
@@ -365,9 +366,7 @@ class Predictor:
                     yield block, rows, read[rows.start : rows.stop]
         if 2 * alone > events:
             log.warning(
-                "%s of %s events have one readable picture: there is nothing to compare it with, "
-                "and networks with model.context=%s know such pictures less well. Give an event "
-                "table, or a longer --event_gap.",
+                NOTHING_TO_COMPARE + "Give an event table, or a longer --event_gap.",
                 f"{alone:,}",
                 f"{events:,}",
                 self.bundle.context.value,

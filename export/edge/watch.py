@@ -12,6 +12,7 @@ from typing import Any
 from camtrap_tf import pictures
 from camtrap_tf.artifacts import atomic
 from camtrap_tf.config import Context
+from camtrap_tf.context import NOTHING_TO_COMPARE
 from export.edge import bursts, journal
 from export.edge.bursts import Frame
 from export.edge.model import Answer, EdgeModel
@@ -95,9 +96,8 @@ class Watch:
             return
         self._warned = True
         log.warning(
-            "%s of %s events have one readable picture: there is nothing to compare it with, and "
-            "networks with model.context=%s know such pictures less well. Give a longer "
-            "--event_gap; pictures without an EXIF time are events of their own.",
+            NOTHING_TO_COMPARE
+            + "Give a longer --event_gap; pictures without an EXIF time are events of their own.",
             f"{self._alone:,}",
             f"{self._events:,}",
             self.model.context.value,
