@@ -23,6 +23,7 @@ EXTRAS = {
         "playwright>=1.60",  # drives an installed Chromium; downloads none
         "pyright>=1.1.400",
         "pytest>=9",
+        "pytest-timeout>=2.4",
         "pytest-xdist>=3.8",
         "ruff>=0.15",
         "scikit-learn>=1.6",

@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import subprocess
 from pathlib import Path
@@ -158,7 +159,8 @@ def noise_shards(tmp_path_factory) -> Path:
 def forked():
     """Runs a function once for each tuple of arguments, each in a process of its own, at once.
 
-    The processes are forked from one that has imported TensorFlow but not used it.
+    The processes are forked from one that has imported TensorFlow but not used it. When one
+    fails the rest are killed: they may be waiting for it.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["camtrap_tf.train"])
@@ -167,8 +169,13 @@ def forked():
         processes = [context.Process(target=function, args=arguments) for arguments in calls]
         for process in processes:
             process.start()
-        for process in processes:
-            process.join()
+        at_work = {process.sentinel: process for process in processes}
+        while at_work:
+            for sentinel in multiprocessing.connection.wait(list(at_work)):
+                process = at_work.pop(sentinel)
+                process.join()
+                for other in at_work.values() if process.exitcode else ():
+                    other.kill()
         return processes
 
     return run

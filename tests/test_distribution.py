@@ -1,7 +1,9 @@
 """One device, two replicas and two workers compute the same."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 
 import numpy as np
@@ -111,13 +113,13 @@ def cluster(index: int, addresses: list[str]) -> dict:
 
 
 def free_addresses(count: int) -> list[str]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return [f"127.0.0.1:{port}" for port in ports]
+    """Addresses that nobody listens on, below the ports that outgoing connections are given."""
+    ports = []
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            ports.append(port)
+    return [f"127.0.0.1:{port}" for port in ports[:count]]
 
 
 @pytest.mark.slow

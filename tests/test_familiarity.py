@@ -74,7 +74,8 @@ def test_a_stack_has_its_events_label(tiny_shards):
 
 
 @pytest.mark.parametrize(
-    "context", ["none", "difference", pytest.param("late", marks=pytest.mark.slow)]
+    "context",
+    ["none", *(pytest.param(name, marks=pytest.mark.slow) for name in ("difference", "late"))],
 )
 def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     from camtrap_tf.config import override

@@ -75,6 +75,7 @@ def test_a_picture_fed_again_is_the_picture_of_its_key(noise_shards):
         np.testing.assert_array_equal(other_keys, keys)
 
 
+@pytest.mark.slow
 def test_oversampling_evens_out_the_classes(noise_shards):
     tf.random.set_seed(0)  # shuffling depends on it, whichever tests ran before
     manifest = Manifest.read(noise_shards)

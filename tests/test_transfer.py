@@ -107,6 +107,7 @@ def test_the_same_vocabulary_can_be_asked_for(trained):
             transfer.initialise(network({"species": classes}), trained.folder, Words.SAME)
 
 
+@pytest.mark.slow
 def test_each_task_takes_its_own_network_of_a_two_stage_bundle(tiny_shards, tmp_path):
     from camtrap_tf import transfer
     from camtrap_tf.bundle import make_bundle

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from camtrap_tf.event_table import EventTable
 from camtrap_tf.manifest import Manifest
 from data_prep import plan, shard, tasks
 from tests import odd_pictures
+from tests.moments import until_changed
 
 SPEC = PictureSpec(size=8, jpeg_quality=95)
 # event: split, colour of its pictures, species of each frame (None: only the event is labelled)
@@ -373,23 +373,24 @@ def test_killed_at_twenty_random_moments_the_shards_are_the_same(tmp_path):
         sys.executable, "-m", "camtrap_tf.cli", "shard", f"--events={tmp_path}/events.parquet",
         f"--images={tmp_path}", "--events_per_shard=8", "--processes=2",
     ]  # fmt: skip
-    start = time.monotonic()
     subprocess.run([*command, f"--out={tmp_path}/undisturbed"], check=True, capture_output=True)
-    duration = time.monotonic() - start
-    out, moments = tmp_path / "disturbed", np.random.default_rng(0)
+    out, pauses = tmp_path / "disturbed", np.random.default_rng(0)
     kills = 0
     while kills < 20:
         process = subprocess.Popen(
             [*command, f"--out={out}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(moments.uniform(0.3, 1.0) * duration)
-        if process.poll() is None:
+        until_changed(out, lambda process=process: process.poll() is None)
+        try:
+            process.wait(pauses.uniform(0, 0.5))
+        except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
             kills += 1
-        elif kills < 20:  # it came to its end: begin anew, so that each kill strikes at work
+        else:  # it came to its end: begin anew, so that each kill strikes at work
+            assert process.returncode == 0
             assert contents(out) == contents(tmp_path / "undisturbed")
             shutil.rmtree(out)
-        process.wait()
     subprocess.run([*command, f"--out={out}"], check=True, capture_output=True)
     assert contents(out) == contents(tmp_path / "undisturbed")
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from camtrap_tf import augmentation, images
@@ -32,6 +33,7 @@ def test_the_loss_is_that_of_its_formula():
     np.testing.assert_allclose(pretraining.contrast(tf.constant(rows)), np.mean(each), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_starts_from_what_was_learnt(tiny_shards, tmp_path):
     manifest = Manifest.read(tiny_shards)
     changes = {

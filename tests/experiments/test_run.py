@@ -118,6 +118,7 @@ def test_paper_scale_asks_first(tiny_shards, tmp_path, caplog):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_all_experiments_at_scale_smoke(tmp_path):
     """From drawn pictures to every table; a second pass trains nothing."""
     from camtrap_tf.config import PictureSpec

@@ -64,6 +64,7 @@ def test_saved_model_and_tflite_say_unknown_of_the_same_pictures(half, folder, t
     np.testing.assert_array_equal(said[~near], unknown[~near])
 
 
+@pytest.mark.slow
 def test_the_gate_compares_familiarity(half, folder, tmp_path):
     request = verify.Request(folder, forms=(Form.FLOAT32,))
     rows = verify.export_and_verify(half, tmp_path / "out", request)
