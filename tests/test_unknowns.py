@@ -168,7 +168,7 @@ def test_csv(predictions, tmp_path):
 
 
 def test_parquet(predictions, tmp_path):
-    parquet.write([predictions], tmp_path / "p.parquet")
+    parquet.write_rows([parquet.frame(predictions)], tmp_path / "p.parquet")
     table = pd.read_parquet(tmp_path / "p.parquet")
     assert table["answer"].tolist() == ["zebra", "unknown", "empty", pd.NA]
     np.testing.assert_allclose(table["familiarity"], [5, 1, 0, NAN])

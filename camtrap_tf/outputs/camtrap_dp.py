@@ -11,8 +11,8 @@ The format is that of https://camtrap-dp.tdwg.org. Every picture has one observa
 - `behavior` is what more likely than not is done, 'moving | eating', most probable first;
   `lifeStage` is 'juvenile' where there are young.
 - Further species of an event have observations of level 'event' of their own: those that a
-  person saw, and, where no person answered, those that the network gives at least `SURE` on a
-  single picture, made of such pictures alone. A picture has one species.
+  person saw, and, where no person answered, those that the network is sure of on single
+  pictures, made of such pictures alone (`outputs/further.py`). A picture has one species.
 - `classifiedBy` is the model with the hash of its bundle, or the person.
 - A picture that could not be read is 'unclassified', with its reason as a comment.
 - A picture without a time has that of its event, else of the start of its deployment, and says
@@ -40,14 +40,10 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import find
 from camtrap_tf.labels import (
     ATTRIBUTES,
-    BINARY,
-    COUNT_BINS,
-    EMPTY,
     MISSING,
-    UNKNOWN,
     count_lower_bound,
 )
-from camtrap_tf.outputs import csv, datapackage, deployments, species
+from camtrap_tf.outputs import csv, datapackage, deployments, further, species
 from camtrap_tf.outputs.clock import stamped, zone
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import ANIMAL, Predictions
@@ -66,7 +62,6 @@ OBSERVATION_COLUMNS = (
     "classificationMethod", "classifiedBy", "classificationTimestamp", "classificationProbability",
     "observationTags", "observationComments",
 )  # fmt: skip
-SURE = 0.95  # probability of a species, and so of a wrong one at most 0.05 by calibration
 _BEHAVIOURS = tuple(name for name in ATTRIBUTES if name != "babies")
 _PATH = re.compile(r"(?=^[^./~])(^((?!\.{2}).)*$).*")  # of the standard: relative, without '..'
 _TIME_NOTES = np.array(
@@ -113,7 +108,7 @@ def write(predictions: Predictions, folder: PathLike, options: Options) -> None:
     starts, ends = _spans(sites, place, times, notes, starts, ends)
     for column, known in (("deploymentStart", starts), ("deploymentEnd", ends)):
         sites[column] = sites[column].where(_has_offset(sites[column]), stamped(known, clock))
-    words = tuple(dict.fromkeys((*predictions.words, *_of_people(predictions).words)))
+    words = tuple(dict.fromkeys((*predictions.words, *further.of_people(predictions).words)))
     names = species.names(words, options.species).set_axis(list(words))
     writer = _Writer(predictions, options, clock, sites["deploymentID"].to_numpy(object), names)
     (folder / deployments.PACKAGE).unlink(missing_ok=True)
@@ -265,20 +260,22 @@ class _Writer:
             events = part.by_event()
             own = known.iloc[start : start + len(events)]
             yield self._observed(events, self._event_links(events.event_names(), own))
-            yield from self._further(_of_single_frames(part, events), events.event_names(), own)
+            yield from self._further(
+                further.of_single_frames(part, events), events.event_names(), own
+            )
             start += len(events)
         events = self.predictions.event_names().drop_duplicates()
-        yield from self._further(_of_people(self.predictions), events, known)
+        yield from self._further(further.of_people(self.predictions), events, known)
 
     def _further(
-        self, further: Predictions, names: pd.Series, known: pd.DataFrame
+        self, seen: Predictions, names: pd.Series, known: pd.DataFrame
     ) -> Iterator[pd.DataFrame]:
         """Further species of events; `frame` numbers those of one."""
-        if len(further):
-            at = find(further.event_names(), names)
-            links = self._event_links(further.event_names(), known.iloc[at])
-            links["observationID"] += [f"_{n + 2}" for n in further.ids["frame"]]
-            yield self._observed(further, links)
+        if len(seen):
+            at = find(seen.event_names(), names)
+            links = self._event_links(seen.event_names(), known.iloc[at])
+            links["observationID"] += [f"_{n + 2}" for n in seen.ids["frame"]]
+            yield self._observed(seen, links)
 
     def _event_links(self, names: pd.Series, known: pd.DataFrame) -> dict[str, Any]:
         events = names.to_numpy(object)
@@ -357,62 +354,6 @@ def _spans_of_events(codes: np.ndarray, sites: np.ndarray, times: np.ndarray) ->
     """By event, `site` of its first picture, and `min` and `max` of its times."""
     spans = pd.Series(times).groupby(codes).agg(["min", "max"])
     return spans.assign(site=sites[np.unique(codes, return_index=True)[1]])
-
-
-def _of_single_frames(part: Predictions, events: Predictions) -> Predictions:
-    """What networks are sure to see on single frames beside the answer of their event.
-
-    A row for each event and species, made of the frames that say so with a probability of
-    `SURE`; `frame` numbers those of an event. An event that is empty or 'unknown' on the whole,
-    or that a person answered, has none.
-
-    Args:
-        part: the frames of whole events.
-        events: `part.by_event()`.
-    """
-    words, codes, event = part.words, part.answer_codes(), part.event_codes()
-    nameless = (ANIMAL, EMPTY, UNKNOWN)
-    named = np.array([word not in nameless for word in words] + [False])  # -1 is the last
-    own = events.answer_codes()[event]
-    sure = part.answer_confidence() >= SURE
-    if EMPTY in part.classes:
-        sure &= part.answer_confidence() * part.animal_probability() >= SURE
-    rows = np.flatnonzero(sure & named[codes] & named[own] & (codes != own) & ~part.reviewed())
-    apart = part.select(rows)
-    apart.ids["event_id"] = [f"{e} {c}" for e, c in zip(event[rows], codes[rows], strict=True)]
-    found, at = apart.by_event(), event[rows][~apart.ids["event_id"].duplicated()]
-    found.ids["event_id"] = events.ids["event_id"].iloc[at].array
-    found.ids["frame"] = pd.Series(at).groupby(at).cumcount().array
-    return found
-
-
-def _of_people(predictions: Predictions) -> Predictions:
-    """Species that people saw beside an event's first: a row each, `frame` numbers them."""
-    listed = predictions.info.get("review", {}).get("further_sightings", {})
-    rows = [(event, n, one) for event, seen in listed.items() for n, one in enumerate(seen)]
-    events = pd.Series([event for event, _, _ in rows], dtype="string")
-    first = predictions.ids.iloc[find(events, predictions.event_names())]
-    ids = first[["reviewed_by", "reviewed_at"]].assign(
-        event_id=events.array, frame=[n for _, n, _ in rows]
-    )
-    said = [{"species": one["species"], "count": one["count"]} for _, _, one in rows]
-    said = [
-        told | {name: BINARY[value] for name, value in one["attributes"].items()}
-        for told, (_, _, one) in zip(said, rows, strict=True)
-    ]
-    classes = {"species": tuple(dict.fromkeys(told["species"] for told in said))}
-    classes["count"] = predictions.classes.get("count", COUNT_BINS)
-    classes |= dict.fromkeys((n for t in said for n in t if n not in classes), BINARY)
-    probabilities = {
-        head: _one_hot([told.get(head) for told in said], names) for head, names in classes.items()
-    }
-    return Predictions(ids, classes, probabilities)
-
-
-def _one_hot(values: list[str | None], names: tuple[str, ...]) -> np.ndarray:
-    """[values, names] float32; a row of NaN where nothing was told."""
-    rows = [[np.nan] * len(names) if v is None else [v == name for name in names] for v in values]
-    return np.array(rows, np.float32).reshape(len(values), len(names))
 
 
 def _top(part: Predictions, head: str, rows: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ HEAD, HEAD_confidence   for every head of the model (`empty`, `species`, `count`
                         species that is nearest; mind `answer`.
 species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
+further_species         of events: species seen beside the answer, 'impala | zebra'; by a person
+                        or, where none answered, on single pictures with a probability of 0.95
 """
 
 import itertools
@@ -34,6 +36,7 @@ import pandas as pd
 
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.labels import FAMILIARITY, MISSING
+from camtrap_tf.outputs import further
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import ID_COLUMNS, Predictions
 
@@ -69,10 +72,10 @@ def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes predictions.csv, one row per picture, and events.csv, one row per event."""
     files = [folder / "predictions.csv", folder / "events.csv"]
-    nothing = predictions.select(np.arange(0))
-    pictures = (predictions.select(rows) for rows in predictions.blocks())
-    for file, parts in zip(files, (pictures, predictions.events()), strict=True):
-        write(itertools.chain([nothing], parts), file)
+    rows = itertools.chain([np.arange(0)], predictions.blocks())
+    write(map(predictions.select, rows), files[0])
+    events = further.events(predictions)
+    write_rows((frame(part).assign(further_species=seen) for part, seen in events), files[1])
     return files
 
 

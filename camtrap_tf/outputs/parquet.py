@@ -1,7 +1,7 @@
 """Plain Parquet: one column per answer and per probability, for pandas, R, DuckDB and Arrow.
 
 answers.parquet has one row per picture, answers_by_event.parquet one per capture event. Columns
-are those of `outputs/csv.py` without its five best species, and `p_HEAD_CLASS`, the probability
+are those of `outputs/csv.py` without the five best species, and `p_HEAD_CLASS`, the probability
 of each class, such as p_species_zebra or p_moving_yes. What is not known, or was not asked, is
 null; so are the probabilities of a person's answer. Text is text, times are times.
 """
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.artifacts import PathLike, atomic
 from camtrap_tf.labels import FAMILIARITY
-from camtrap_tf.outputs import csv
+from camtrap_tf.outputs import csv, further
 from camtrap_tf.outputs.options import Options
 from camtrap_tf.predictions import Predictions
 
@@ -25,16 +25,16 @@ from camtrap_tf.predictions import Predictions
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes answers.parquet and answers_by_event.parquet."""
     files = [folder / "answers.parquet", folder / "answers_by_event.parquet"]
-    nothing = predictions.select(np.arange(0))
-    pictures = (predictions.select(rows) for rows in predictions.blocks())
-    for file, parts in zip(files, (pictures, predictions.events()), strict=True):
-        write(itertools.chain([nothing], parts), file)
+    rows = itertools.chain([np.arange(0)], predictions.blocks())
+    write_rows((frame(predictions.select(block)) for block in rows), files[0])
+    events = further.events(predictions)
+    write_rows((frame(part).assign(further_species=seen) for part, seen in events), files[1])
     return files
 
 
-def write(parts: Iterable[Predictions], path: PathLike) -> None:
-    """Writes one Parquet file, atomically: the parts, of which there is one at least."""
-    frames = map(frame, parts)
+def write_rows(frames: Iterable[pd.DataFrame], path: PathLike) -> None:
+    """Writes one Parquet file, atomically: data frames of the same columns, one at least."""
+    frames = iter(frames)
     first = next(frames)
     schema = pa.Schema.from_pandas(first, preserve_index=False)
     with (

@@ -30,7 +30,7 @@ def predictions() -> Predictions:
 
 
 def test_one_column_per_answer_and_probability(predictions, tmp_path):
-    parquet.write([predictions], tmp_path / "a.parquet")
+    parquet.write_rows([parquet.frame(predictions)], tmp_path / "a.parquet")
     table = pd.read_parquet(tmp_path / "a.parquet")
     assert list(table)[9:] == [
         "answer", "animal_probability", "empty", "empty_confidence", "species",
@@ -51,7 +51,9 @@ def test_one_row_per_event(predictions, tmp_path):
 
 
 def test_no_rows_have_the_same_columns(predictions, tmp_path):
-    parquet.write([predictions], tmp_path / "a.parquet")
-    parquet.write([predictions.select(np.zeros(4, bool))], tmp_path / "b.parquet")
+    parquet.write_rows([parquet.frame(predictions)], tmp_path / "a.parquet")
+    parquet.write_rows(
+        [parquet.frame(predictions.select(np.zeros(4, bool)))], tmp_path / "b.parquet"
+    )
     a, b = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
     assert len(b) == 0 and a.schema.equals(b.schema)
