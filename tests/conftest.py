@@ -170,12 +170,14 @@ def forked():
         for process in processes:
             process.start()
         at_work = {process.sentinel: process for process in processes}
-        while at_work:
-            for sentinel in multiprocessing.connection.wait(list(at_work)):
-                process = at_work.pop(sentinel)
+        try:
+            while at_work and not any(process.exitcode for process in processes):
+                for sentinel in multiprocessing.connection.wait(list(at_work)):
+                    at_work.pop(sentinel).join()
+        finally:
+            for process in processes:
+                process.kill()
                 process.join()
-                for other in at_work.values() if process.exitcode else ():
-                    other.kill()
         return processes
 
     return run

@@ -44,7 +44,9 @@ def test_killed_at_twenty_moments_it_ends_the_same(folder, colour_bundle, tmp_pa
     context.set_forkserver_preload(["camtrap_tf.predict"])
 
     def start(out):
-        process = context.Process(target=answer, args=(folder, colour_bundle.folder, out))
+        process = context.Process(
+            target=answer, args=(folder, colour_bundle.folder, out), daemon=True
+        )
         process.start()
         return process
 

@@ -3,9 +3,7 @@
 import dataclasses
 import datetime
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -284,14 +282,17 @@ def test_twenty_power_cuts_lose_and_double_nothing(lite, tmp_path):
     command += [f"--log={log}", f"--outbox={tmp_path / 'out'}", "--send=species:blue"]
     kills = 0
     while kills < 20:
-        with subprocess.Popen(
+        process = subprocess.Popen(
             [*command, "--poll=0.01", "--event_gap=0.5"], cwd=ROOT, stderr=subprocess.DEVNULL
-        ) as process:
+        )
+        try:
             lines = _lines(log)
             while _lines(log) == lines and process.poll() is None and lines < 200:
                 time.sleep(0.002)
             time.sleep(generator.uniform(0, 0.03))
-            os.kill(process.pid, signal.SIGKILL)
+        finally:
+            process.kill()
+            process.wait()
         kills += 1
     assert main([*command[3:], "--once", "--event_gap=0.5"]) == 0
     entries = list(journal.read(log))
