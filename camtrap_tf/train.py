@@ -38,7 +38,7 @@ from camtrap_tf.errors import InputError
 from camtrap_tf.labels import MISSING, Task, Vocabulary
 from camtrap_tf.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network, Split, input_spec, predict_split, with_familiarity
+from camtrap_tf.network import Network, Split, input_spec, with_familiarity
 from camtrap_tf.predictions import Predictions
 from camtrap_tf.trainer import Trainer
 
@@ -152,8 +152,8 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         progress.begin(progress.epoch + 1)
         save()
     _tell_untraced(trainer)
-    if trainer.chief:
-        _finish(folder, config, manifest, progress.rows)
+    if watched is not None:
+        _finish(folder, config, manifest, progress.rows, watched.split)
     trainer.meet()
     return Run.read(folder)
 
@@ -306,17 +306,18 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
     write_text(folder / "log.csv", text.getvalue())
 
 
-def _finish(folder: Path, config: Config, manifest: Manifest, rows: list[dict]) -> None:
+def _finish(
+    folder: Path, config: Config, manifest: Manifest, rows: list[dict], split: Split
+) -> None:
     """Lets the best network tell familiarity, predicts the selecting split, writes the result."""
-    task, split = config.train.task, config.train.select_on
-    spec = input_spec(config.model, manifest)
+    task, spec = config.train.task, input_spec(config.model, manifest)
     network = load_network(folder, spec, task, manifest.vocabulary)
     if "species" in network.heads:
-        told = familiarity.told(network.model, spec, task, manifest, split)
+        told = familiarity.told(network.model, spec, task, manifest, split.name)
         with atomic(folder / "best.keras") as temporary:
             told.save(temporary)
         network = load_network(folder, spec, task, manifest.vocabulary)
-    predict_split([network], manifest, split).write(folder / f"predictions-{split}.parquet")
+    split.predict([network]).write(folder / f"predictions-{split.name}.parquet")
     best = _best(rows)
     write_json(folder / "result.json", "run result", VERSION, {"best": best})
     log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(rows), folder)

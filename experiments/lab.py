@@ -90,7 +90,7 @@ def _short(epochs: int, batch_size: int, learning_rate: float) -> Config:
 SCALES = {
     "paper": Scale("paper", paper.RECIPE),
     "small": Scale("small", _short(12, 32, 0.02), ("small",), seeds=(0, 1, 2)),
-    "smoke": Scale("smoke", _short(2, 16, 0.005), ("small", "resnet18")),
+    "smoke": Scale("smoke", _short(2, 16, 0.005), ("small", "edge")),
 }
 
 
