@@ -95,16 +95,12 @@ class Predictions:
         for start in range(0, len(self), size):
             yield np.arange(start, min(start + size, len(self)))
 
-    def events(self, size: int = BLOCK) -> Iterator["Predictions"]:
-        """What `by_event` returns, in parts, each made of the next events of about `size` rows.
-
-        An event's rows need not stand together; where they do, each part of a file is read once.
-        """
-        for rows in self.event_blocks(size):
-            yield self.select(rows).by_event()
-
     def event_blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
-        """Positions of the rows of whole events, in the order of `by_event`, for `select`."""
+        """Positions of the next whole events of about `size` rows, in the order of `by_event`.
+
+        For `select`. An event's rows need not stand together; where they do, each part of a file
+        is read once.
+        """
         codes = self.event_codes()
         rows = np.argsort(codes, kind="stable")
         codes, start = codes[rows], 0

@@ -279,7 +279,10 @@ def scattered() -> Predictions:
 
 @pytest.mark.parametrize("size", [1, 5, 100])
 def test_events_in_parts_are_the_events_of_the_whole(scattered, size):
-    whole, parts = scattered.by_event(), list(scattered.events(size))
+    whole, parts = (
+        scattered.by_event(),
+        [scattered.select(rows).by_event() for rows in scattered.event_blocks(size)],
+    )
     assert (len(parts) > 1) == (size < 100)
     pd.testing.assert_frame_equal(
         pd.concat([part.ids for part in parts], ignore_index=True), whole.ids

@@ -38,11 +38,7 @@ from camtrap_tf import __version__
 from camtrap_tf.artifacts import PathLike, write_text
 from camtrap_tf.errors import InputError
 from camtrap_tf.event_table import find
-from camtrap_tf.labels import (
-    ATTRIBUTES,
-    MISSING,
-    count_lower_bound,
-)
+from camtrap_tf.labels import ATTRIBUTES, MISSING, count_lower_bound
 from camtrap_tf.outputs import csv, datapackage, deployments, further, species
 from camtrap_tf.outputs.clock import stamped, zone
 from camtrap_tf.outputs.options import Options

@@ -24,7 +24,7 @@ HEAD, HEAD_confidence   for every head of the model (`empty`, `species`, `count`
 species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
 further_species         of events: species seen beside the answer, 'impala | zebra'; by a person
-                        or, where none answered, on single pictures with a probability of 0.95
+                        or, where none answered, on single pictures, at least 0.95 probable
 """
 
 import itertools

@@ -18,7 +18,7 @@ BETWEEN = " | "  # species of one cell
 
 
 def events(predictions: Predictions) -> Iterator[tuple[Predictions, pd.Series]]:
-    """All events, in parts as of `Predictions.events`, each with names of its further species.
+    """All events, in parts (`Predictions.event_blocks`), each with names of its further species.
 
     Yields:
         Events, and [events] string: 'impala | zebra', missing where there is one species. The

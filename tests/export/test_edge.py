@@ -290,6 +290,7 @@ def test_twenty_power_cuts_lose_and_double_nothing(lite, tmp_path):
             while _lines(log) == lines and process.poll() is None and lines < 200:
                 time.sleep(0.002)
             time.sleep(generator.uniform(0, 0.03))
+            assert process.poll() is None  # it watches until it is killed
         finally:
             process.kill()
             process.wait()
