@@ -26,7 +26,6 @@ EXTRAS = {
         "pytest-timeout>=2.4",
         "pytest-xdist>=3.8",
         "ruff>=0.15",
-        "scikit-learn>=1.6",
         "simplejpeg>=1.9",
         "universal-pathlib>=0.3.10",
         "tensorflow-serving-api>=2.21,<2.22",
@@ -55,6 +54,7 @@ setup(
         "importlib_resources>=7.1",  # tensorflow-datasets imports it without declaring it
         "numpy>=2.4",
         "pandas>=3.1",
+        "scikit-learn>=1.6",  # covariances of familiarity
         "scipy>=1.17",
         "pyarrow>=25.0,<26",  # apache-beam 2.77 refuses 26
         "protobuf>=6.33,<7",  # TensorFlow 2.21 and Beam 2.77 share major version 6
