@@ -22,6 +22,7 @@ VERBS = {
     "lint": "event table (+ pictures) -> what deserves a look before it is used",
     "shard": "event table + pictures -> TFRecord shards with a manifest",
     "audit": "shards -> proof that nothing is on both sides of a split",
+    "weights": "networks trained elsewhere: what there is, getting it once, checking it",
     "train": "shards -> a run directory with the trained network",
     "import-checkpoint": "a checkpoint of the paper's released code -> a run directory",
     "bundle": "trained runs -> one bundle that predicts",
