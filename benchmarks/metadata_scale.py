@@ -80,8 +80,10 @@ def run(case: str, folder: Path) -> dict:
 
 def _chain(case: str, folder: Path) -> tuple[dict, str]:
     stages, clock = {}, _Clock()
-    from camtrap_tf.event_table import EventTable
-    from data_prep import plan, select, sources, splits
+    from camtrap_tf.events.table import EventTable
+    from data_prep import sources
+    from data_prep.choice import select, splits
+    from data_prep.shards import plan
 
     stages["import"] = clock()
     if case == "json":
@@ -122,14 +124,14 @@ def make(case: str, folder: Path) -> None:
 
 def _species(rng: np.random.Generator, size: int) -> np.ndarray:
     """[size] names, as unevenly frequent as in the Serengeti."""
-    from camtrap_tf.labels import SERENGETI_SPECIES
+    from camtrap_tf.core.labels import SERENGETI_SPECIES
 
     weights = 0.8 ** np.arange(len(SERENGETI_SPECIES))
     return rng.choice(np.array(SERENGETI_SPECIES), size, p=weights / weights.sum())
 
 
 def _counts(rng: np.random.Generator, size: int) -> np.ndarray:
-    from camtrap_tf.labels import COUNT_BINS
+    from camtrap_tf.core.labels import COUNT_BINS
 
     weights = 0.6 ** np.arange(12)
     return rng.choice(np.array(COUNT_BINS), size, p=weights / weights.sum())
@@ -221,7 +223,7 @@ def _make_lila(folder: Path) -> None:
 
 
 def _make_json(folder: Path) -> None:
-    from camtrap_tf.labels import SERENGETI_SPECIES
+    from camtrap_tf.core.labels import SERENGETI_SPECIES
 
     rng, names = np.random.default_rng(0), ("empty", *map(str.lower, SERENGETI_SPECIES))
     event, rank = _frames(2_650_000, 7_100_000)
@@ -271,7 +273,7 @@ def _json_annotation(event: int, frame: int, species: int) -> dict:
 
 def _consensus(case: str, folder: Path) -> tuple[dict, str]:
     stages, clock = {}, _Clock()
-    from camtrap_tf.event_table import Dropped
+    from camtrap_tf.events.table import Dropped
     from data_prep.consensus import consensus
     from data_prep.sources import zooniverse
 

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.labels import Task, Vocabulary
-from camtrap_tf.predictions import Predictions, writing
+from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.core.labels import Task, Vocabulary
 
 FORMATS = ("csv", "parquet", "camtrap_dp", "megadetector", "speciesnet")
 PIECE = 15_000  # pictures written at a time; whole events

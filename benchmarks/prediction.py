@@ -46,13 +46,14 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.sharding import make_pictures
-from camtrap_tf import models, pictures
-from camtrap_tf import predict as prediction
-from camtrap_tf.artifacts import sha256, write_json
-from camtrap_tf.bundle import FILE, KIND, VERSION, Bundle, Member
-from camtrap_tf.config import InputSpec, ModelConfig, PictureSpec, Precision, to_json
-from camtrap_tf.labels import Task, Vocabulary
-from camtrap_tf.prediction_job import Block, Job
+from camtrap_tf.core.artifacts import sha256, write_json
+from camtrap_tf.core.config import InputSpec, ModelConfig, PictureSpec, Precision, to_json
+from camtrap_tf.core.labels import Task, Vocabulary
+from camtrap_tf.networks import architectures
+from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member
+from camtrap_tf.pictures import files as pictures
+from camtrap_tf.prediction import predict as prediction
+from camtrap_tf.prediction.job import Block, Job
 
 PICTURE = PictureSpec(size=256, bar_share=100 / 1536)
 INPUT = InputSpec(mean=(110.0,) * 3, std=(55.0,) * 3)
@@ -72,7 +73,7 @@ def write_bundle(
     for seed, task in enumerate((Task.EMPTY, Task.ANIMAL)):
         keras.utils.set_random_seed(seed)
         path = folder / f"{task.value}.keras"
-        model = models.build(ModelConfig(architecture, crop=crop), vocabulary.heads(task))
+        model = architectures.build(ModelConfig(architecture, crop=crop), vocabulary.heads(task))
         model.save(path)
         noise = np.random.default_rng(0).normal(size=(4, crop, crop, 3)).astype(np.float32)
         spread = {head: float(np.std(one)) for head, one in model.predict(noise, verbose=0).items()}

@@ -40,9 +40,9 @@ def main() -> None:
     values = parser.parse_args()
     import tensorflow as tf
 
-    from camtrap_tf import pictures
+    from camtrap_tf.pictures import files
 
-    paths = itertools.islice(pictures.find(values.pictures), values.distinct)
+    paths = itertools.islice(files.find(values.pictures), values.distinct)
     contents = [(values.pictures / path).read_bytes() for path in paths]
     version = max(values.model.iterdir(), key=lambda path: int(path.name))
     local = tf.saved_model.load(str(version)).signatures["serving_default"]
@@ -64,7 +64,7 @@ def main() -> None:
 
 def report(address: str, contents: list[bytes], expected: list[dict], requests: int) -> None:
     """Sends the requests and prints what came back."""
-    from camtrap_tf.errors import InputError
+    from camtrap_tf.core.errors import InputError
     from export.serving.client import connect
 
     client = connect(address, "camtrap")

@@ -52,9 +52,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from camtrap_tf import pictures, records
-from camtrap_tf.config import PictureSpec
-from camtrap_tf.labels import Vocabulary
+from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.core.labels import Vocabulary
+from camtrap_tf.events import records
+from camtrap_tf.pictures import files as pictures
 
 # What needs pandas is imported where it is used: each process imports this module, too.
 
@@ -149,8 +150,8 @@ def make_plan(files: list[Path]):
     """Events of four pictures, 25 events to a shard."""
     import pandas as pd
 
-    from camtrap_tf.event_table import EventTable
-    from data_prep import plan
+    from camtrap_tf.events.table import EventTable
+    from data_prep.shards import plan
 
     ids = [f"e{k // PER_EVENT:05d}" for k in range(len(files))]
     events = list(dict.fromkeys(ids))
@@ -164,18 +165,18 @@ def make_plan(files: list[Path]):
 
 def seconds(files: list[Path], processes: int) -> float:
     """Wall time of `write_shards`, start of the processes included."""
-    from data_prep import shard
+    from data_prep.shards import write
 
     with tempfile.TemporaryDirectory() as out:
         planned = make_plan(files)
         start = time.perf_counter()
-        shard.write_shards(planned, files[0].parent, out, SPEC, processes)
+        write.write_shards(planned, files[0].parent, out, SPEC, processes)
         return time.perf_counter() - start
 
 
 def peak_memory(files: list[Path], out: str) -> tuple[float, float]:
     """Largest memory of this process, MB, after a quarter of the shards and after all."""
-    from data_prep import tasks
+    from data_prep.shards import tasks
 
     planned = make_plan(files)
     peaks = []

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from camtrap_tf import pictures, records
-from camtrap_tf.config import PictureSpec
-from camtrap_tf.event_table import Dropped
-from camtrap_tf.labels import Task, Vocabulary
-from camtrap_tf.manifest import Manifest, Shard
+from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.core.labels import Task, Vocabulary
+from camtrap_tf.events import records
+from camtrap_tf.events.manifest import Manifest, Shard
+from camtrap_tf.events.table import Dropped
+from camtrap_tf.pictures import files
 
 
 def write(folder: Path, events: int, shards: int = 4) -> Manifest:
@@ -32,7 +33,7 @@ def write(folder: Path, events: int, shards: int = 4) -> Manifest:
 
 def _event(rng: np.random.Generator, number: int, vocabulary: Vocabulary) -> bytes:
     labels = {"empty": 0, "species": number % 48, "count": 0}
-    frames = [pictures.encode_jpeg(_picture(rng), 88) for _ in range(3)]
+    frames = [files.encode_jpeg(_picture(rng), 88) for _ in range(3)]
     paths = [f"{number}/{frame}.jpg" for frame in range(3)]
     return records.encode(records.EventRecord(str(number), paths, frames, labels), vocabulary)
 

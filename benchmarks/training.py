@@ -32,9 +32,10 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks import shards
-from camtrap_tf import models, pipeline
-from camtrap_tf.config import PRESETS, override
-from camtrap_tf.trainer import Trainer
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.config import PRESETS, override
+from camtrap_tf.networks import architectures
+from camtrap_tf.training.trainer import Trainer
 
 _WARM_UP = 2  # steps not counted: in the second one memory still grows
 _PAUSE = 0.5  # s before a step: threads of the side before may still spin
@@ -64,7 +65,7 @@ def loop(trainer: Trainer):
 
 def bare(trainer: Trainer, config):
     """The same computation without loop and input: a compiled step on one batch in memory."""
-    model = models.build(config.model, trainer.heads)
+    model = architectures.build(config.model, trainer.heads)
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     optimizer.build(model.trainable_variables)
     pixels, labels, _ = next(iter(pipeline.training(trainer.manifest, trainer.data, 1)))
@@ -94,7 +95,7 @@ class Fit(keras.callbacks.Callback):
 
     def __init__(self, trainer: Trainer, config):
         super().__init__()
-        self.network = models.build(config.model, trainer.heads)
+        self.network = architectures.build(config.model, trainer.heads)
         for variable in self.network.trainable_variables:
             if variable.path.endswith("/kernel"):  # w**2 * 0.00025 = 0.0005 * w**2 / 2
                 variable.regularizer = keras.regularizers.L2(0.00025)

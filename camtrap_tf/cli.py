@@ -1,6 +1,7 @@
 """`camtrap VERB ...`: a table of verbs; a verb's module is imported only when it is called.
 
-A module in `camtrap_tf.commands` has `define(values)`, which declares the verb's flags, and
+The modules of verbs stand beside what they call, in `camtrap_tf.verbs`, `data_prep.verbs` and
+`export.verbs`. Each has `define(values)`, which declares the verb's flags, and
 `run(values, arguments)`, which reads them and calls one public function. Neither imports
 TensorFlow before it must, so that `--help` answers at once.
 """
@@ -10,32 +11,68 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from absl import flags
 
-from camtrap_tf import __version__, startup
-from camtrap_tf.errors import InputError
+from camtrap_tf import __version__
+from camtrap_tf.core import startup
+from camtrap_tf.core.errors import InputError
+
+
+class Verb(NamedTuple):
+    """Where a verb is defined, and what it does in one line: what it reads -> what it makes."""
+
+    module: str
+    summary: str
+
 
 VERBS = {
-    "download": "pictures and metadata of Snapshot Serengeti -> a folder",
-    "prepare": "metadata of a camera-trap project -> event table",
-    "lint": "event table (+ pictures) -> what deserves a look before it is used",
-    "shard": "event table + pictures -> TFRecord shards with a manifest",
-    "audit": "shards -> proof that nothing is on both sides of a split",
-    "weights": "networks trained elsewhere: what there is, getting it once, checking it",
-    "train": "shards -> a run directory with the trained network",
-    "import-checkpoint": "a checkpoint of the paper's released code -> a run directory",
-    "bundle": "trained runs -> one bundle that predicts",
-    "evaluate": "a bundle on labelled shards -> predictions and metrics",
-    "predict": "a bundle on a folder of new pictures -> answers",
-    "review": "predictions + pictures -> people answer what the model is unsure of",
-    "convert": "predictions -> the formats that people and programs use",
-    "export": "a bundle -> SavedModel and TFLite, checked against Keras",
-    "plan": "predictions of two splits -> what to automate, what to send to people",
-    "remote-predict": "a served export on a folder of new pictures -> answers",
-    "report": "predictions -> one HTML page to read",
-    "synthesize": "a drawn data set with known truth, for demos and experiments",
-    "demo": "the whole chain on a small synthetic data set",
+    "download": Verb(
+        "data_prep.verbs.download", "pictures and metadata of Snapshot Serengeti -> a folder"
+    ),
+    "prepare": Verb("data_prep.verbs.prepare", "metadata of a camera-trap project -> event table"),
+    "lint": Verb(
+        "data_prep.verbs.lint", "event table (+ pictures) -> what deserves a look before it is used"
+    ),
+    "shard": Verb(
+        "data_prep.verbs.shard", "event table + pictures -> TFRecord shards with a manifest"
+    ),
+    "audit": Verb(
+        "data_prep.verbs.audit", "shards -> proof that nothing is on both sides of a split"
+    ),
+    "train": Verb("camtrap_tf.verbs.train", "shards -> a run directory with the trained network"),
+    "import-checkpoint": Verb(
+        "camtrap_tf.verbs.import_checkpoint",
+        "a checkpoint of the paper's released code -> a run directory",
+    ),
+    "bundle": Verb("camtrap_tf.verbs.bundle", "trained runs -> one bundle that predicts"),
+    "evaluate": Verb(
+        "camtrap_tf.verbs.evaluate", "a bundle on labelled shards -> predictions and metrics"
+    ),
+    "predict": Verb("camtrap_tf.verbs.predict", "a bundle on a folder of new pictures -> answers"),
+    "review": Verb(
+        "camtrap_tf.verbs.review",
+        "predictions + pictures -> people answer what the model is unsure of",
+    ),
+    "convert": Verb(
+        "camtrap_tf.verbs.convert", "predictions -> the formats that people and programs use"
+    ),
+    "export": Verb(
+        "export.verbs.export", "a bundle -> SavedModel and TFLite, checked against Keras"
+    ),
+    "plan": Verb(
+        "camtrap_tf.verbs.plan",
+        "predictions of two splits -> what to automate, what to send to people",
+    ),
+    "remote-predict": Verb(
+        "export.verbs.remote_predict", "a served export on a folder of new pictures -> answers"
+    ),
+    "report": Verb("camtrap_tf.verbs.report", "predictions -> one HTML page to read"),
+    "synthesize": Verb(
+        "data_prep.verbs.synthesize", "a drawn data set with known truth, for demos and experiments"
+    ),
+    "demo": Verb("camtrap_tf.verbs.demo", "the whole chain on a small synthetic data set"),
 }
 
 USAGE = "camtrap VERB [--flag=value ...]"
@@ -58,12 +95,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, arguments: list[str]) -> int:
     startup.set_defaults()
-    command = importlib.import_module(f"camtrap_tf.commands.{verb.replace('-', '_')}")
+    command = importlib.import_module(VERBS[verb].module)
     values = flags.FlagValues()
     command.define(values)
     flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
     if {"--help", "-h", "-help"} & set(arguments):
-        print(f"camtrap {verb}: {VERBS[verb]}\n\n{command.__doc__}\n")
+        print(f"camtrap {verb}: {VERBS[verb].summary}\n\n{command.__doc__}\n")
         print(_flag_help(values))
         return 0
     logging.basicConfig(format="%(message)s", stream=sys.stderr, level=logging.WARNING)
@@ -102,7 +139,7 @@ def _closest(verb: str) -> str:
 
 def _overview() -> str:
     width = max(map(len, VERBS))
-    rows = [f"  {verb:<{width}} {summary}" for verb, summary in VERBS.items()]
+    rows = [f"  {verb:<{width}} {summary}" for verb, (_, summary) in VERBS.items()]
     text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
     return "\n".join(text)
 

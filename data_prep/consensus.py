@@ -15,9 +15,9 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import COUNT_BINS, EMPTY
-from data_prep import draws
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import COUNT_BINS, EMPTY
+from data_prep.choice import draws
 
 MEDIANS = ("upper", "lower")
 BLANK_RULES = ("retirement", "majority")

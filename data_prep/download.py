@@ -32,11 +32,11 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import requests
 
-from camtrap_tf import json_files
-from camtrap_tf.artifacts import PathLike, atomic, write_text
-from camtrap_tf.errors import InputError
-from camtrap_tf.progress import Meter
-from data_prep import draws
+from camtrap_tf.core import json_files
+from camtrap_tf.core.artifacts import PathLike, atomic, write_text
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.progress import Meter
+from data_prep.choice import draws
 
 log = logging.getLogger("camtrap")
 

@@ -4,8 +4,8 @@ import functools
 import math
 from collections.abc import Sequence
 
-from camtrap_tf.config import Context, ModelConfig
-from camtrap_tf.context import NINE_FRAMES
+from camtrap_tf.core.config import Context, ModelConfig
+from camtrap_tf.pictures.context import NINE_FRAMES
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
 
@@ -55,7 +55,7 @@ def multiply_adds(model: ModelConfig) -> int:
     """Multiply-adds of a network's trunk on one input: its convolutions and dense layers."""
     import keras
 
-    from camtrap_tf import models
+    from camtrap_tf.networks import architectures
 
     counted = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
 
@@ -68,5 +68,5 @@ def multiply_adds(model: ModelConfig) -> int:
                 total += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
         return total
 
-    total = of(models.build(model, {"species": ("one", "other")}))
+    total = of(architectures.build(model, {"species": ("one", "other")}))
     return total * (NINE_FRAMES if model.context is Context.LATE else 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from camtrap_tf import intervals
+from camtrap_tf.answers import intervals
 
 Interval = tuple[float, float, float]  # mean (or difference), low, high
 

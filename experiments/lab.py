@@ -12,7 +12,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from camtrap_tf.config import (
+from camtrap_tf.answers.predictions import Predictions, ensemble
+from camtrap_tf.core.config import (
     AugmentConfig,
     Config,
     ModelConfig,
@@ -24,11 +25,11 @@ from camtrap_tf.config import (
     step_schedule,
     to_json,
 )
-from camtrap_tf.labels import Task
-from camtrap_tf.manifest import Manifest
-from camtrap_tf.models import ARCHITECTURES
-from camtrap_tf.predictions import Predictions, ensemble
-from experiments import paper, subsets
+from camtrap_tf.core.labels import Task
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.architectures import ARCHITECTURES
+from experiments import published as paper
+from experiments import subsets
 
 log = logging.getLogger("camtrap")
 
@@ -177,7 +178,7 @@ class Lab:
 
     def run(self, job: Job) -> Path:
         """Run directory of the trained network; trains it where that is missing."""
-        from camtrap_tf.train import train
+        from camtrap_tf.training.train import train
 
         config, folder = self.config(job), self.folder(job)
         if not (folder / "result.json").is_file():
@@ -191,8 +192,8 @@ class Lab:
 
     def predictions(self, job: Job, split: str) -> Predictions:
         """A network's answers on a split; predicts where they are missing."""
-        from camtrap_tf.network import predict_split
-        from camtrap_tf.train import Run
+        from camtrap_tf.networks.network import predict_split
+        from camtrap_tf.training.train import Run
 
         file = self.run(job) / f"predictions-{split}.parquet"
         if not file.is_file():

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from camtrap_tf.artifacts import write_text
+from camtrap_tf.core.artifacts import write_text
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,13 +19,18 @@ from pathlib import Path
 
 from absl import flags
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 
-NAMES = (
+PAPER = (
     "table2", "table_s3", "table_s5", "fig5", "fig_s2", "fig_s3", "fig_s4", "fig_s5_s7", "fig_s8",
-    "fig_s9", "transfer", "nine_channel", "labour", "averaging", "label_noise",
-    "calibration", "rare_classes", "burst_labels", "unknowns",
+    "fig_s9", "transfer", "nine_channel", "labour",
 )  # fmt: skip
+FURTHER = ("averaging", "label_noise", "calibration", "rare_classes", "burst_labels", "unknowns")
+MODULES = {
+    **{name: f"experiments.paper_results.{name}" for name in PAPER},
+    **{name: f"experiments.further.{name}" for name in FURTHER},
+}
+NAMES = tuple(MODULES)
 SCALES = ("paper", "small", "smoke")
 log = logging.getLogger("camtrap")
 
@@ -68,7 +73,7 @@ def experiments(names: Sequence[str], values: flags.FlagValues) -> None:
     unknown = sorted(set(names) - {"all", *NAMES})
     if unknown or not names:
         raise InputError(f"an experiment is 'all' or one of {', '.join(NAMES)}", unknown, "Pick.")
-    from camtrap_tf.startup import start_tensorflow
+    from camtrap_tf.core.startup import start_tensorflow
 
     start_tensorflow()
     from experiments.lab import SCALES as LABS
@@ -80,7 +85,7 @@ def experiments(names: Sequence[str], values: flags.FlagValues) -> None:
         scale = dataclasses.replace(scale, seeds=tuple(map(int, values.seeds)))
     lab = Lab(Path(values.data), Path(values.out), scale, truth, values.train)
     chosen = NAMES if "all" in names else names
-    modules = {name: importlib.import_module(f"experiments.{name}") for name in chosen}
+    modules = {name: importlib.import_module(MODULES[name]) for name in chosen}
     jobs = list(dict.fromkeys(job for module in modules.values() for job in module.jobs(lab)))
     if values.scale == "paper":
         _confirm(lab, jobs, values)
@@ -116,7 +121,7 @@ def _report(name: str, module, lab, results: Path) -> None:
 
 def write_runs(lab, jobs, path: Path) -> None:
     """Writes what each trained network was and took: recipe, seed, epochs, seconds."""
-    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.events.manifest import Manifest
     from experiments import rows
     from experiments.lab import NotAvailable, cost
 

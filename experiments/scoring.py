@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from camtrap_tf import metrics
-from camtrap_tf.labels import EMPTY
-from camtrap_tf.predictions import Predictions
-from experiments import draws, paper
+from camtrap_tf.answers import metrics
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import EMPTY
+from experiments import draws
+from experiments import published as paper
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import records
-from camtrap_tf.artifacts import atomic, sha256
-from camtrap_tf.labels import MISSING, Task, Vocabulary
-from camtrap_tf.manifest import FILE, Manifest, Shard
-from experiments import paper
+from camtrap_tf.core.artifacts import atomic, sha256
+from camtrap_tf.core.labels import MISSING, Task, Vocabulary
+from camtrap_tf.events import records
+from camtrap_tf.events.manifest import FILE, Manifest, Shard
+from experiments import published
 
 # Takes an event of the whole data set, gives it as the subset has it, or None to leave it out.
 Change = Callable[[tf.train.Example], tf.train.Example | None]
@@ -65,7 +65,7 @@ def commonest(manifest: Manifest) -> Subset:
     Half of the species where there are fewer than 48: of 48, Gomez et al. kept 26.
     """
     counts = np.array(manifest.class_counts["train"]["species"])
-    number = paper.COMMON_SPECIES if len(counts) >= 48 else (len(counts) + 1) // 2
+    number = published.COMMON_SPECIES if len(counts) >= 48 else (len(counts) + 1) // 2
     kept = set(np.argsort(-counts, kind="stable")[:number].tolist())
     names = tuple(n for i, n in enumerate(manifest.vocabulary.species) if i in kept)
     vocabulary = dataclasses.replace(manifest.vocabulary, species=names)

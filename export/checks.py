@@ -7,14 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import manifest as manifests
-from camtrap_tf import pictures, pipeline, records
-from camtrap_tf.artifacts import PathLike, existing_folder
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import Context
-from camtrap_tf.context import stacked
-from camtrap_tf.errors import InputError
-from camtrap_tf.manifest import Manifest
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.artifacts import PathLike, existing_folder
+from camtrap_tf.core.config import Context
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events import manifest as manifests
+from camtrap_tf.events import records
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.pictures import files
+from camtrap_tf.pictures.context import stacked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,7 @@ def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
     root = existing_folder(folder, "a folder of pictures or shards")
     if (root / manifests.FILE).is_file():
         return _of_shards(Manifest.read(root), bundle, count)
-    paths = list(pictures.find(root))
+    paths = list(files.find(root))
     every = paths[:: max(1, len(paths) // count)]
     encoded, squares = [], []
     for path in dict.fromkeys(itertools.chain(every, paths)):
@@ -60,8 +62,8 @@ def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
             break
         content = (root / path).read_bytes()
         try:
-            squares.append(pictures.read(content, bundle.picture).pixels)
-        except pictures.PictureError:
+            squares.append(files.read(content, bundle.picture).pixels)
+        except files.PictureError:
             continue
         encoded.append(content)
     if not encoded:
@@ -87,7 +89,7 @@ def _of_shards(manifest: Manifest, bundle: Bundle, count: int) -> Checks:
     tables = [pipeline.index(manifest, split)[1] for split in splits]
     rows = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).round().astype(int)
     chosen = [encoded[row] for row in rows]
-    squares = [pictures.read(content, bundle.picture).pixels for content in chosen]
+    squares = [files.read(content, bundle.picture).pixels for content in chosen]
     return Checks(
         chosen,
         np.stack(squares),

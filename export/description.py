@@ -1,7 +1,7 @@
 """What an export carries of its bundle besides the networks."""
 
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import to_json
+from camtrap_tf.core.config import to_json
+from camtrap_tf.networks.bundle import Bundle
 
 
 def describe(bundle: Bundle, automatic_at: float) -> dict:

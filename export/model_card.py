@@ -4,8 +4,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import Context
+from camtrap_tf.core.config import Context
+from camtrap_tf.networks.bundle import Bundle
 from export import threshold
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from tensorflow.lite.python import convert as convert_lite
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from camtrap_tf.familiarity import sides
-from camtrap_tf.labels import FAMILIARITY
-from camtrap_tf.models import applications
-from camtrap_tf.network import Network
-from camtrap_tf.startup import native_silence
+from camtrap_tf.core.labels import FAMILIARITY
+from camtrap_tf.core.startup import native_silence
+from camtrap_tf.networks.architectures import applications
+from camtrap_tf.networks.network import Network
+from camtrap_tf.training.familiarity import sides
 
 log = logging.getLogger("camtrap")
 # By so much a probability may change on representative pictures: a quarter of what is allowed on

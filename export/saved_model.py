@@ -7,14 +7,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from camtrap_tf import images, pictures
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import Context, PictureSpec
-from camtrap_tf.errors import InputError
-from camtrap_tf.images import stacked_alone
-from camtrap_tf.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
-from camtrap_tf.network import Network
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.config import Context, PictureSpec
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.network import Network
+from camtrap_tf.pictures import files, graph
+from camtrap_tf.pictures.graph import stacked_alone
 from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP
 from export.description import describe
 
@@ -276,7 +276,7 @@ def stack_events(
         rows = tf.where(readable)
 
         def stacked():
-            found = images.stacked(tf.gather_nd(frames, rows), context)
+            found = graph.stacked(tf.gather_nd(frames, rows), context)
             whole = tf.concat([shape[1:], tf.shape(found)[1:]], 0)
             return tf.scatter_nd(tf.cast(rows, tf.int32), tf.cast(found, tf.int32), whole)
 
@@ -294,7 +294,7 @@ def stack_events(
 def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """[n, height, width, 3] uint8 -> stored squares [n, size, size, 3] uint8."""
     squares = tf.map_fn(
-        lambda one: images.to_square(one, spec), decoded, fn_output_signature=tf.uint8
+        lambda one: graph.to_square(one, spec), decoded, fn_output_signature=tf.uint8
     )
     return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
 
@@ -309,9 +309,9 @@ def _decode_plausible(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
         lambda: tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)),
         lambda: tf.constant(0, tf.int64),
     )
-    plausible = tf.debugging.Assert(pixels <= pictures.MAX_PIXELS, ["implausible size"])
+    plausible = tf.debugging.Assert(pixels <= files.MAX_PIXELS, ["implausible size"])
     with tf.control_dependencies([plausible]):
-        return images.decode(tf.identity(encoded), spec)
+        return graph.decode(tf.identity(encoded), spec)
 
 
 def _mean_by(groups: tf.Tensor, count: tf.Tensor, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

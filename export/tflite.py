@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import pipeline
-from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import Context
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING, Task
-from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import Network
-from camtrap_tf.startup import native_silence
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.config import Context
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, MISSING, Task
+from camtrap_tf.core.startup import native_silence
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.network import Network
 from export import AUTOMATIC_AT
 from export.description import describe
 from export.edge import carried

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from camtrap_tf import intervals
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING
-from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import predict_split
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers import intervals
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, MISSING
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.network import predict_split
 
 log = logging.getLogger("camtrap")
 

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from camtrap_tf.artifacts import PathLike, write_text
-from camtrap_tf.bundle import Bundle
-from camtrap_tf.config import Context
-from camtrap_tf.errors import InputError
-from camtrap_tf.familiarity import sides
-from camtrap_tf.labels import EMPTY, FAMILIARITY, MISSING
+from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.core.config import Context
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.training.familiarity import sides
 from export import AUTOMATIC_AT, threshold
 from export.checks import Checks, read_checks
 from export.model_card import ASKED, model_card

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camtrap_tf import startup
+from camtrap_tf.core import startup
 
 startup.set_defaults()
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -25,19 +25,6 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real pictures: set CAMTRAP_TEST_DATA ({SHARED_DATA} is absent)")
     return SHARED_DATA
-
-
-@pytest.fixture(scope="session")
-def need_weights():
-    """Skips a test unless the weights it names are on this computer."""
-    from camtrap_tf.networks.pretrained import weights
-
-    def check(*names):
-        absent = [name for name in names if weights.find(name) is None]
-        if absent:
-            pytest.skip(f"no pretrained weights: camtrap weights get {' '.join(absent)}")
-
-    return check
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +57,12 @@ def write_tiny_shards(folder: Path, size: int) -> Path:
     24 events of two frames in 'train' (two shards), 8 in 'val'. Every third event is empty.
     Stored pictures are size x size.
     """
-    from camtrap_tf import pictures, records
-    from camtrap_tf.config import PictureSpec
-    from camtrap_tf.event_table import Dropped
-    from camtrap_tf.labels import Vocabulary
-    from camtrap_tf.manifest import Manifest, Shard
+    from camtrap_tf.core.config import PictureSpec
+    from camtrap_tf.core.labels import Vocabulary
+    from camtrap_tf.events import records
+    from camtrap_tf.events.manifest import Manifest, Shard
+    from camtrap_tf.events.table import Dropped
+    from camtrap_tf.pictures import files
 
     folder.mkdir()
     vocabulary = Vocabulary(("blue", "red"), ("1", "2"), ("moving",))
@@ -86,7 +74,7 @@ def write_tiny_shards(folder: Path, size: int) -> Path:
         if kind:
             base[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4, 0 if kind == 1 else 2] = 230
         frames = [
-            pictures.encode_jpeg(base + rng.integers(0, 20, base.shape, np.uint8), 95)
+            files.encode_jpeg(base + rng.integers(0, 20, base.shape, np.uint8), 95)
             for _ in range(2)
         ]
         labels = {"empty": int(kind == 0)}
@@ -128,11 +116,12 @@ def noise_shards(tmp_path_factory) -> Path:
 
     16 events of two frames in 'train' (two shards), 4 in 'val'. Stored pictures are 24x24.
     """
-    from camtrap_tf import pictures, records
-    from camtrap_tf.config import PictureSpec
-    from camtrap_tf.event_table import Dropped
-    from camtrap_tf.labels import Task, Vocabulary
-    from camtrap_tf.manifest import Manifest, Shard
+    from camtrap_tf.core.config import PictureSpec
+    from camtrap_tf.core.labels import Task, Vocabulary
+    from camtrap_tf.events import records
+    from camtrap_tf.events.manifest import Manifest, Shard
+    from camtrap_tf.events.table import Dropped
+    from camtrap_tf.pictures import files
 
     folder = tmp_path_factory.mktemp("noise")
     vocabulary = Vocabulary(tuple(f"s{i}" for i in range(8)), (), ())
@@ -142,8 +131,7 @@ def noise_shards(tmp_path_factory) -> Path:
         written = []
         for event in range(events):
             frames = [
-                pictures.encode_jpeg(rng.integers(0, 255, (24, 24, 3), np.uint8), 90)
-                for _ in range(2)
+                files.encode_jpeg(rng.integers(0, 255, (24, 24, 3), np.uint8), 90) for _ in range(2)
             ]
             labels = {"empty": 0, "species": int(rng.integers(8))}
             counts[labels["species"]] += 2 * (split == "train")
@@ -176,7 +164,7 @@ def forked():
     fails the rest are killed: they may be waiting for it.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["camtrap_tf.train"])
+    context.set_forkserver_preload(["camtrap_tf.training.train"])
 
     def run(function, calls):
         processes = [context.Process(target=function, args=arguments) for arguments in calls]
@@ -209,10 +197,10 @@ def write_colour_bundle(folder: Path, size: int = 40):
     """
     import keras
 
-    from camtrap_tf import artifacts
-    from camtrap_tf.bundle import FILE, KIND, VERSION, Bundle, Member
-    from camtrap_tf.config import InputSpec, PictureSpec, to_json
-    from camtrap_tf.labels import Task, Vocabulary
+    from camtrap_tf.core import artifacts
+    from camtrap_tf.core.config import InputSpec, PictureSpec, to_json
+    from camtrap_tf.core.labels import Task, Vocabulary
+    from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member
 
     vocabulary, spec = Vocabulary(("blue", "red"), (), ()), InputSpec(crop=32, std=(255.0,) * 3)
     weights = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf import cli
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers.predictions import Predictions
 
 
 def camtrap(*arguments, capsys):

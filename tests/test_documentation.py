@@ -8,7 +8,7 @@ import pytest
 from absl import flags
 
 from camtrap_tf.cli import VERBS
-from camtrap_tf.config import PRESETS, PictureSpec
+from camtrap_tf.core.config import PRESETS, PictureSpec
 from tests.conftest import ROOT
 
 PAGES = [
@@ -33,7 +33,7 @@ def test_flags_of_shown_commands_exist(page, words):
     verb, *arguments = words
     assert verb in VERBS
     values = flags.FlagValues()
-    importlib.import_module(f"camtrap_tf.commands.{verb.replace('-', '_')}").define(values)
+    importlib.import_module(VERBS[verb].module).define(values)
     values([f"camtrap {verb}", *arguments])
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf import cli
-from camtrap_tf.commands.demo import demo
+from camtrap_tf.verbs.demo import demo
 
 pytestmark = pytest.mark.slow
 

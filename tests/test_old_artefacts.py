@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camtrap_tf.event_table import EventTable
-from camtrap_tf.manifest import Manifest
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.events.table import EventTable
 from camtrap_tf.review import answers
 from tests.fixtures.before_rooms import make
 
@@ -87,8 +87,8 @@ def test_shards_and_pictures_are_what_would_be_written_now(old, tmp_path):
 
 
 def test_a_bundle_is_read_and_answers_shards(old, expected, slack):
-    from camtrap_tf.bundle import Bundle
-    from camtrap_tf.predict import predict_shards
+    from camtrap_tf.networks.bundle import Bundle
+    from camtrap_tf.prediction.predict import predict_shards
 
     bundle, told = Bundle.read(old / "bundle"), expected["bundle"]
     for name in ("version", "animal_threshold", "familiarity_threshold", "familiarity_score"):
@@ -103,8 +103,8 @@ def test_a_bundle_is_read_and_answers_shards(old, expected, slack):
 
 
 def test_pictures_get_the_same_answers(old, expected, slack, tmp_path):
-    from camtrap_tf.bundle import Bundle
-    from camtrap_tf.predict import Options, predict
+    from camtrap_tf.networks.bundle import Bundle
+    from camtrap_tf.prediction.predict import Options, predict
 
     options = Options(batch_size=4, block_size=4, threads=1)
     sources = [old / "pictures" / camera for camera in make.NEW]
@@ -145,7 +145,7 @@ def test_reviews_are_read_and_merged(old, expected):
 
 
 def test_a_run_is_read(old):
-    from camtrap_tf.train import Run
+    from camtrap_tf.training.train import Run
 
     run = Run.read(old / "runs" / "animal")
     assert run.config.train.epochs == 12
@@ -153,9 +153,10 @@ def test_a_run_is_read(old):
 
 
 def test_a_stopped_run_ends_as_it_would_have(old, slack, monkeypatch):
-    from camtrap_tf import cli, models
+    from camtrap_tf import cli
+    from camtrap_tf.networks import architectures
 
-    monkeypatch.setitem(models.ARCHITECTURES, "tiny", make.tiny)
+    monkeypatch.setitem(architectures.ARCHITECTURES, "tiny", make.tiny)
     command = ("--run", old / "runs" / "half", "--shards", old / "shards", "--task=animal")
     assert cli.main(["train", *map(str, command), *make.RECIPE]) == 0
     told = Predictions.read(old / "runs" / "animal" / "predictions-val.parquet")

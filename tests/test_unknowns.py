@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf import calibration, metrics, planning
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import BINARY, FAMILIARITY
+from camtrap_tf.answers import calibration, metrics, planning
+from camtrap_tf.answers.predictions import Predictions, ensemble
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY, FAMILIARITY
 from camtrap_tf.outputs import Options, camtrap_dp, folders, megadetector, parquet, speciesnet
 from camtrap_tf.outputs import csv as csv_output
-from camtrap_tf.predictions import Predictions, ensemble
 from camtrap_tf.review import queue
 from camtrap_tf.review.answers import Answer, Sighting, Verdict, merge
 
@@ -237,7 +237,7 @@ def test_folders(predictions, tmp_path):
 
 
 def test_energy_by_hand():
-    from camtrap_tf.network import energy
+    from camtrap_tf.networks.network import energy
 
     logits = np.array([[np.log(1), np.log(2)], [1000, 1000 + np.log(3)]], np.float32)
     # log(1 + 2); 1000 + log(1 + 3).
@@ -246,8 +246,8 @@ def test_energy_by_hand():
 
 @pytest.fixture(scope="module")
 def run(tiny_shards, tmp_path_factory):
-    from camtrap_tf.config import override
-    from camtrap_tf.train import train
+    from camtrap_tf.core.config import override
+    from camtrap_tf.training.train import train
     from tests.recipes import SMALL
 
     changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
@@ -256,8 +256,8 @@ def run(tiny_shards, tmp_path_factory):
 
 
 def test_a_bundle_calls_its_share_of_the_validation_split_unknown(run, tiny_shards, tmp_path):
-    from camtrap_tf.bundle import make_bundle
-    from camtrap_tf.predict import predict_shards
+    from camtrap_tf.networks.bundle import make_bundle
+    from camtrap_tf.prediction.predict import predict_shards
 
     bundle = make_bundle([run.folder], tmp_path / "half", unknown_share=0.5)
     content = json.loads((tmp_path / "half" / "bundle.json").read_text())
@@ -276,8 +276,8 @@ def test_a_bundle_calls_its_share_of_the_validation_split_unknown(run, tiny_shar
 
 
 def test_a_bundle_without_a_threshold_answers_as_before(run, tiny_shards, tmp_path):
-    from camtrap_tf.bundle import Bundle, make_bundle
-    from camtrap_tf.predict import predict_shards
+    from camtrap_tf.networks.bundle import Bundle, make_bundle
+    from camtrap_tf.prediction.predict import predict_shards
 
     bundle = make_bundle([run.folder], tmp_path / "bundle", unknown_share=0)
     assert bundle.familiarity_threshold is None
@@ -294,7 +294,7 @@ def test_a_bundle_without_a_threshold_answers_as_before(run, tiny_shards, tmp_pa
 
 
 def test_bad_shares_and_unknown_scores_are_refused(run, tmp_path):
-    from camtrap_tf.bundle import Bundle, make_bundle
+    from camtrap_tf.networks.bundle import Bundle, make_bundle
 
     with pytest.raises(InputError, match=r"unknown_share lies in \[0, 1\)"):
         make_bundle([run.folder], tmp_path / "bad", unknown_share=1.0)
@@ -306,7 +306,7 @@ def test_bad_shares_and_unknown_scores_are_refused(run, tmp_path):
 
 
 def test_a_run_of_before_calls_nothing_unknown(run, tmp_path, caplog):
-    from camtrap_tf.bundle import make_bundle
+    from camtrap_tf.networks.bundle import make_bundle
 
     file = run.folder / "predictions-val.parquet"
     now, before = file.read_bytes(), Predictions.read(file)

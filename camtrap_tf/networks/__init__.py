@@ -1,1 +1,1 @@
-"""Networks: how they are built, what they start from, and how they are kept."""
+"""Networks, the runs that train them and the bundles that hold them."""

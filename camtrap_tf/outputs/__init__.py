@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from camtrap_tf.artifacts import PathLike, new_folder
-from camtrap_tf.errors import InputError
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, new_folder
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.outputs import camtrap_dp, csv, folders, megadetector, parquet, speciesnet
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import Predictions
 
 log = logging.getLogger("camtrap")
 

@@ -35,14 +35,14 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf import __version__
-from camtrap_tf.artifacts import PathLike, write_text
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import find
-from camtrap_tf.labels import ATTRIBUTES, MISSING, count_lower_bound
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES, MISSING, count_lower_bound
+from camtrap_tf.events.table import find
 from camtrap_tf.outputs import csv, datapackage, deployments, further, species
 from camtrap_tf.outputs.clock import stamped, zone
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import ANIMAL, Predictions
 
 log = logging.getLogger("camtrap")
 

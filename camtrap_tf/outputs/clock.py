@@ -7,7 +7,7 @@ import zoneinfo
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?(\d\d))?")
 

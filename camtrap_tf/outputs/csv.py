@@ -34,11 +34,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.labels import FAMILIARITY, MISSING
+from camtrap_tf.answers.predictions import ID_COLUMNS, Predictions
+from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.labels import FAMILIARITY, MISSING
 from camtrap_tf.outputs import further
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import ID_COLUMNS, Predictions
 
 TOP = 5
 

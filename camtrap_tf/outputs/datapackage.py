@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.outputs import deployments
 from camtrap_tf.outputs.options import Options
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.artifacts import PathLike, existing_file
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.errors import InputError
 
 PACKAGE = "datapackage.json"
 COLUMNS = (

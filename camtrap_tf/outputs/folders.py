@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from camtrap_tf.artifacts import PathLike, existing_folder
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import MISSING
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, existing_folder
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import MISSING
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import Predictions
 
 FOLDER = "by_species"
 LINKS = {"symbolic": os.symlink, "hard": os.link}

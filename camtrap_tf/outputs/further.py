@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.event_table import find
-from camtrap_tf.labels import BINARY, COUNT_BINS, EMPTY, MISSING, UNKNOWN
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.labels import BINARY, COUNT_BINS, EMPTY, MISSING, UNKNOWN
+from camtrap_tf.events.table import find
 
 SURE = 0.95  # probability of a species, and so of a wrong one at most 0.05 by calibration
 BETWEEN = " | "  # species of one cell

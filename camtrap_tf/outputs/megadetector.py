@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, UNKNOWN
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, UNKNOWN
 from camtrap_tf.outputs import species
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import Predictions
 
 FORMAT_VERSION = "1.6"
 TOP = 5  # species per detection

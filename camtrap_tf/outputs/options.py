@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.core.artifacts import PathLike
 
 
 @dataclasses.dataclass(frozen=True)

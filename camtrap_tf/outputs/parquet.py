@@ -15,11 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.labels import FAMILIARITY
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.labels import FAMILIARITY
 from camtrap_tf.outputs import csv, further
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import Predictions
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from camtrap_tf.artifacts import PathLike, existing_file
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY
-from camtrap_tf.predictions import ANIMAL
+from camtrap_tf.answers.predictions import ANIMAL
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY
 
 SERENGETI = "serengeti"
 TYPES = ("animal", "human", "vehicle", "blank", "unknown")

@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, MISSING
 from camtrap_tf.outputs import species
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.predictions import ANIMAL, Predictions
 
 TOP = 5
 DIGITS = 4

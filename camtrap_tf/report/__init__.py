@@ -9,12 +9,12 @@ from pathlib import Path
 import jinja2
 import markupsafe
 
-from camtrap_tf import aggregation, planning
-from camtrap_tf import metrics as scoring
-from camtrap_tf.artifacts import PathLike, write_text
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers import aggregation, planning
+from camtrap_tf.answers import metrics as scoring
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events.table import Dropped
 from camtrap_tf.report import cards, figures, tables
 
 TITLE = "Camera-trap report"

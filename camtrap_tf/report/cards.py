@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.labels import BINARY, EMPTY, MISSING, UNKNOWN
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.labels import BINARY, EMPTY, MISSING, UNKNOWN
 from camtrap_tf.report.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels

@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from camtrap_tf import calibration, intervals, metrics, planning
-from camtrap_tf.artifacts import PathLike, atomic
-from camtrap_tf.labels import EMPTY, MISSING
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers import calibration, intervals, metrics, planning
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.labels import EMPTY, MISSING
 from camtrap_tf.report.tables import percent, plain_name
 
 # Okabe and Ito's, safe for colour blindness.

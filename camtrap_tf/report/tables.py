@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import metrics
-from camtrap_tf.labels import EMPTY
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.answers import metrics
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.labels import EMPTY
 
 PLACES = 40  # worst sites listed
 MISTAKES = 12  # most frequent confusions listed

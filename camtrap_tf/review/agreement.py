@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import intervals
-from camtrap_tf.event_table import find
-from camtrap_tf.labels import EMPTY
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.answers import intervals
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.events.table import find
 from camtrap_tf.review.answers import resolve
 from camtrap_tf.review.journal import Answer, Verdict
 

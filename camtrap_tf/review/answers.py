@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.columns import Column
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable, find, occurs
-from camtrap_tf.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.answers.columns import Column
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
+from camtrap_tf.events.table import Dropped, EventTable, find, occurs
 from camtrap_tf.review.journal import Answer, Sighting, Verdict, read
 
 __all__ = [

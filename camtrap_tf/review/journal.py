@@ -35,9 +35,9 @@ import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from camtrap_tf.artifacts import PathLike, existing_file
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY
 
 try:
     import fcntl

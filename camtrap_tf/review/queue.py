@@ -23,9 +23,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, MISSING
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, MISSING
 
 UNSURE_BELOW = 0.9  # the probability below which `--only=unsure` asks people
 MODES = ("all", "unsure", "random", "species:NAME,NAME")

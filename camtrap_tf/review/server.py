@@ -25,7 +25,7 @@ import flask
 from PIL import Image, ImageOps
 from waitress.server import create_server
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.review.session import Session, Stale, said
 
 HOST, PORT = "127.0.0.1", 8765

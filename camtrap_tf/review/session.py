@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.artifacts import PathLike, existing_folder
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
-from camtrap_tf.predictions import ANIMAL, Predictions
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.artifacts import PathLike, existing_folder
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
 from camtrap_tf.review import queue
 from camtrap_tf.review.agreement import accuracy, agreement
 from camtrap_tf.review.answers import resolve

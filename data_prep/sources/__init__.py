@@ -2,9 +2,9 @@
 
 import importlib
 
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import EventTable
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events.table import EventTable
 
 # name: (module, function of a path, options of the function)
 SOURCES: dict[str, tuple[str, str, tuple[str, ...]]] = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.artifacts import PathLike, existing_file
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable, find, occurs
-from camtrap_tf.labels import EMPTY, count_bin
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, count_bin
+from camtrap_tf.events.table import Dropped, EventTable, find, occurs
 from data_prep.sources import csv_files
 from data_prep.sources.csv_files import FIRST_ROW
 from data_prep.sources.fields import drops, known, times

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import json_files
-from camtrap_tf.artifacts import PathLike, existing_file
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable, find, occurs
-from camtrap_tf.json_files import Piece
-from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
+from camtrap_tf.core import json_files
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.json_files import Piece
+from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
+from camtrap_tf.events.table import Dropped, EventTable, find, occurs
 from data_prep.sources.fields import COUNT_REPAIRS, species_or_empty, times
 
 _BABIES = {"babies": "young_present"}  # attribute -> its name in the files, where they differ

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from camtrap_tf.artifacts import PathLike, existing_file
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.errors import InputError
 
 FIRST_ROW = 2  # line 1 of a CSV file is its header
 _BLOCK = 64 << 20  # bytes read at a time by `blocks`

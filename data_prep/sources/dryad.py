@@ -12,11 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camtrap_tf.artifacts import PathLike, existing_file, existing_folder
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable, occurs
-from camtrap_tf.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
-from data_prep.select import IMPOSSIBLE
+from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
+from camtrap_tf.events.table import Dropped, EventTable, occurs
+from data_prep.choice.select import IMPOSSIBLE
 from data_prep.sources import csv_files
 from data_prep.sources.csv_files import FIRST_ROW
 from data_prep.sources.fields import count_bins, drops, known, times

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, occurs
-from camtrap_tf.labels import COUNT_BINS, count_bin
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import COUNT_BINS, count_bin
+from camtrap_tf.events.table import Dropped, occurs
 
 # Spreadsheet programs read '11-50' as a date and write it back as 'Nov-50'.
 COUNT_REPAIRS = {"Nov-50": "11-50"}

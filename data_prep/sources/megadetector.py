@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import megadetector
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable
-from camtrap_tf.labels import EMPTY, count_bin
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, count_bin
+from camtrap_tf.events import detections as megadetector
+from camtrap_tf.events.table import Dropped, EventTable
 from data_prep.sources.fields import species_or_empty
 
 THRESHOLD = megadetector.THRESHOLD

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped
-from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.events.table import Dropped
 from data_prep.consensus import Votes
 from data_prep.sources import csv_files
 from data_prep.sources.fields import times

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf import events, pictures
-from camtrap_tf.artifacts import PathLike, existing_file, existing_folder
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable, occurs
-from camtrap_tf.labels import ATTRIBUTES
-from camtrap_tf.listing import shown
+from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES
+from camtrap_tf.events import grouping
+from camtrap_tf.events.listing import shown
+from camtrap_tf.events.table import Dropped, EventTable, occurs
+from camtrap_tf.pictures import files
 from data_prep.sources import csv_files
 from data_prep.sources.csv_files import FIRST_ROW
 from data_prep.sources.fields import animals, drops, mapped, species_or_empty, times
@@ -68,8 +69,8 @@ def read_folders(folder: PathLike) -> EventTable:
         InputError: no such folder, or no picture in it.
     """
     folder = existing_folder(folder, "the metadata of source 'folders'")
-    found = list(pictures.find(folder))
-    paths = [path for path in found if pictures.is_text(path)]
+    found = list(files.find(folder))
+    paths = [path for path in found if files.is_text(path)]
     dropped = Dropped()
     dropped.add(
         "picture whose name is not valid UTF-8", map(shown, sorted(set(found) - set(paths)))
@@ -77,7 +78,7 @@ def read_folders(folder: PathLike) -> EventTable:
     if not paths:
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        taken = list(pool.map(lambda path: pictures.taken(folder / path), paths))
+        taken = list(pool.map(lambda path: files.taken(folder / path), paths))
     parts = [path.split("/") for path in paths]
     rows = pd.DataFrame({"path": paths}).reindex(columns=list(FIELDS)).astype("string")
     rows["species"] = pd.Series(
@@ -91,7 +92,7 @@ def read_folders(folder: PathLike) -> EventTable:
 def _table(rows: pd.DataFrame, origin: str, source: str, dropped: Dropped) -> EventTable:
     """The event table of rows with the columns `FIELDS`, one per picture and species."""
     frames = rows.drop_duplicates("path").reset_index(drop=True)
-    derived, _ = events.group(frames["path"], frames["datetime"])
+    derived, _ = grouping.group(frames["path"], frames["datetime"])
     frames["event_id"] = frames["event"].fillna(pd.Series(derived.array, frames.index))
     event = pd.factorize(frames["event_id"])[0]
     by_path = frames["path"].argsort().argsort()

@@ -1,6 +1,6 @@
 """What the exports of volunteers' classifications have in common."""
 
-from camtrap_tf.labels import COUNT_BINS, EMPTY
+from camtrap_tf.core.labels import COUNT_BINS, EMPTY
 from data_prep.sources import lila
 from data_prep.sources.fields import COUNT_REPAIRS, bin_of
 

@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from camtrap_tf.artifacts import PathLike, existing_folder
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped, EventTable, find, occurs
-from camtrap_tf.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.core.artifacts import PathLike, existing_folder
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.events.table import Dropped, EventTable, find, occurs
 from data_prep.consensus import Votes, consensus
 from data_prep.sources import csv_files, dryad, lila, panoptes
 from data_prep.sources.csv_files import FIRST_ROW

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from camtrap_tf import artifacts
+from camtrap_tf.core import artifacts
 from data_prep.synthetic.events import Roll
 from data_prep.synthetic.habits import BEHAVIOURS
 from data_prep.synthetic.shooting import Record

@@ -6,7 +6,7 @@ import string
 
 import numpy as np
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from data_prep.synthetic.habits import HABITS
 
 GRID = tuple(

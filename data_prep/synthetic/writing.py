@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf import artifacts
-from camtrap_tf.errors import InputError
+from camtrap_tf.core import artifacts
+from camtrap_tf.core.errors import InputError
 from data_prep.synthetic.events import plan
 from data_prep.synthetic.shooting import shoot_all
 from data_prep.synthetic.tables import TABLES, Summary, write_tables

@@ -1,4 +1,4 @@
-"""Pictures in a folder to capture events, as `camtrap_tf.events` makes them, without pandas."""
+"""Pictures of a folder to capture events, as in `camtrap_tf.events.grouping`, without pandas."""
 
 import dataclasses
 import datetime

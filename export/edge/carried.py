@@ -8,8 +8,8 @@ import json
 import zipfile
 from typing import Any
 
-from camtrap_tf.artifacts import PathLike, check_stamp, existing_file
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.artifacts import PathLike, check_stamp, existing_file
+from camtrap_tf.core.errors import InputError
 
 KIND, VERSION, ENTRY = "TFLite description", 1, "camtrap.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's first date: the same content makes the same bytes

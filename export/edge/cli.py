@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from camtrap_tf.config import EVENT_GAP_SECONDS
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.config import EVENT_GAP_SECONDS
+from camtrap_tf.core.errors import InputError
 
 _RULE = "all, none, animal, confident, unsure, unknown or species:NAME,NAME"
 
@@ -133,7 +133,7 @@ def _watch(values: argparse.Namespace) -> None:
 
 
 def _answer(values: argparse.Namespace) -> None:
-    from camtrap_tf import pictures
+    from camtrap_tf.pictures import files
     from export.edge.model import EdgeModel
     from export.edge.policy import judge
 
@@ -141,7 +141,7 @@ def _answer(values: argparse.Namespace) -> None:
     for path in values.pictures:
         try:
             verdict = judge([model.answer(path)], model)
-        except pictures.PictureError as error:
+        except files.PictureError as error:
             line = {"path": path, "failure": str(error)}
         else:
             line = {

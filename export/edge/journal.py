@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
 

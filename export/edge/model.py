@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from camtrap_tf import pictures
-from camtrap_tf.artifacts import PathLike
-from camtrap_tf.config import Context, PictureSpec, from_json
-from camtrap_tf.context import stacked
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import EMPTY, FAMILIARITY, Task
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.config import Context, PictureSpec, from_json
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY, FAMILIARITY, Task
+from camtrap_tf.pictures import files as pictures
+from camtrap_tf.pictures.context import stacked
 from export.edge import carried
 
 

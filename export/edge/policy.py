@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import UNKNOWN
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import UNKNOWN
 from export.edge.model import Answer, EdgeModel
 
 

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf import pictures
-from camtrap_tf.artifacts import atomic
-from camtrap_tf.config import Context
-from camtrap_tf.context import NOTHING_TO_COMPARE
+from camtrap_tf.core.artifacts import atomic
+from camtrap_tf.core.config import Context
+from camtrap_tf.pictures import files
+from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
 from export.edge import bursts, journal
 from export.edge.bursts import Frame
 from export.edge.model import Answer, EdgeModel
@@ -110,7 +110,7 @@ class Watch:
         file of another size is another picture, unless the log, an old one, tells no sizes.
         """
         frames: dict[str, Frame] = {}
-        for path in pictures.find(self.settings.folder):
+        for path in files.find(self.settings.folder):
             try:
                 status = (self.settings.folder / path).stat()
             except FileNotFoundError:
@@ -121,7 +121,7 @@ class Watch:
             if known and (known.modified, known.size) == (status.st_mtime, status.st_size):
                 frames[path] = known
             else:
-                taken = pictures.taken(self.settings.folder / path)
+                taken = files.taken(self.settings.folder / path)
                 frames[path] = Frame(path, taken, status.st_mtime, status.st_size)
         self._frames = frames
         return list(frames.values())

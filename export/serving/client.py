@@ -14,10 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
-from camtrap_tf import pictures
-from camtrap_tf.artifacts import PathLike, existing_folder, write_text
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import UNKNOWN
+from camtrap_tf.core.artifacts import PathLike, existing_folder, write_text
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import UNKNOWN
+from camtrap_tf.pictures import files
 
 log = logging.getLogger("camtrap")
 TIMEOUT_SECONDS = 60.0
@@ -140,7 +140,7 @@ def predict_folder(
         InputError: no such folder, no picture in it, or the server refuses.
     """
     root = existing_folder(folder, "a folder of pictures")
-    paths = list(pictures.find(root))
+    paths = list(files.find(root))
     if not paths:
         raise InputError("a folder of pictures holds pictures", str(root), "Check the folder.")
     batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]

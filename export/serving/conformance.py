@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from camtrap_tf.artifacts import PathLike
+from camtrap_tf.core.artifacts import PathLike
 
 
 class Model:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf import pictures
+from camtrap_tf.pictures import files
 
 log = logging.getLogger("camtrap")
 FILE = "tf_serving_warmup_requests"
@@ -31,7 +31,7 @@ def write_warmup(
         return None
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    picture = pictures.encode_jpeg(np.full((size, size, 3), 128, np.uint8), 95)
+    picture = files.encode_jpeg(np.full((size, size, 3), 128, np.uint8), 95)
     path = saved_model / "assets.extra" / FILE
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:

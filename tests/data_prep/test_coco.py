@@ -3,9 +3,9 @@ import json
 import pandas as pd
 import pytest
 
-from camtrap_tf import json_files
-from camtrap_tf.errors import InputError
-from data_prep.select import event_labels
+from camtrap_tf.core import json_files
+from camtrap_tf.core.errors import InputError
+from data_prep.choice.select import event_labels
 from data_prep.sources import coco
 
 CATEGORIES = [{"id": 30, "name": "Empty"}, {"id": 1, "name": "deer"}, {"id": 7, "name": "fox"}]

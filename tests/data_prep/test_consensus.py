@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import COUNT_BINS
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import COUNT_BINS
 from data_prep.consensus import Votes, consensus, pielou
 
 

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from camtrap_tf import cli
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from data_prep import download
 from data_prep.sources import read
 

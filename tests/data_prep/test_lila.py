@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events.table import Dropped
 from data_prep.sources import fields, lila, read
 
 IMAGES = (

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from camtrap_tf.errors import InputError
-from data_prep import select
+from camtrap_tf.core.errors import InputError
+from data_prep.choice import select
 from data_prep.sources import read
 
 CONTENT = {

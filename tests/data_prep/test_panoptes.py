@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from data_prep.sources import read
 
 

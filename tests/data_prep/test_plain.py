@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from data_prep.sources import read
 
 ROWS = (

@@ -3,9 +3,9 @@ import inspect
 
 import pytest
 
-from camtrap_tf.commands import prepare
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from data_prep.sources import SOURCES, read
+from data_prep.verbs import prepare
 
 
 def test_the_flag_names_every_source():

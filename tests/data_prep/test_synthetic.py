@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from data_prep import synthetic
 from data_prep.consensus import pielou
 from data_prep.synthetic.art import anatomy, animals, frames

@@ -1,7 +1,7 @@
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events.table import Dropped
 from data_prep.sources import read, zooniverse
 
 RAW = (

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from camtrap_tf.event_table import EventTable
+from camtrap_tf.events.table import EventTable
 from camtrap_tf.review import answers
-from experiments import active_loop
-from experiments.active_loop import Plan, by_day, deal_days, summary
+from experiments.california import active_loop
+from experiments.california.active_loop import Plan, by_day, deal_days, summary
 
 
 def table_of(days: list[tuple[str, str]], frames: int = 2) -> EventTable:

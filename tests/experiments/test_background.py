@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.config import PRESETS, override
-from camtrap_tf.manifest import Manifest
-from camtrap_tf.network import input_spec
-from experiments import background
+from camtrap_tf.core.config import PRESETS, override
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.network import input_spec
+from experiments.california import background
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_network_learns_from_pictures_in_memory(tiny_shards):
     spec = input_spec(config.model, manifest)
     train = splits == "train"
     model = background.learn(config, spec, seen[train], labels["picture"][train], heads)
-    from camtrap_tf.network import Network
+    from camtrap_tf.networks.network import Network
 
     network = Network(model, spec, config.train.task, heads)
     answers = background._answers(

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.labels import BINARY
-from camtrap_tf.predictions import Predictions
-from experiments import burst_labels
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import BINARY
+from experiments.further import burst_labels
 
 
 def test_figures_by_hand():

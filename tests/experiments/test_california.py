@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.predictions import Predictions
-from experiments import california
+from camtrap_tf.answers.predictions import Predictions
+from experiments.california import california
 
 
 @pytest.fixture

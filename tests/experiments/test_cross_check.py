@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf.manifest import Manifest
-from experiments import cross_check, subsets
+from camtrap_tf.events.manifest import Manifest
+from experiments import subsets
+from experiments.california import cross_check
 
 
 def test_every_event_has_its_third():

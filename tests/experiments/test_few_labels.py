@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.predictions import Predictions
-from experiments import few_labels
+from camtrap_tf.answers.predictions import Predictions
+from experiments.california import few_labels
 
 
 def test_events_are_labelled_until_there_are_so_many_pictures():

@@ -1,6 +1,6 @@
 """Which networks are worth their time."""
 
-from experiments import pareto
+from experiments.california import pareto
 
 
 def run(name, milliseconds, right):

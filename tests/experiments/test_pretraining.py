@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from camtrap_tf import augmentation, images
-from camtrap_tf.config import PRESETS, AugmentConfig, InputSpec, override
-from camtrap_tf.manifest import Manifest
-from camtrap_tf.train import train
-from experiments import pretraining
+from camtrap_tf.core.config import PRESETS, AugmentConfig, InputSpec, override
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.pictures import augmentation, graph
+from camtrap_tf.training.train import train
+from experiments.california import pretraining
 
 
 def test_pairs_are_two_pictures_of_an_event():
@@ -63,6 +63,6 @@ def test_pictures_in_memory_are_changed_once_as_in_training():
     found = pretraining.views(config, spec)(squares, 5, 2).numpy()
     for place, square in enumerate(squares):
         changed = augmentation.augment(tf.constant(square), 16, augment, (5, 2 * 24 + place))
-        expected = images.normalise(changed, spec)
+        expected = graph.normalise(changed, spec)
         # A level of grey, as contrast may stretch it: compiled, sums are rounded otherwise.
         np.testing.assert_allclose(found[place], expected, atol=0.05)

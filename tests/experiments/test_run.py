@@ -6,10 +6,12 @@ import importlib
 
 import pytest
 
-from camtrap_tf.labels import Task
-from camtrap_tf.manifest import Manifest
-from experiments import burst_labels, cost, fig_s2, run, table2, table_s5
+from camtrap_tf.core.labels import Task
+from camtrap_tf.events.manifest import Manifest
+from experiments import cost, run
+from experiments.further import burst_labels
 from experiments.lab import SCALES, Job, Lab, NotAvailable
+from experiments.paper_results import fig_s2, table2, table_s5
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_cost_of_a_network(lab):
 
 @pytest.mark.parametrize("name", run.NAMES)
 def test_every_experiment_says_its_command_and_cost(name):
-    text = importlib.import_module(f"experiments.{name}").__doc__
+    text = importlib.import_module(run.MODULES[name]).__doc__
     assert f"python -m experiments.run {name} " in text
     assert "\nCost: " in text
     assert "Paper: " in text or "The paper " in text
@@ -121,8 +123,10 @@ def test_paper_scale_asks_first(tiny_shards, tmp_path, caplog):
 @pytest.mark.timeout(1800)
 def test_all_experiments_at_scale_smoke(tmp_path):
     """From drawn pictures to every table; a second pass trains nothing."""
-    from camtrap_tf.config import PictureSpec
-    from data_prep import plan, select, shard, sources, splits, synthetic
+    from camtrap_tf.core.config import PictureSpec
+    from data_prep import sources, synthetic
+    from data_prep.choice import select, splits
+    from data_prep.shards import plan, write
 
     world = tmp_path / "world"
     synthetic.write(synthetic.World(events=240, empty_share=0.5, gold_share=0.2), world)
@@ -130,7 +134,7 @@ def test_all_experiments_at_scale_smoke(tmp_path):
     planned = plan.make(
         table, splits.assign(table, "paper", (0.6, 0.2, 0.2)), split_rule="paper", seed=0
     )
-    shard.write_shards(planned, world / "images", tmp_path / "shards", PictureSpec(size=64))
+    write.write_shards(planned, world / "images", tmp_path / "shards", PictureSpec(size=64))
     arguments = [
         "all",
         f"--data={tmp_path / 'shards'}",

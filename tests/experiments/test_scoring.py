@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.predictions import Predictions
-from experiments import averaging, calibration, label_noise, paper, rare_classes, scoring, table_s3
+from camtrap_tf.answers.predictions import Predictions
+from experiments import published as paper
+from experiments import scoring
+from experiments.further import averaging, calibration, label_noise, rare_classes
 from experiments.lab import NotAvailable
+from experiments.paper_results import table_s3
 from experiments.rows import Row
 
 

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from camtrap_tf import pipeline, records
-from camtrap_tf.artifacts import sha256
-from camtrap_tf.labels import MISSING, Task
-from camtrap_tf.manifest import Manifest
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.artifacts import sha256
+from camtrap_tf.core.labels import MISSING, Task
+from camtrap_tf.events import records
+from camtrap_tf.events.manifest import Manifest
 from experiments import subsets
 
 

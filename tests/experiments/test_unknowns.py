@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from camtrap_tf import familiarity
-from camtrap_tf.labels import Task
-from experiments import draws, unknowns
+from camtrap_tf.core.labels import Task
+from camtrap_tf.training import familiarity
+from experiments import draws
+from experiments.further import unknowns
+from experiments.further.unknowns import Animals
 from experiments.lab import SCALES, Job, NotAvailable
-from experiments.unknowns import Animals
 
 
 def animals(features, logits, labels, events=None) -> Animals:

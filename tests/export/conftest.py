@@ -9,9 +9,9 @@ import pytest
 @pytest.fixture(scope="session")
 def bundle(tiny_shards, tmp_path_factory):
     """A two-stage bundle that tells red from blue from grey."""
-    from camtrap_tf.bundle import make_bundle
-    from camtrap_tf.config import override
-    from camtrap_tf.train import train
+    from camtrap_tf.core.config import override
+    from camtrap_tf.networks.bundle import make_bundle
+    from camtrap_tf.training.train import train
     from tests.recipes import SMALL
 
     folder, runs = tmp_path_factory.mktemp("runs"), []
@@ -27,7 +27,7 @@ def _by_colour(spec, task, heads, logits):
     """A network with weights by hand, on how much redder or bluer than grey a picture is."""
     import keras
 
-    from camtrap_tf.network import Network
+    from camtrap_tf.networks.network import Network
 
     image = keras.Input((spec.crop, spec.crop, 3), name="image")
     mean = keras.layers.GlobalAveragePooling2D()(image)
@@ -42,8 +42,8 @@ def _by_colour(spec, task, heads, logits):
 @pytest.fixture(scope="session")
 def lite(tmp_path_factory):
     """Folder of float32 TFLite files of two networks that tell red from blue from grey."""
-    from camtrap_tf.config import Context, InputSpec, PictureSpec
-    from camtrap_tf.labels import Task, Vocabulary
+    from camtrap_tf.core.config import Context, InputSpec, PictureSpec
+    from camtrap_tf.core.labels import Task, Vocabulary
     from export.tflite import write_tflite
 
     spec, vocabulary = InputSpec(crop=32, std=(255.0,) * 3), Vocabulary(("blue", "red"), (), ())

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.config import Context, override
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.config import Context, override
+from camtrap_tf.core.errors import InputError
 from tests.recipes import SMALL
 
 FRAMES = 2  # of an event of the tiny shards
@@ -17,7 +17,7 @@ FRAMES = 2  # of an event of the tiny shards
 @pytest.fixture(scope="module")
 def trained(tiny_shards, tmp_path_factory):
     """The run directory of a task and a context, trained for an epoch when first asked for."""
-    from camtrap_tf.train import train
+    from camtrap_tf.training.train import train
 
     folder = tmp_path_factory.mktemp("runs")
 
@@ -45,7 +45,7 @@ def bundle(trained, tmp_path_factory, request):
     Familiarity is left out: after one epoch features hardly vary, and rounding them to bytes
     changes distances by more than the gate allows. `test_unknown` has it.
     """
-    from camtrap_tf.bundle import make_bundle
+    from camtrap_tf.networks.bundle import make_bundle
 
     both = [trained("empty", request.param), trained("animal", request.param)]
     folder = tmp_path_factory.mktemp("context") / "bundle"
@@ -55,9 +55,9 @@ def bundle(trained, tmp_path_factory, request):
 @pytest.fixture(scope="module")
 def season(tiny_shards, tmp_path_factory):
     """The validation pictures as files, and the table of their events."""
-    from camtrap_tf import records
-    from camtrap_tf.event_table import EventTable
-    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.events import records
+    from camtrap_tf.events.manifest import Manifest
+    from camtrap_tf.events.table import EventTable
 
     folder, rows = tmp_path_factory.mktemp("season"), []
     manifest = Manifest.read(tiny_shards)
@@ -76,13 +76,13 @@ def season(tiny_shards, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(bundle, tiny_shards):
     """Answers on the validation split, by path."""
-    from camtrap_tf.predict import predict_shards
+    from camtrap_tf.prediction.predict import predict_shards
 
     return predict_shards(bundle, tiny_shards, "val")
 
 
 def test_contexts_that_cannot_be_had_at_once_are_refused(trained, tmp_path):
-    from camtrap_tf.bundle import make_bundle
+    from camtrap_tf.networks.bundle import make_bundle
 
     mixed = [trained("empty", Context.DIFFERENCE), tmp_path / "other"]
     shutil.copytree(trained("animal", Context.DIFFERENCE), mixed[1])
@@ -93,9 +93,9 @@ def test_contexts_that_cannot_be_had_at_once_are_refused(trained, tmp_path):
 
 
 def test_a_network_without_context_answers_as_it_does_alone(trained, tiny_shards, tmp_path):
-    from camtrap_tf.manifest import Manifest
-    from camtrap_tf.network import predict_split
-    from camtrap_tf.train import Run
+    from camtrap_tf.events.manifest import Manifest
+    from camtrap_tf.networks.network import predict_split
+    from camtrap_tf.training.train import Run
 
     manifest = Manifest.read(tiny_shards)
     plain, other = (
@@ -109,7 +109,7 @@ def test_a_network_without_context_answers_as_it_does_alone(trained, tiny_shards
 
 
 def test_pictures_on_disk_answer_as_in_shards(bundle, season, expected):
-    from camtrap_tf.predict import predict_folder
+    from camtrap_tf.prediction.predict import predict_folder
 
     folder, table = season
     found = predict_folder(folder, bundle, table, batch_size=3)
@@ -120,7 +120,7 @@ def test_pictures_on_disk_answer_as_in_shards(bundle, season, expected):
 
 
 def test_pictures_without_others_to_compare_with_are_pointed_out(bundle, season, caplog):
-    from camtrap_tf.predict import predict_folder
+    from camtrap_tf.prediction.predict import predict_folder
 
     folder, table = season
     predict_folder(folder, bundle, table)
@@ -130,7 +130,7 @@ def test_pictures_without_others_to_compare_with_are_pointed_out(bundle, season,
 
 
 def test_an_unreadable_frame_does_not_stand_beside_the_others(bundle, season, tmp_path):
-    from camtrap_tf.predict import predict_folder
+    from camtrap_tf.prediction.predict import predict_folder
 
     folder, table = season
     shutil.copytree(folder, tmp_path / "season")
@@ -223,7 +223,7 @@ def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_p
 
 
 def test_emphasis_feeds_pictures_again_with_what_stands_beside_them(noise_shards, tmp_path):
-    from camtrap_tf.train import train
+    from camtrap_tf.training.train import train
 
     changes = {"model.crop": "24", "train.batch_size": "8", "train.epochs": "1"}
     changes |= {"train.rare": "emphasis", "model.context": "difference"}
@@ -233,10 +233,10 @@ def test_emphasis_feeds_pictures_again_with_what_stands_beside_them(noise_shards
 
 
 def test_nine_channels_show_an_event_once_an_epoch(tiny_shards):
-    from camtrap_tf import pipeline
-    from camtrap_tf.config import AugmentConfig, InputSpec
-    from camtrap_tf.labels import Task
-    from camtrap_tf.manifest import Manifest
+    from camtrap_tf.batches import pipeline
+    from camtrap_tf.core.config import AugmentConfig, InputSpec
+    from camtrap_tf.core.labels import Task
+    from camtrap_tf.events.manifest import Manifest
 
     manifest = Manifest.read(tiny_shards)
     spec = InputSpec(40, std=(255.0,) * 3, context=Context.NINE_CHANNELS)
@@ -259,8 +259,8 @@ def _flat(batch):
 
 
 def test_a_detector_does_not_go_with_compared_frames(bundle, season, shared_data):
-    from camtrap_tf.megadetector import Detector, Use, read
-    from camtrap_tf.predict import Options, Predictor
+    from camtrap_tf.events.detections import Detector, Use, read
+    from camtrap_tf.prediction.predict import Options, Predictor
 
     found = read(next((shared_data / "megadetector").glob("*.json")))
     with pytest.raises(InputError, match=r"without a detector; received 'model\.context="):

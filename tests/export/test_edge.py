@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from export.edge import carried, journal
 from export.edge.bursts import Frame, group, is_over
 from export.edge.cli import main
@@ -179,7 +179,7 @@ def test_one_process_writes_a_log(tmp_path):
 def test_bursts_are_the_events_of_the_rest_of_the_system():
     import pandas as pd
 
-    from camtrap_tf import events
+    from camtrap_tf.events import grouping
 
     generator = random.Random(0)
     files = [
@@ -193,7 +193,7 @@ def test_bursts_are_the_events_of_the_rest_of_the_system():
     ]
     ours = {frame.path: event[0].path for event in group(files, 10) for frame in event}
     paths = pd.Series([frame.path for frame in files])
-    theirs, _ = events.group(paths, pd.Series([frame.taken for frame in files]), 10)
+    theirs, _ = grouping.group(paths, pd.Series([frame.taken for frame in files]), 10)
     assert [ours[path] for path in paths] == list(theirs)
 
 

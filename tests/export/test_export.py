@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from camtrap_tf.bundle import Bundle, make_bundle
-from camtrap_tf.errors import InputError
-from camtrap_tf.events import group
-from camtrap_tf.labels import Task
-from camtrap_tf.predict import predict, predict_folder, predict_shards
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import Task
+from camtrap_tf.events.grouping import group
+from camtrap_tf.networks.bundle import Bundle, make_bundle
+from camtrap_tf.prediction.predict import predict, predict_folder, predict_shards
 from export import threshold, verify
 from export.edge import carried
 from export.saved_model import write_saved_model

@@ -5,9 +5,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
 
-from camtrap_tf.config import InputSpec
-from camtrap_tf.labels import Task
-from camtrap_tf.network import Network
+from camtrap_tf.core.config import InputSpec
+from camtrap_tf.core.labels import Task
+from camtrap_tf.networks.network import Network
 from export.tflite import Form, convert
 
 SHAPE = (8, 8, 3)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from export.serving.client import connect, predict_folder
 
 pytest.importorskip("tensorflow_serving")

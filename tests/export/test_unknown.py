@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from camtrap_tf import familiarity
-from camtrap_tf.bundle import make_bundle
-from camtrap_tf.labels import FAMILIARITY
-from camtrap_tf.predict import predict_folder
+from camtrap_tf.core.labels import FAMILIARITY
+from camtrap_tf.networks.bundle import make_bundle
+from camtrap_tf.prediction.predict import predict_folder
+from camtrap_tf.training import familiarity
 from export import verify
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import judge, parse_rule

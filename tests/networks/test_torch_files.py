@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.pretrained.torch_files import read_tensors
 
 MAGIC = 0x1950A86A20F9469CFC6C

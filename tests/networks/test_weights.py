@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf import cli
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.pretrained import weights
 from tests.networks.test_torch_files import Storage, Tensor, torch_names, zipped  # noqa: F401
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import BINARY, COUNT_BINS
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY, COUNT_BINS
 from camtrap_tf.outputs import Options, camtrap_dp, species
-from camtrap_tf.predictions import Predictions
 from data_prep.sources import read as read_source
 
 NAN = float("nan")

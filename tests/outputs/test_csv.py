@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.labels import BINARY
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs import csv
-from camtrap_tf.predictions import Predictions
 
 NAN = float("nan")
 SPECIES = ("ass", "bat", "cat", "dog", "eel", "fox")

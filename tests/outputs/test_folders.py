@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import BINARY
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs import Options, folders
-from camtrap_tf.predictions import Predictions
 
 NAN = float("nan")
 PATHS = ["A/1.jpg", "A/b/2.jpg", "B/1.jpg", "B/bad.jpg"]

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from camtrap_tf import cli, outputs
-from camtrap_tf.commands import output_flags
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import BINARY
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs import Options
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.verbs import output_flags
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from camtrap_tf.labels import BINARY
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs import parquet
-from camtrap_tf.predictions import Predictions
 
 NAN = float("nan")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.labels import BINARY
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs import speciesnet
-from camtrap_tf.predictions import Predictions
 
 NAN = float("nan")
 BLANK = "f1856211-cfb7-4a5b-9158-c0f72fd09ee6;;;;;;blank"

@@ -9,13 +9,13 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from camtrap_tf import metrics
-from camtrap_tf.commands import report as command
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import Dropped
-from camtrap_tf.labels import BINARY, COUNT_BINS
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers import metrics
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY, COUNT_BINS
+from camtrap_tf.events.table import Dropped
 from camtrap_tf.report import cards, figures, tables, write_report
+from camtrap_tf.verbs import report as command
 
 NAN = float("nan")
 SPECIES = ("hare", "lion", "striped_skunk")

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from camtrap_tf.labels import BINARY
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import BINARY
 
 NAN = float("nan")
 CLASSES = {

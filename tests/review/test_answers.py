@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.errors import InputError
-from camtrap_tf.event_table import EventTable
-from camtrap_tf.predictions import Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events.table import EventTable
 from camtrap_tf.review.agreement import accuracy, agreement
 from camtrap_tf.review.answers import event_table, merge, resolve
 from camtrap_tf.review.journal import Answer, Sighting, Verdict

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf import cli
-from camtrap_tf.event_table import EventTable
+from camtrap_tf.events.table import EventTable
 from camtrap_tf.review.journal import Answer, Journal, Sighting, Verdict
 
 

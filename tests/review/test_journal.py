@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.review import answers, journal
 from camtrap_tf.review.journal import Answer, Journal, Ledger, Sighting, Verdict, undo_of
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.review import queue
 from tests.review.conftest import predictions_of
 

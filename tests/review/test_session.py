@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.review import queue, session
 from camtrap_tf.review.answers import event_table, unanswered
 from camtrap_tf.review.journal import Answer, Journal, Verdict

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.errors import InputError
 
 # Instructions that containers, numbers, text, tensors and their storages need. Those that import
 # by names computed at run time, make objects of other classes or read buffers are not among them.

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from camtrap_tf.artifacts import PathLike, atomic, existing_file
-from camtrap_tf.errors import InputError
+from camtrap_tf.core.artifacts import PathLike, atomic, existing_file
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.pretrained import torch_files
 
 FOLDER = "CAMTRAP_WEIGHTS"  # environment variable

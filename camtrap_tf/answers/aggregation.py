@@ -1,0 +1,93 @@
+"""Which rule makes the best answer of an event's frames? Chosen on validation, told on test."""
+
+import dataclasses
+
+import numpy as np
+
+from camtrap_tf.answers import intervals, metrics
+from camtrap_tf.answers.predictions import RULES, Predictions
+from camtrap_tf.core.labels import BINARY, EMPTY, MISSING
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One rule for one head.
+
+    Args:
+        head, rule: what is tried.
+        accuracy: share of the validation events answered rightly.
+        interval: 95%, events drawn anew.
+        log_loss: on the validation events.
+        chosen: the best rule of its head on validation.
+        test_accuracy, test_interval: the same on the test split; None without one.
+    """
+
+    head: str
+    rule: str
+    accuracy: float
+    interval: tuple[float, float]
+    log_loss: float
+    chosen: bool = False
+    test_accuracy: float | None = None
+    test_interval: tuple[float, float] | None = None
+
+
+def compare(validation: Predictions, test: Predictions | None = None) -> list[Row]:
+    """Every rule for `empty`, `species` and `count`, as far as there are labels.
+
+    The rule with the highest accuracy on the validation split is chosen; between equals, the
+    one with the lower log loss. The test split has no part in the choice.
+
+    Args:
+        validation, test: labelled predictions, one row per picture, of one model.
+
+    Returns:
+        Rows by head, in the order of `RULES`.
+    """
+    table = []
+    for head in (EMPTY, "species", "count"):
+        if np.any(validation.event_labels.get(head, np.array([])) != MISSING):
+            binary = validation.classes[head] == BINARY
+            rules = [rule for rule in RULES if binary or rule != "geometric"]
+            table += _compare_head(head, rules, validation, test)
+    return table
+
+
+def chosen(table: list[Row]) -> dict[str, str]:
+    """The rule chosen for each head: what `Predictions.by_event` takes."""
+    return {row.head: row.rule for row in table if row.chosen}
+
+
+def _compare_head(
+    head: str, rules: list[str], validation: Predictions, test: Predictions | None
+) -> list[Row]:
+    rows = []
+    for rule in rules:
+        accuracy, interval, loss = _score(validation, head, rule)
+        tested = _score(test, head, rule)[:2] if test is not None else (None, None)
+        rows.append(Row(head, rule, accuracy, interval, loss, False, *tested))
+    best = max(rows, key=lambda row: (row.accuracy, -row.log_loss))
+    return [dataclasses.replace(row, chosen=row is best) for row in rows]
+
+
+def _score(
+    predictions: Predictions, head: str, rule: str
+) -> tuple[float, tuple[float, float], float]:
+    events = _head_alone(predictions, head).by_event({head: rule})
+    labels = events.labels[head]
+    right = np.where(labels == MISSING, np.nan, events.decided(head) == labels)
+    return (
+        metrics.Ratio.of(right).value,
+        intervals.ratio(right, np.arange(len(events))),
+        metrics.log_loss(events.probabilities[head], labels).value,
+    )
+
+
+def _head_alone(predictions: Predictions, head: str) -> Predictions:
+    return dataclasses.replace(
+        predictions,
+        classes={head: predictions.classes[head]},
+        probabilities={head: predictions.probabilities[head]},
+        labels={},
+        event_labels={head: predictions.event_labels[head]},
+    )

@@ -1,0 +1,520 @@
+"""Predictions: what networks answered, one row per image (or event), and nothing of how.
+
+Everything after the network reads this: ensembles, event averaging, metrics, calibration,
+thresholds, reports, foreign formats. On disk it is one Parquet file: the identification
+columns, then per head `p_HEAD` (list of float32), `y_HEAD` and `z_HEAD` (int16).
+"""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse, special
+
+from camtrap_tf.answers.columns import StoredColumn
+from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_file
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, MISSING, UNKNOWN
+
+KIND, VERSION = "predictions file", 1
+ROW_GROUP = 16_384  # rows of a file that are read and written at a time
+BLOCK = 1 << 16  # rows of a block
+ANIMAL = "animal"  # the answer where there is one and no species was asked for
+
+ID_COLUMNS = {
+    "path": "string",  # relative to the picture folder; missing in event rows
+    "event_id": "string",
+    "frame": "Int32",  # position among the event's frames
+    "site": "string",
+    "season": "string",
+    "datetime": "datetime64[us]",
+    "failure": "string",  # reason why there is no answer; missing where there is one
+    "reviewed_by": "string",  # the person who answered; missing where a network did
+    "reviewed_at": "datetime64[us]",  # when, UTC
+}
+
+
+@dataclasses.dataclass
+class Predictions:
+    """Probabilities and labels per head.
+
+    Args:
+        ids: one row per image or event, columns `ID_COLUMNS`.
+        classes: class names by head.
+        probabilities: by head, [rows, classes] float32, rows sum to 1; a row of NaN says that
+            the head was not asked (stage 2 on an empty picture) or failed. `familiarity` is
+            [rows, 1], a number instead of a probability (`labels.FAMILIARITY`).
+        labels: by head, [rows] integers, the true class of the *image* (the event's label
+            where images have none of their own), -1 = missing. Heads may be absent.
+        event_labels: the same for the image's *event*.
+        info: facts for people and formats: model names, hash, split, thresholds.
+    """
+
+    ids: pd.DataFrame
+    classes: dict[str, tuple[str, ...]]
+    probabilities: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    event_labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    info: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        self.ids = self.ids.reindex(columns=list(ID_COLUMNS)).astype(ID_COLUMNS)
+        self.ids = self.ids.reset_index(drop=True)
+        for head, names in self.classes.items():
+            shape = np.shape(self.probabilities.get(head, ()))
+            if shape != (len(self.ids), len(names)):
+                raise InputError(
+                    f"probabilities of head '{head}' have shape {(len(self.ids), len(names))}",
+                    shape,
+                    "Give one row per id and one column per class.",
+                )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: np.ndarray) -> "Predictions":
+        """The given rows: a boolean mask or positions."""
+        rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+        return Predictions(
+            self.ids.iloc[rows],
+            self.classes,
+            {head: values[rows] for head, values in self.probabilities.items()},
+            {head: values[rows] for head, values in self.labels.items()},
+            {head: values[rows] for head, values in self.event_labels.items()},
+            self.info,
+        )
+
+    def blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
+        """Positions of successive rows, `size` at a time, for `select`: large files in parts."""
+        for start in range(0, len(self), size):
+            yield np.arange(start, min(start + size, len(self)))
+
+    def event_blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
+        """Positions of the next whole events of about `size` rows, in the order of `by_event`.
+
+        For `select`. An event's rows need not stand together; where they do, each part of a file
+        is read once.
+        """
+        codes = self.event_codes()
+        rows = np.argsort(codes, kind="stable")
+        codes, start = codes[rows], 0
+        while start < len(rows):
+            last = codes[min(start + size, len(rows)) - 1]
+            end = int(np.searchsorted(codes, last, side="right"))
+            yield rows[start:end]
+            start = end
+
+    def reviewed(self) -> np.ndarray:
+        """[rows] bool: the answer is a person's."""
+        return self.ids["reviewed_by"].notna().to_numpy()
+
+    def answered(self, head: str) -> np.ndarray:
+        """[rows] bool: the head has an answer."""
+        return ~np.isnan(self.probabilities[head][:, 0])
+
+    def top(self, head: str) -> np.ndarray:
+        """[rows] int: most probable class, -1 where the head has no answer."""
+        return np.where(self.answered(head), self.probabilities[head].argmax(axis=1), MISSING)
+
+    def decided(self, head: str) -> np.ndarray:
+        """[rows] int: the class that counts as the head's answer, -1 where it has none.
+
+        The most probable one, but for `empty`, which is decided by `animal_threshold`.
+        """
+        if head != EMPTY:
+            return self.top(head)
+        return np.where(self.answered(head), self.judged_empty().astype(int), MISSING)
+
+    def confidence(self, head: str) -> np.ndarray:
+        """[rows] float32: probability of the top class, NaN where there is no answer."""
+        return self.probabilities[head].max(axis=1)
+
+    def count_interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """First and last bin of the number of animals that leave out (1 - level)/2 each side.
+
+        Returns:
+            Two [rows] int arrays, -1 where the `count` head has no answer.
+        """
+        tail, bins = (1 - level) / 2, self.probabilities["count"].T
+        total, low, high = (np.zeros(len(self), kind) for kind in (float, int, int))
+        for probability in bins[:-1]:
+            total += probability
+            low += total < tail
+            high += total < 1 - tail
+        answered = self.answered("count")
+        return np.where(answered, low, MISSING), np.where(answered, high, MISSING)
+
+    @property
+    def one_stage(self) -> bool:
+        """'empty' is a class of the species head: one network answers both questions."""
+        return self.classes.get("species", ())[-1:] == (EMPTY,)
+
+    def animal_probability(self) -> np.ndarray:
+        """[rows] float32: probability that there is an animal.
+
+        NaN where there is no answer, and everywhere for a model that is only asked which
+        animal it is.
+        """
+        if EMPTY in self.classes:
+            return self.probabilities[EMPTY][:, 0]
+        if self.one_stage:
+            return 1 - self.probabilities["species"][:, -1]
+        return np.full(len(self), np.nan, np.float32)
+
+    def judged_empty(self) -> np.ndarray:
+        """[rows] bool: the answer is 'empty'.
+
+        With an `empty` head: the probability of an animal is below `info['animal_threshold']`
+        (0.5 where that is not set). In a one-stage model: 'empty' is the most probable class.
+        """
+        if EMPTY in self.classes:
+            threshold = self.info.get("animal_threshold", 0.5)
+            with np.errstate(invalid="ignore"):
+                return self.animal_probability() < threshold
+        if self.one_stage:
+            return self.top("species") == len(self.classes["species"]) - 1
+        return np.zeros(len(self), bool)
+
+    def judged_unknown(self) -> np.ndarray:
+        """[rows] bool: the answer is 'unknown', an animal that looks like none of the species.
+
+        Its familiarity is below `info['familiarity_threshold']`; never, where that is not set.
+        """
+        threshold = self.info.get("familiarity_threshold")
+        if threshold is None or FAMILIARITY not in self.classes:
+            return np.zeros(len(self), bool)
+        with np.errstate(invalid="ignore"):
+            return (self.probabilities[FAMILIARITY][:, 0] < threshold) & ~self.judged_empty()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What `answer_codes` and `truth_codes` count: species, then 'animal' and 'empty'.
+
+        And 'unknown', of models that can say so.
+        """
+        own = (UNKNOWN,) if FAMILIARITY in self.classes else ()
+        return tuple(dict.fromkeys((*self.classes.get("species", ()), ANIMAL, EMPTY, *own)))
+
+    def answer_codes(self) -> np.ndarray:
+        """[rows] int: `answers` as positions in `words`, -1 where there is no answer."""
+        animal = ~np.isnan(self.animal_probability())
+        species = self.top("species") if "species" in self.classes else None
+        codes = self._codes(self.judged_empty(), animal, species)
+        unknown = self.judged_unknown()
+        return np.where(unknown, self.words.index(UNKNOWN), codes) if unknown.any() else codes
+
+    def truth_codes(self) -> np.ndarray:
+        """[rows] int: `truths` as positions in `words`, -1 where there is no label."""
+        told = self.labels.get(EMPTY, np.full(len(self), MISSING))
+        species = self.labels.get("species") if "species" in self.classes else None
+        return self._codes(told == 1, told == 0, species)
+
+    def _codes(
+        self, empty: np.ndarray, animal: np.ndarray, species: np.ndarray | None
+    ) -> np.ndarray:
+        """'empty', else the species, else 'animal', else missing."""
+        codes = np.where(animal, self.words.index(ANIMAL), MISSING)
+        if species is not None:
+            codes = np.where(species != MISSING, species, codes)
+        return np.where(empty, self.words.index(EMPTY), codes)
+
+    def answers(self) -> pd.Series:
+        """[rows] string: what a reader wants to know of a picture.
+
+        'empty', or 'unknown', or the most probable species, or 'animal' where no species was
+        asked for; missing where there is no answer.
+        """
+        return self._spelled(self.answer_codes())
+
+    def truths(self) -> pd.Series:
+        """[rows] string: the same from the labels; missing where there is no label."""
+        return self._spelled(self.truth_codes())
+
+    def _spelled(self, codes: np.ndarray) -> pd.Series:
+        words = pa.DictionaryArray.from_arrays(
+            pa.array(codes, pa.int32(), mask=codes == MISSING), pa.array(self.words)
+        )
+        return pd.Series(pd.array(words.cast(pa.large_string()), dtype="string"))
+
+    def answer_confidence(self) -> np.ndarray:
+        """[rows] float32: probability of what `answers` says, by the head that says it.
+
+        Of 'unknown' that of an animal: this much of the answer has a probability.
+        """
+        confidence = self.animal_probability().copy()
+        if "species" in self.classes:
+            asked = self.answered("species") & ~self.judged_unknown()
+            confidence[asked] = self.confidence("species")[asked]
+        empty = self.judged_empty()
+        confidence[empty] = 1 - self.animal_probability()[empty]
+        return confidence
+
+    def event_codes(self) -> np.ndarray:
+        """[rows] int: number of the row's event, in order of their first rows.
+
+        An image without an event id is an event of its own.
+        """
+        return pd.factorize(self.event_names())[0]
+
+    def event_names(self) -> pd.Series:
+        """[rows] string: the id of the row's event; of an image without one its path."""
+        return self.ids["event_id"].fillna(self.ids["path"])
+
+    def by_event(self, rules: dict[str, str] | None = None) -> "Predictions":
+        """One row per event, made of the frames that have an answer.
+
+        Labels are the event's. An event none of whose frames could be read keeps its first
+        frame's `failure`. Events keep the order of their first image. An image without an
+        event id is an event of its own, named after it.
+
+        Args:
+            rules: by head, a key of `RULES`; `info['event_rules']` where None. A head without
+                a rule takes the mean probability, the paper's way ('Prediction Averaging').
+        """
+        rules = self.info.get("event_rules", {}) if rules is None else rules
+        codes, names = pd.factorize(self.event_names())
+        first = np.unique(codes, return_index=True)[1]
+        ids = self.ids.iloc[first].copy()
+        ids["event_id"] = names
+        ids["path"], ids["frame"] = pd.NA, pd.NA
+        read = np.bincount(codes, weights=self.ids["failure"].isna(), minlength=len(names)) > 0
+        ids.loc[read, "failure"] = pd.NA
+        return Predictions(
+            ids,
+            self.classes,
+            {
+                head: _combine(
+                    codes,
+                    len(names),
+                    values,
+                    _nothing(head, self.classes[head]),
+                    rules.get(head, "mean"),
+                )
+                for head, values in self.probabilities.items()
+            },
+            {head: values[first] for head, values in self.event_labels.items()},
+            {head: values[first] for head, values in self.event_labels.items()},
+            self.info,
+        )
+
+    def write(self, path: PathLike) -> None:
+        """Writes one Parquet file, atomically."""
+        with atomic(path) as temporary:
+            pq.write_table(self.table(), temporary, ROW_GROUP, compression="zstd")
+
+    def table(self) -> pa.Table:
+        """The rows as they are stored."""
+        columns = {name: pa.array(self.ids[name], from_pandas=True) for name in self.ids.columns}
+        for head, values in self.probabilities.items():
+            flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
+            columns[f"p_{head}"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        for prefix, labels in (("y", self.labels), ("z", self.event_labels)):
+            for head, values in labels.items():
+                columns[f"{prefix}_{head}"] = pa.array(np.asarray(values, np.int16))
+        stamp = {"artifact": KIND, "version": VERSION, "classes": self.classes, "info": self.info}
+        return pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
+
+    @classmethod
+    def read(cls, path: PathLike) -> "Predictions":
+        """Reads what `write` wrote.
+
+        Raises:
+            InputError: no such file, not a predictions file, or another version of it.
+        """
+        found = cls.open(path)
+        found.probabilities = {head: np.asarray(v) for head, v in found.probabilities.items()}
+        return found
+
+    @classmethod
+    def open(cls, path: PathLike) -> "Predictions":
+        """As `read`, but the probabilities stay in the file, for millions of rows.
+
+        `select` reads those of its rows, answers and confidences are made part by part;
+        whatever else asks for probabilities reads all.
+        """
+        path = existing_file(path, "a predictions file")
+        try:
+            file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                "a predictions file is a Parquet file", str(path), "Give predictions.parquet."
+            ) from error
+        stamp = json.loads((file.schema_arrow.metadata or {}).get(b"camtrap", b"{}"))
+        check_stamp(stamp, KIND, VERSION, path)
+        classes = {head: tuple(names) for head, names in stamp["classes"].items()}
+        columns = set(file.schema_arrow.names)
+        labels, event_labels = (
+            {
+                head: file.read([f"{prefix}_{head}"])[0].to_numpy()
+                for head in classes
+                if f"{prefix}_{head}" in columns
+            }
+            for prefix in "yz"
+        )
+        # Files of before a column came have it missing throughout.
+        ids = file.read([name for name in ID_COLUMNS if name in columns]).to_pandas()
+        stored = {h: StoredColumn(file, f"p_{h}", len(names)) for h, names in classes.items()}
+        probabilities = cast("dict[str, np.ndarray]", stored)
+        return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
+
+
+@contextlib.contextmanager
+def writing(
+    path: PathLike, classes: dict[str, tuple[str, ...]], info: dict, rows: int = ROW_GROUP
+) -> Iterator[Callable[[Predictions], None]]:
+    """Writes a predictions file piece by piece, atomically; yields the function that adds one.
+
+    The file depends on the rows alone, not on how they were divided.
+
+    Args:
+        path: of the file.
+        classes, info: of every piece.
+        rows: that a row group of the file has: so many are in memory.
+    """
+    nothing = {head: np.zeros((0, len(names)), np.float32) for head, names in classes.items()}
+    waiting = [Predictions(pd.DataFrame(), classes, nothing, info=info).table()]
+
+    def add(piece: Predictions) -> None:
+        waiting.append(piece.table())
+        if sum(map(len, waiting)) >= rows:
+            table = pa.concat_tables(waiting)
+            whole = len(table) // rows * rows
+            writer.write_table(table.slice(0, whole), row_group_size=rows)
+            waiting[:] = [table.slice(whole)]
+
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, waiting[0].schema, compression="zstd") as writer,
+    ):
+        yield add
+        if sum(map(len, waiting)):
+            writer.write_table(pa.concat_tables(waiting), row_group_size=rows)
+
+
+_SMALLEST = np.finfo(np.float32).tiny  # a float32 softmax can round to 0, whose log is -inf
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Logits up to a constant per row, finite: [..., classes], of the same type."""
+    return np.log(np.maximum(probabilities, _SMALLEST))
+
+
+def _combine(
+    codes: np.ndarray, groups: int, values: np.ndarray, nothing: int | None, rule: str
+) -> np.ndarray:
+    """[groups, classes] float32: the rows of each group that are not NaN, by a rule."""
+    if rule not in RULES:
+        raise InputError(f"a rule is one of {', '.join(RULES)}", rule, "Take 'mean'.")
+    rows = np.flatnonzero(~np.isnan(values[:, 0]))
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    answered, starts, sizes = np.unique(codes[rows], return_index=True, return_counts=True)
+    combined = np.full((groups, values.shape[1]), np.nan, np.float32)
+    if len(rows):
+        combined[answered] = RULES[rule](values[rows], starts, sizes, nothing)
+    return combined
+
+
+def _nothing(head: str, names: Sequence[str]) -> int | None:
+    """Of a binary head, the class that says 'nothing of the kind is there'; None of others."""
+    if tuple(names) != BINARY:
+        return None
+    return 1 if head == EMPTY else 0
+
+
+def _mean(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """Mean probability."""
+    # A sparse matrix of weights is ten times as fast as np.add.reduceat along rows.
+    rows = np.arange(len(values) + 1)
+    weights = sparse.csr_matrix((np.repeat(1 / sizes, sizes), rows[:-1], [*starts, len(values)]))
+    return weights @ values
+
+
+def _mean_logit(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """Softmax of the mean logits: the geometric mean of every class, made to sum to 1."""
+    return special.softmax(_mean(log_probabilities(values), starts, sizes, nothing), axis=1)
+
+
+def _geometric(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """The geometric mean of 'nothing is there', which one sure frame refutes."""
+    if nothing is None:
+        return _mean_logit(values, starts, sizes, nothing)
+    logs = log_probabilities(values[:, [nothing]])
+    return _with_nothing(np.exp(_mean(logs, starts, sizes, nothing)[:, 0]), nothing)
+
+
+def _maximum(
+    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
+) -> np.ndarray:
+    """The surest frame decides: of 'something is there', or of each class."""
+    if nothing is not None:
+        return _with_nothing(np.minimum.reduceat(values[:, nothing], starts), nothing)
+    highest = np.maximum.reduceat(values, starts, axis=0)
+    return highest / highest.sum(axis=1, keepdims=True)
+
+
+def _with_nothing(probability: np.ndarray, nothing: int) -> np.ndarray:
+    """[groups, 2]: the probability of 'nothing' in its column, the rest in the other."""
+    columns = [probability, 1 - probability]
+    return np.stack(columns if nothing == 0 else columns[::-1], axis=1)
+
+
+# How the frames of an event make one answer; 'geometric' differs for yes-or-no heads only.
+RULES = {
+    "mean": _mean,
+    "mean_logit": _mean_logit,
+    "geometric": _geometric,
+    "maximum": _maximum,
+}
+
+
+def ensemble(members: Sequence[Predictions]) -> Predictions:
+    """Averages the probabilities of several models over the same rows (Table S.4).
+
+    A head is averaged over the members that have it. Facts on which the members' `info`
+    agrees, such as `animal_threshold`, hold for the ensemble.
+
+    Raises:
+        InputError: no members, other rows, or other classes.
+    """
+    if not members:
+        raise InputError("an ensemble has at least one member", 0, "Give predictions.")
+    first = members[0]
+    for member in members[1:]:
+        same = len(member) == len(first) and member.ids["path"].equals(first.ids["path"])
+        if not same:
+            raise InputError(
+                "members of an ensemble have the same rows in the same order",
+                (len(first), len(member)),
+                "Predict the same pictures with each model.",
+            )
+    classes = {head: names for member in members for head, names in member.classes.items()}
+    probabilities = {}
+    for head, names in classes.items():
+        having = [member for member in members if head in member.classes]
+        if any(member.classes[head] != names for member in having):
+            raise InputError(
+                f"members agree on the classes of head '{head}'", names, "Use one vocabulary."
+            )
+        stack = [member.probabilities[head].astype(np.float64) for member in having]
+        probabilities[head] = np.mean(stack, axis=0).astype(np.float32)
+    labels = {head: v for member in members for head, v in member.labels.items()}
+    event_labels = {head: v for member in members for head, v in member.event_labels.items()}
+    agreed = {
+        key: value
+        for key, value in first.info.items()
+        if all(member.info.get(key) == value for member in members)
+    }
+    info = agreed | {"members": [member.info for member in members]}
+    return Predictions(first.ids, classes, probabilities, labels, event_labels, info)

@@ -1,0 +1,178 @@
+"""Files that one step leaves for the next: written atomically, versioned, checked on reading.
+
+Paths may be remote (`gs://`, `s3://`, `hdfs://`, whatever fsspec knows). fsspec and not
+`tf.io.gfile`: gfile of TensorFlow 2.21 has no s3 and no hdfs, and would put TensorFlow into
+every process that writes shards.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import typing
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from camtrap_tf.core.errors import InputError
+
+PathLike = str | os.PathLike
+# Stores where an upload is seen whole or not at all; elsewhere it is renamed when whole.
+_WHOLE_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
+
+
+def is_remote(path: PathLike) -> bool:
+    """Whether a path begins with a scheme, as `s3://bucket/folder` does."""
+    return "://" in str(path)
+
+
+def as_path(path: PathLike) -> Path:
+    """A local path, or a remote one that behaves like it.
+
+    Raises:
+        InputError: the path is remote and the package for that is not installed.
+    """
+    if not is_remote(path):
+        return Path(path)
+    try:
+        import upath
+    except ImportError:
+        raise InputError(
+            "remote paths need universal-pathlib and the store's own package (gcsfs, s3fs, ...)",
+            str(path),
+            "pip install 'camtrap_tf[remote]' gcsfs",
+        ) from None
+    return typing.cast(Path, upath.UPath(path))
+
+
+@contextlib.contextmanager
+def atomic(path: PathLike) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; renames it to `path` when the block succeeds.
+
+    The final name therefore holds a whole file or none, whatever moment the process dies.
+    The temporary file is removed when the block raises.
+    """
+    final = as_path(path)
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / final.name
+            _upload(Path(folder) / final.name, final)
+        return
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{final.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _upload(file: Path, final: Any) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if final.protocol in _WHOLE_UPLOADS:
+        final.fs.put_file(str(file), final.path)
+        return
+    temporary = final.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{final.name}")
+    final.fs.put_file(str(file), temporary.path)
+    final.fs.mv(temporary.path, final.path)
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: PathLike, kind: str, version: int, content: dict[str, Any]) -> None:
+    """Writes `content` as JSON, stamped with its artefact kind and version, atomically."""
+    stamped = {"artifact": kind, "version": version, **content}
+    write_text(path, json.dumps(stamped, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
+    """Reads what `write_json` wrote.
+
+    Raises:
+        InputError: no such file, not JSON, another kind of artefact, or another version.
+    """
+    path = as_path(path)
+    if not path.is_file():
+        raise InputError(
+            f"{_one(kind)} is a file", str(path), f"Check the path, or make the {kind} first."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{_one(kind)} is valid JSON", str(path), f"Write it again: {error}."
+        ) from error
+    check_stamp(content, kind, version, path)
+    return content
+
+
+def check_stamp(content: dict[str, Any], kind: str, version: int, path: PathLike) -> None:
+    """Raises InputError unless `content` is stamped as this kind and version of artefact."""
+    found = content.get("artifact") if isinstance(content, dict) else None
+    if found != kind:
+        raise InputError(
+            f"{path} is expected to be a camtrap {kind}",
+            found,
+            f"Give the path of {_one(kind)} instead.",
+        )
+    if content.get("version") != version:
+        raise InputError(
+            f"this version of camtrap_tf reads version {version} of {_one(kind)}",
+            content.get("version"),
+            f"Write {path} again with this version, or install the one that wrote it.",
+        )
+
+
+def _one(kind: str) -> str:
+    """The kind with its article.
+
+    >>> _one("run"), _one("event table")
+    ('a run', 'an event table')
+    """
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def sha256(path: PathLike) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with as_path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def existing_folder(path: PathLike, what: str) -> Path:
+    """Returns `path` as a Path; raises InputError when it is not a folder."""
+    path = as_path(path)
+    if not path.is_dir():
+        raise InputError(f"{what} is an existing folder", str(path), "Check the path.")
+    return path
+
+
+def new_folder(path: PathLike) -> Path:
+    """Makes a folder where there is none, and returns it as a Path.
+
+    Raises:
+        InputError: it cannot be made: a file has its name, say.
+    """
+    path = as_path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            "the folder for results can be made", f"{path}: {error.strerror}", "Give another one."
+        ) from error
+    return path
+
+
+def existing_file(path: PathLike, what: str) -> Path:
+    """Returns `path` as a Path; raises InputError when it is not a file."""
+    path = as_path(path)
+    if not path.is_file():
+        raise InputError(f"{what} is an existing file", str(path), "Check the path.")
+    return path

@@ -1,0 +1,1 @@
+"""Capture events: tables of them, the pictures they are made of, their records in shards."""

@@ -1,0 +1,353 @@
+"""Which pictures are to be answered: from folders, lists of files and event tables.
+
+A listing comes in pieces of some ten thousand rows, so that a season needs no more memory than
+a card. Columns (`COLUMNS`):
+
+path      relative to the listing's root, with '/'
+event_id, frame, site, season, datetime   as an event table gives them; missing elsewhere
+bytes, modified   of the file when it was listed: size, and time of change (ns since 1970)
+
+What lies in a folder and is no picture is handed to `skip` with a reason; so is a picture whose
+name is not valid UTF-8, since no result file could name it.
+"""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeGuard
+
+import numpy as np
+import pandas as pd
+
+from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events import detections
+from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
+from camtrap_tf.events.table import EventTable, find
+from camtrap_tf.pictures import files as pictures
+
+COLUMNS = {
+    "path": "string", "event_id": "string", "frame": "Int32", "site": "string",
+    "season": "string", "datetime": "datetime64[us]", "bytes": "Int64", "modified": "Int64",
+}  # fmt: skip
+VIDEOS = frozenset(
+    {".avi", ".mp4", ".mov", ".m4v", ".mkv", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp", ".asf"}
+)
+PIECE = 20_000  # rows
+_LOOK = 100_000  # bytes of a JSON file in which its keys are looked for
+_PATH_NAMES = ("path", "file", "filepath", "filename", "file_name")
+_EVENT_NAMES = ("event_id", "event", "sequence_id", "seq_id")
+
+log = logging.getLogger("camtrap")
+
+Skip = Callable[[str, str], None]  # of a path and a reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """Pictures and where they lie.
+
+    Args:
+        root: folder that the paths are relative to.
+        pieces: data frames with the columns `COLUMNS`; can be walked through once.
+    """
+
+    root: Path
+    pieces: Iterable[pd.DataFrame]
+
+
+def listing(
+    sources: Sequence[PathLike | EventTable],
+    skip: Skip,
+    images: PathLike | None = None,
+    leave_out: PathLike | None = None,
+) -> Listing:
+    """The pictures of several sources, each of them once.
+
+    Args:
+        sources: folders (searched with their subfolders), picture files, lists of files (.txt
+            with a path a line; .csv with a column `path`, and `event_id`, `site`, `season`,
+            `datetime` where they are known; .json of MegaDetector), event tables, or their
+            .parquet files.
+        skip: is told of what is no picture.
+        images: folder that the paths of lists and event tables, and of the result, are
+            relative to. None: of a list or table its own folder; of the result the folder that
+            holds all sources.
+        leave_out: a folder that is not searched, such as the one for results.
+
+    Raises:
+        InputError: a source that does not exist or cannot be read, or no sources.
+    """
+    if not sources:
+        raise InputError("at least one source of pictures is given", [], "Give a folder.")
+    opened = [_open(source, skip, images, leave_out) for source in sources]
+    if len(opened) == 1 and images is None:
+        return opened[0]
+    roots = [os.path.abspath(one.root) for one in opened]
+    root = Path(images) if images is not None else Path(os.path.commonpath(roots))
+    pieces = (
+        piece.assign(path=_within(piece["path"], os.path.relpath(own, os.path.abspath(root))))
+        for own, one in zip(roots, opened, strict=True)
+        for piece in one.pieces
+    )
+    return Listing(root, _once(pieces) if len(opened) > 1 else pieces)
+
+
+def in_folder(
+    folder: PathLike, skip: Skip, leave_out: PathLike | None = None
+) -> Iterator[pd.DataFrame]:
+    """The pictures below a folder, folder by folder, sorted."""
+    rows: list[tuple[str, int, int]] = []
+    hidden = os.path.abspath(leave_out) if leave_out is not None else None
+    for row in _walk(os.path.abspath(folder), "", skip, hidden):
+        rows.append(row)
+        if len(rows) == PIECE:
+            yield _scanned(rows)
+            rows = []
+    if rows:
+        yield _scanned(rows)
+
+
+def of_table(table: EventTable, root: PathLike | None) -> Iterator[pd.DataFrame]:
+    """The pictures of an event table, event by event, with what it tells of them.
+
+    `bytes` and `modified` are missing where no root is given.
+    """
+    frames = table.frames.drop_duplicates("path")
+    frames = frames.assign(frame=frames.groupby("event_id").cumcount())
+    facts = table.events[["event_id", "site", "season", "datetime"]]
+    for start in range(0, len(frames), PIECE):
+        piece = frames.iloc[start : start + PIECE].merge(facts, on="event_id", how="left")
+        yield _conform(piece if root is None else _with_status(piece, as_path(root)))
+
+
+def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[pd.DataFrame]:
+    """Pieces with the events that a table gives by path; others stay as they are."""
+    known = pd.concat(of_table(table, None), ignore_index=True)
+    told = ["event_id", "frame", "site", "season", "datetime"]
+    strangers = 0
+    for piece in pieces:
+        place = find(piece["path"], known["path"])
+        rows = known.iloc[place].reset_index(drop=True)
+        for name in told:
+            piece[name] = rows[name].where(place >= 0, piece[name])
+        strangers += int((place < 0).sum())
+        yield piece
+    if strangers:
+        log.info("%s pictures are not in the event table: grouped by time", f"{strangers:,}")
+
+
+def root_of(sources: Sequence[PathLike | EventTable], images: PathLike | None = None) -> Path:
+    """The folder that the paths of the sources' pictures are relative to."""
+    if len(sources) == 1 and is_shards(sources[0]):
+        return as_path(images or sources[0])
+    return listing(sources, lambda path, reason: None, images).root
+
+
+def is_shards(source: PathLike | EventTable) -> TypeGuard[PathLike]:
+    """Whether a source is a folder of shards."""
+    return not isinstance(source, EventTable) and (as_path(source) / MANIFEST_FILE).is_file()
+
+
+def is_megadetector(path: Path) -> bool:
+    """Whether a JSON file is MegaDetector's: its first or last part names what it detects."""
+    with path.open("rb") as file:
+        head = file.read(_LOOK)
+        file.seek(max(0, path.stat().st_size - _LOOK))
+        return b'"detection_categories"' in head + file.read()
+
+
+def _open(
+    source: PathLike | EventTable, skip: Skip, images: PathLike | None, leave_out: PathLike | None
+) -> Listing:
+    if isinstance(source, EventTable):
+        if images is None:
+            raise InputError(
+                "`images` names the folder that an event table's paths are in", None, "Give it."
+            )
+        root = existing_folder(images, "the picture folder")
+        return Listing(root, of_table(source, root))
+    path = as_path(source)
+    if is_shards(path):
+        raise InputError(
+            "a folder of shards is answered on its own", str(path), "Leave the other sources out."
+        )
+    if path.is_dir():
+        return Listing(path, in_folder(path, skip, leave_out))
+    if not path.is_file():
+        raise InputError("a source of pictures exists", str(path), "Check the path.")
+    suffix = path.suffix.lower()
+    root = path.parent if images is None else existing_folder(images, "the picture folder")
+    if suffix == ".parquet":
+        return Listing(root, of_table(EventTable.read(path), root))
+    if suffix in _LISTS:
+        return _of_list(_LISTS[suffix](path), root, images is not None)
+    if suffix in pictures.SUFFIXES:
+        return Listing(path.parent, _of_paths(pd.DataFrame({"path": [path.name]}), path.parent))
+    raise InputError(
+        "a source is a folder, a picture, a list of files (.txt, .csv), an event table "
+        "(.parquet) or metadata (.json)",
+        str(path),
+        "Give one of these.",
+    )
+
+
+def _walk(root: str, below: str, skip: Skip, hidden: str | None) -> Iterator[tuple]:
+    """Path, size and time of change of each picture; a folder's own come before its subfolders'."""
+    try:
+        with os.scandir(os.path.join(root, below)) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        skip(shown(below or "."), f"folder cannot be opened: {error.strerror}")
+        return
+    folders = []
+    for entry in entries:
+        path = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            folders.append((entry, path))
+        elif reason := _no_picture(entry):
+            skip(shown(path), reason)
+        else:
+            size, modified = _status(entry.stat)
+            yield path, size, modified
+    for entry, path in folders:
+        if hidden is not None and os.path.abspath(entry.path) == hidden:
+            continue
+        if entry.name.startswith("."):
+            skip(shown(path), "hidden folder: not searched")
+        else:
+            yield from _walk(root, path, skip, hidden)
+
+
+def _no_picture(entry: os.DirEntry) -> str:
+    """Why a directory entry is not answered; '' for a picture."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix in VIDEOS:
+        return "video"
+    if entry.is_dir():
+        return "link to a folder: not followed"
+    if entry.name.startswith("."):
+        return "hidden file"
+    if suffix not in pictures.SUFFIXES:
+        return f"not a picture: {shown(suffix)}" if suffix else "not a picture: no suffix"
+    return "" if pictures.is_text(entry.path) else _NOT_TEXT
+
+
+_NOT_TEXT = "its name is not valid UTF-8: rename it (convmv renames whole folders)"
+
+
+def shown(name: str) -> str:
+    r"""A name from the file system as text that can be written; odd bytes as `\xNN`.
+
+    >>> shown(os.fsdecode(b"b\xe4r.jpg"))
+    'b\\xe4r.jpg'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _status(stat: Callable[[], os.stat_result]) -> tuple[int | None, int | None]:
+    try:
+        found = stat()
+    except (OSError, ValueError):
+        return None, None
+    return found.st_size, found.st_mtime_ns
+
+
+def _scanned(rows: list[tuple]) -> pd.DataFrame:
+    return _conform(pd.DataFrame(rows, columns=["path", "bytes", "modified"]))
+
+
+def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> Listing:
+    rows["path"] = rows["path"].str.replace("\\", "/", regex=False)
+    absolute = rows["path"].str.startswith("/") | rows["path"].str.match(r"[A-Za-z]:/")
+    if absolute.all() and not told:
+        root = Path(os.path.commonpath([os.path.dirname(one) for one in rows["path"]]))
+    rows.loc[absolute, "path"] = [
+        Path(os.path.relpath(one, root)).as_posix() for one in rows["path"][absolute]
+    ]
+    return Listing(root, _once(_of_paths(rows, root)))
+
+
+def _read_lines(path: Path) -> pd.DataFrame:
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise InputError("a list of files has a path in each line", str(path), "Fill it.")
+    return pd.DataFrame({"path": pd.Series(found, dtype="string")})
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path, dtype="string", sep=None, engine="python", encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise InputError("a list of files is a CSV file", str(path), f"{error}.") from error
+    rows = rows.rename(columns=lambda name: name.strip().lower())
+    for field, names in (("path", _PATH_NAMES), ("event_id", _EVENT_NAMES)):
+        present = [name for name in names if name in rows]
+        if present:
+            rows = rows.rename(columns={present[0]: field})
+    if "path" not in rows or rows["path"].isna().all():
+        raise InputError(
+            f"a list of files has a column {', '.join(_PATH_NAMES)}",
+            ", ".join(rows.columns),
+            "Rename the column that holds the paths.",
+        )
+    if "datetime" in rows:
+        rows["datetime"] = pd.to_datetime(rows["datetime"], errors="coerce", format="ISO8601")
+    kept = rows[[name for name in ("path", *_FACTS) if name in rows]]
+    return kept[kept["path"].notna()].copy()
+
+
+_FACTS = ("event_id", "site", "season", "datetime")
+
+
+def _read_megadetector(path: Path) -> pd.DataFrame:
+    """The pictures of MegaDetector's results, those too that it could not read."""
+    try:
+        parts = detections.images(path)
+        files = [image["file"] for part in parts for image in part]
+    except InputError as error:
+        raise InputError(
+            "a .json list is MegaDetector's results, with `images` and their `file`",
+            str(path),
+            f"{error.way_out} `camtrap predict` reads COCO Camera Traps files, too.",
+        ) from error
+    return pd.DataFrame({"path": pd.Series(files, dtype="string")})
+
+
+_LISTS = {".txt": _read_lines, ".csv": _read_csv, ".json": _read_megadetector}
+
+
+def _of_paths(rows: pd.DataFrame, root: Path) -> Iterator[pd.DataFrame]:
+    if "event_id" in rows:
+        rows = rows.assign(frame=rows.groupby("event_id").cumcount())
+    for start in range(0, len(rows), PIECE):
+        yield _conform(_with_status(rows.iloc[start : start + PIECE], root))
+
+
+def _with_status(rows: pd.DataFrame, root: Path) -> pd.DataFrame:
+    if is_remote(root):
+        return rows
+    found = [_status((root / path).stat) for path in rows["path"]]
+    return rows.assign(bytes=[one[0] for one in found], modified=[one[1] for one in found])
+
+
+def _conform(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.reindex(columns=list(COLUMNS)).astype(COLUMNS).reset_index(drop=True)
+
+
+def _within(paths: pd.Series, folder: str) -> pd.Series:
+    prefix = "" if folder == "." else folder.replace(os.sep, "/") + "/"
+    return prefix + paths
+
+
+def _once(pieces: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Leaves out what came before."""
+    seen: set[str] = set()
+    for piece in pieces:
+        new = ~piece["path"].duplicated().to_numpy() & ~np.isin(piece["path"], list(seen))
+        seen.update(piece["path"])
+        if new.any():
+            yield piece[new]

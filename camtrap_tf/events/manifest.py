@@ -1,0 +1,132 @@
+"""The manifest: what a folder of shards holds, so that readers need not count.
+
+`manifest.json` lies beside the shards and is written last: a folder with a manifest is whole.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from camtrap_tf.core.artifacts import PathLike, existing_folder, read_json, write_json
+from camtrap_tf.core.config import PictureSpec, from_json, to_json
+from camtrap_tf.core.dropped import Dropped
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import Task, Vocabulary
+
+FILE, KIND, VERSION = "manifest.json", "shard manifest", 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file.
+
+    Args:
+        file: name, beside the manifest.
+        split: 'train', 'val', 'test' or 'expert_test'.
+        events: records in the file.
+        frames: pictures in the file.
+        frames_by_task: pictures that a task can learn from or be scored on, by `Task.value`.
+        sha256: of the file's bytes.
+    """
+
+    file: str
+    split: str
+    events: int
+    frames: int
+    frames_by_task: dict[str, int]
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a folder of shards holds.
+
+    Args:
+        folder: where it lies (not stored).
+        vocabulary: names of the labels, in index order.
+        picture: how pictures were cut and resized before storing.
+        mean, std: per channel (red, green, blue), of the stored pictures of the training
+            split, on pixel values 0-255.
+        shards: the files.
+        class_counts: split -> head -> number of *frames* per class, by image-level label.
+        split_rule: how events were assigned to splits, in words.
+        seed: of the global shuffle and of random splits.
+        dropped: what was left out, by rule.
+        origin: where the events come from.
+        picture_rule: `pictures.RULE` of the version that made the squares; 1 where a manifest
+            does not tell.
+    """
+
+    folder: Path
+    vocabulary: Vocabulary
+    picture: PictureSpec
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    shards: tuple[Shard, ...]
+    class_counts: dict[str, dict[str, list[int]]]
+    split_rule: str
+    seed: int
+    dropped: Dropped
+    origin: str = ""
+    picture_rule: int = 1
+
+    def splits(self) -> list[str]:
+        """Names of the splits that have shards, in the order of the manifest."""
+        return list(dict.fromkeys(shard.split for shard in self.shards))
+
+    def shards_of(self, split: str) -> list[Shard]:
+        """The shards of a split.
+
+        Raises:
+            InputError: there is no such split.
+        """
+        shards = [shard for shard in self.shards if shard.split == split]
+        if not shards:
+            raise InputError(
+                f"splits of {self.folder} are {', '.join(self.splits())}", split, "Pick one."
+            )
+        return shards
+
+    def frames(self, split: str, task: Task | None = None) -> int:
+        """Number of pictures in a split (that a task can use)."""
+        shards = self.shards_of(split)
+        if task is None:
+            return sum(shard.frames for shard in shards)
+        return sum(shard.frames_by_task[task.value] for shard in shards)
+
+    def write(self) -> None:
+        """Writes `manifest.json` into the folder, atomically."""
+        content = dataclasses.asdict(self)
+        del content["folder"]
+        content["vocabulary"] = self.vocabulary.to_json()
+        content["picture"] = to_json(self.picture)
+        write_json(self.folder / FILE, KIND, VERSION, content)
+
+    @classmethod
+    def read(cls, folder: PathLike) -> "Manifest":
+        """Reads the manifest of a folder of shards.
+
+        Raises:
+            InputError: no folder, no manifest, another version, or a shard is missing.
+        """
+        folder = existing_folder(folder, "a folder of shards")
+        content = read_json(folder / FILE, KIND, VERSION)
+        shards = tuple(Shard(**shard) for shard in content["shards"])
+        absent = [shard.file for shard in shards if not (folder / shard.file).is_file()]
+        if absent:
+            raise InputError(
+                f"every shard of the manifest lies in {folder}", absent[:3], "Run `camtrap shard`."
+            )
+        return cls(
+            folder=folder,
+            vocabulary=Vocabulary.from_json(content["vocabulary"]),
+            picture=from_json(content["picture"], PictureSpec),
+            mean=tuple(content["mean"]),
+            std=tuple(content["std"]),
+            shards=shards,
+            class_counts=content["class_counts"],
+            split_rule=content["split_rule"],
+            seed=content["seed"],
+            dropped=Dropped(**content["dropped"]),
+            origin=content["origin"],
+            picture_rule=content.get("picture_rule", 1),
+        )

@@ -1,0 +1,224 @@
+"""The one TFRecord schema: a record is a capture event.
+
+A record holds the event's frames in order (encoded pictures), its ids, and its labels once;
+labels of single frames, where a source has them, stand beside the frames. A missing label is
+-1. Labels are indices into the manifest's vocabulary.
+
+Only `parse`, which runs inside graphs, imports TensorFlow. Writing and `read` build
+`tf.train.Example` with protobuf and frame TFRecords themselves: a process that writes shards
+starts in a fraction of a second and stays small. Tests hold the bytes to TensorFlow's.
+"""
+
+import dataclasses
+import hashlib
+import struct
+import typing
+from collections.abc import Iterable, Iterator
+
+import google_crc32c
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from camtrap_tf.core.artifacts import PathLike, as_path
+from camtrap_tf.core.labels import MISSING, Vocabulary
+
+if typing.TYPE_CHECKING:
+    import tensorflow as tf
+
+VERSION = 1
+
+
+@dataclasses.dataclass
+class EventRecord:
+    """One capture event as it is stored.
+
+    Args:
+        event_id, site, season, datetime: text; '' where missing; datetime in ISO 8601.
+        paths: path of each frame in its source.
+        frames: encoded picture (JPEG) of each frame, in capture order.
+        labels: event label by head name: `empty` (0/1), `species`, `count`, attributes (0/1).
+            Absent heads are missing.
+        frame_labels: by head name (`empty`, `species`), one label per frame; absent where the
+            source labels events only.
+    """
+
+    event_id: str
+    paths: list[str]
+    frames: list[bytes]
+    labels: dict[str, int]
+    frame_labels: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    site: str = ""
+    season: str = ""
+    datetime: str = ""
+
+
+TEXTS = ("event_id", "site", "season", "datetime")
+FRAME_HEADS = ("empty", "species")
+
+
+def label_heads(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Heads an event is labelled with, in storage order."""
+    return ("empty", "species", "count", *vocabulary.attributes)
+
+
+def encode(record: EventRecord, vocabulary: Vocabulary) -> bytes:
+    """The record as a serialised `tf.train.Example`."""
+    values = {name: [getattr(record, name).encode()] for name in TEXTS}
+    values["paths"] = [path.encode() for path in record.paths]
+    values["frames"] = record.frames
+    features = {name: _bytes(items) for name, items in values.items()}
+    for head in label_heads(vocabulary):
+        features[f"label/{head}"] = _ints([record.labels.get(head, MISSING)])
+    missing = [MISSING] * len(record.frames)
+    for head in FRAME_HEADS:
+        features[f"frame_label/{head}"] = _ints(record.frame_labels.get(head, missing))
+    return _Example(features={"feature": features}).SerializeToString(deterministic=True)
+
+
+def decode(serialised: bytes) -> EventRecord:
+    """The reverse of `encode`, without TensorFlow.
+
+    Raises:
+        ValueError: the bytes are no record.
+    """
+    try:
+        features = _Example.FromString(serialised).features.feature
+    except DecodeError as error:
+        raise ValueError(f"not a record: {error}") from None
+    texts = {name: features[name].bytes_list.value[0].decode() for name in TEXTS}
+    numbers = {name: list(feature.int64_list.value) for name, feature in features.items()}
+    return EventRecord(
+        **texts,
+        paths=[path.decode() for path in features["paths"].bytes_list.value],
+        frames=list(features["frames"].bytes_list.value),
+        labels={
+            name.removeprefix("label/"): values[0]
+            for name, values in numbers.items()
+            if name.startswith("label/") and values[0] != MISSING
+        },
+        frame_labels={
+            head: numbers[f"frame_label/{head}"]
+            for head in FRAME_HEADS
+            if set(numbers[f"frame_label/{head}"]) - {MISSING}
+        },
+    )
+
+
+def parse(serialised: "tf.Tensor", vocabulary: Vocabulary) -> "dict[str, tf.Tensor]":
+    """Serialised records as tensors, inside a graph.
+
+    Args:
+        serialised: [n] string; several at once are faster than one by one.
+        vocabulary: of their labels.
+
+    Returns:
+        `event_id`, `site`, `season`, `datetime`: [n] string; `paths`, `frames`: [n, (frames)]
+        string, ragged; `label/HEAD`: [n] int64; `frame_label/HEAD`: [n, (frames)] int64, ragged,
+        -1 where only the event is labelled.
+    """
+    import tensorflow as tf
+
+    features = {name: tf.io.FixedLenFeature([], tf.string) for name in TEXTS}
+    for head in label_heads(vocabulary):
+        features[f"label/{head}"] = tf.io.FixedLenFeature([], tf.int64)
+    for name in ("paths", "frames"):
+        features[name] = tf.io.RaggedFeature(tf.string)
+    for head in FRAME_HEADS:
+        features[f"frame_label/{head}"] = tf.io.RaggedFeature(tf.int64)
+    return tf.io.parse_example(serialised, features)
+
+
+def write_file(path: PathLike, serialised: Iterable[bytes]) -> str:
+    """Writes serialised records to one TFRecord file (not atomically: see `artifacts.atomic`).
+
+    Returns:
+        SHA-256 of the file, as hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    with open(path, "wb") as file:
+        for record in serialised:
+            length = _LENGTH.pack(len(record))
+            for part in (length, _checksum(length), record, _checksum(record)):
+                digest.update(part)
+                file.write(part)
+    return digest.hexdigest()
+
+
+def read_file(path: PathLike) -> Iterator[bytes]:
+    """Yields the serialised records of a TFRecord file, checked, without TensorFlow.
+
+    Raises:
+        ValueError: the file is cut short or a checksum does not fit.
+    """
+    with as_path(path).open("rb") as file:
+        while length := file.read(_LENGTH.size):
+            if file.read(4) != _checksum(length):
+                raise ValueError(f"{path}: not a TFRecord file, or damaged")
+            record = file.read(_LENGTH.unpack(length)[0])
+            if file.read(4) != _checksum(record):
+                raise ValueError(f"{path}: a record is cut short or damaged")
+            yield record
+
+
+_LENGTH = struct.Struct("<Q")
+
+
+def _checksum(content: bytes) -> bytes:
+    """The masked CRC32C that TFRecord files carry, four bytes."""
+    crc = google_crc32c.value(content)
+    return struct.pack("<I", (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def _example_class() -> type:
+    """`tf.train.Example`, declared anew in a pool of its own: the same bytes."""
+    field = descriptor_pb2.FieldDescriptorProto
+    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
+    schema = descriptor_pb2.FileDescriptorProto(
+        name="example.proto", package="camtrap", syntax="proto3"
+    )
+
+    def message(parent, name: str, *fields: tuple) -> descriptor_pb2.DescriptorProto:
+        made = parent.add(name=name)
+        for number, (field_name, label, kind, type_name) in enumerate(fields, 1):
+            made.field.add(
+                name=field_name, number=number, label=label, type=kind, type_name=type_name
+            )
+        return made
+
+    top, inner = schema.message_type, field.TYPE_MESSAGE
+    message(top, "BytesList", ("value", many, field.TYPE_BYTES, None))
+    message(top, "FloatList", ("value", many, field.TYPE_FLOAT, None))
+    message(top, "Int64List", ("value", many, field.TYPE_INT64, None))
+    feature = message(
+        top,
+        "Feature",
+        ("bytes_list", one, inner, ".camtrap.BytesList"),
+        ("float_list", one, inner, ".camtrap.FloatList"),
+        ("int64_list", one, inner, ".camtrap.Int64List"),
+    )
+    feature.oneof_decl.add(name="kind")
+    for part in feature.field:
+        part.oneof_index = 0
+    features = message(top, "Features", ("feature", many, inner, ".camtrap.Features.FeatureEntry"))
+    entry = message(
+        features.nested_type,
+        "FeatureEntry",
+        ("key", one, field.TYPE_STRING, None),
+        ("value", one, inner, ".camtrap.Feature"),
+    )
+    entry.options.map_entry = True
+    message(top, "Example", ("features", one, inner, ".camtrap.Features"))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(schema)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("camtrap.Example"))
+
+
+_Example = _example_class()
+
+
+def _bytes(values: list[bytes]) -> dict:
+    return {"bytes_list": {"value": values}}
+
+
+def _ints(values: list[int]) -> dict:
+    return {"int64_list": {"value": values}}

@@ -1,0 +1,325 @@
+"""A bundle: the product of training, all that prediction and export need.
+
+A bundle is a folder: `bundle.json` (written last) and one `.keras` file per network. One
+network of task `empty` or several (averaged) make stage 1; networks of task `animal` or
+`species` make stage 2. A one-stage bundle has networks of task `one_stage` only.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from camtrap_tf import __version__
+from camtrap_tf.answers import aggregation, calibration
+from camtrap_tf.answers.predictions import Predictions, ensemble
+from camtrap_tf.core.artifacts import (
+    PathLike,
+    atomic,
+    existing_folder,
+    read_json,
+    sha256,
+    write_json,
+)
+from camtrap_tf.core.config import Context, InputSpec, PictureSpec, from_json, to_json
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import FAMILIARITY, Task, Vocabulary
+from camtrap_tf.networks.network import Network, shared_context, with_familiarity
+from camtrap_tf.training.familiarity import BOTH, ENERGY
+from camtrap_tf.training.train import Run
+
+FILE, KIND, VERSION = "bundle.json", "bundle", 1
+UNKNOWN_SHARE = 0.05
+log = logging.getLogger("camtrap")
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One network of a bundle, as stored.
+
+    Args:
+        file: its `.keras` file, inside the bundle.
+        name: of the run it comes from.
+        task: what it answers.
+        input: from the stored square to its input.
+        architecture: name of its network.
+        sha256: of the file.
+        data: which shards it was trained on.
+        result: figures of its best epoch on the selecting split.
+        temperatures: by head, what its logits are divided by; 1 where a head has none.
+    """
+
+    file: str
+    name: str
+    task: Task
+    input: InputSpec
+    architecture: str
+    sha256: str
+    data: dict
+    result: dict
+    temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk.
+
+    Args:
+        folder: where it lies.
+        vocabulary: names of the labels.
+        picture: from a picture of any size to the stored square.
+        members: its networks.
+        animal_threshold: stage 2 is asked where the probability of an animal reaches this.
+        event_rules: by head, how the frames of an event make one answer (`predictions.RULES`),
+            chosen on the validation split.
+        familiarity_threshold: an animal is called unknown where its familiarity is below this,
+            set on the validation split; None: never.
+        familiarity_score: what familiarity is (`familiarity`); None where there is no threshold.
+        version: hash over the networks and their calibration: what to cite as the model's version.
+    """
+
+    folder: Path
+    vocabulary: Vocabulary
+    picture: PictureSpec
+    members: tuple[Member, ...]
+    animal_threshold: float
+    event_rules: dict[str, str]
+    familiarity_threshold: float | None
+    familiarity_score: str | None
+    version: str
+
+    @classmethod
+    def read(cls, folder: PathLike) -> "Bundle":
+        """Reads a bundle's description.
+
+        Raises:
+            InputError: no bundle, another version, or a network file that is not the one
+                described.
+        """
+        folder = existing_folder(folder, "a bundle")
+        content = read_json(folder / FILE, KIND, VERSION)
+        members = tuple(
+            Member(
+                **{
+                    **member,
+                    "task": Task(member["task"]),
+                    "input": from_json(member["input"], InputSpec),
+                }
+            )
+            for member in content["members"]
+        )
+        for member in members:
+            path = folder / member.file
+            if not path.is_file() or sha256(path) != member.sha256:
+                raise InputError(
+                    "a bundle's network files are those it describes",
+                    str(path),
+                    "Copy the bundle again, or make it anew with `camtrap bundle`.",
+                )
+        familiarity = content.get("familiarity")
+        if familiarity is not None and familiarity["score"] not in (ENERGY, BOTH):
+            raise InputError(
+                f"this version knows '{ENERGY}' and '{BOTH}' as scores of familiarity",
+                familiarity["score"],
+                "Make the bundle anew with `camtrap bundle`.",
+            )
+        return cls(
+            folder,
+            Vocabulary.from_json(content["vocabulary"]),
+            from_json(content["picture"], PictureSpec),
+            members,
+            content["animal_threshold"],
+            content.get("event_rules", {}),
+            familiarity and familiarity["threshold"],
+            familiarity and familiarity["score"],
+            content["model_version"],
+        )
+
+    @property
+    def context(self) -> Context:
+        """What its networks see of a picture's event beside the picture."""
+        return shared_context(member.input for member in self.members)
+
+    def heads(self, task: Task) -> dict[str, tuple[str, ...]]:
+        """What its networks of a task answer: class names by head."""
+        heads = self.vocabulary.heads(task)
+        score = self.familiarity_score
+        return heads if score is None else with_familiarity(heads, score)
+
+    def networks(self, stage: int | None = None) -> list[Network]:
+        """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
+
+        Stage 2 of a one-stage bundle are its one-stage networks; it has no stage 1.
+        """
+        chosen = [
+            member
+            for member in self.members
+            if stage is None or (member.task is Task.EMPTY) == (stage == 1)
+        ]
+        return [
+            Network(
+                keras.saving.load_model(self.folder / member.file, compile=False),
+                member.input,
+                member.task,
+                self.heads(member.task),
+                member.name,
+                member.temperatures,
+            )
+            for member in chosen
+        ]
+
+
+def make_bundle(
+    runs: list[PathLike],
+    folder: PathLike,
+    animal_threshold: float = 0.5,
+    unknown_share: float = UNKNOWN_SHARE,
+) -> Bundle:
+    """Puts trained runs together into one bundle.
+
+    Args:
+        runs: finished run directories: of task `empty` and of task `animal` (or `species`),
+            or of task `one_stage` alone; several of one task are averaged.
+        folder: where to write; new or empty.
+        animal_threshold: in [0, 1]; see `Bundle`.
+        unknown_share: of the animals of the validation split that may be called unknown, though
+            their species is known, in [0, 1); 0: nothing is called unknown.
+
+    Raises:
+        InputError: no runs, tasks that do not go together, runs on different vocabularies or
+            differently stored pictures, or a folder that is not empty.
+    """
+    folder, read = Path(folder), [Run.read(run) for run in runs]
+    _check_runs(read, folder)
+    if not 0 <= animal_threshold <= 1:
+        raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Give 0.5, say.")
+    if not 0 <= unknown_share < 1:
+        raise InputError("unknown_share lies in [0, 1)", unknown_share, "Give 0.05, say.")
+    folder.mkdir(parents=True, exist_ok=True)
+    members = []
+    validations = [_validation(run) for run in read]
+    for index, (run, validated) in enumerate(zip(read, validations, strict=True)):
+        file = f"{run.config.train.task.value}-{index}.keras"
+        with atomic(folder / file) as temporary:
+            shutil.copyfile(run.folder / "best.keras", temporary)
+        temperatures = calibration.temperatures(validated) if validated is not None else {}
+        members.append(_member(run, folder / file, temperatures))
+    together = _together(validations, members, animal_threshold)
+    familiarity = _familiarity(validations, together, unknown_share)
+    parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
+    parts += [] if familiarity is None else [str(familiarity["threshold"])]
+    digest = hashlib.sha256("".join(parts).encode()).hexdigest()
+    content = {
+        "vocabulary": read[0].vocabulary.to_json(),
+        "picture": read[0].picture,
+        "members": [to_json(member) for member in members],
+        "animal_threshold": animal_threshold,
+        "event_rules": {}
+        if together is None
+        else aggregation.chosen(aggregation.compare(together)),
+        "familiarity": familiarity,
+        "model_version": digest[:16],
+        "versions": {
+            "camtrap_tf": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    }
+    write_json(folder / FILE, KIND, VERSION, content)
+    log.info("wrote bundle %s: %s", folder, ", ".join(member.name for member in members))
+    return Bundle.read(folder)
+
+
+def _validation(run: Run) -> Predictions | None:
+    """The run's answers on its validation split; None where it was selected on another."""
+    file = run.folder / "predictions-val.parquet"
+    if file.is_file():
+        return Predictions.read(file)
+    log.warning("%s has no answers on a validation split: not calibrated", run.folder.name)
+    return None
+
+
+def _together(
+    validations: list[Predictions | None], members: list[Member], animal_threshold: float
+) -> Predictions | None:
+    """All members' answers on the validation split; None where they were validated on several."""
+    calibrated = [
+        calibration.calibrate(validated, member.temperatures)
+        for validated, member in zip(validations, members, strict=True)
+        if validated is not None
+    ]
+    if not calibrated or any(
+        not c.ids["path"].equals(calibrated[0].ids["path"]) for c in calibrated
+    ):
+        return None
+    together = ensemble(calibrated)
+    together.info["animal_threshold"] = animal_threshold
+    return together
+
+
+def _familiarity(
+    validations: list[Predictions | None], together: Predictions | None, share: float
+) -> dict | None:
+    """Score, and its threshold on the validation split; None, with a word, where it has none."""
+    if not share:
+        return None
+    told = all(
+        FAMILIARITY in validated.classes
+        for validated in validations
+        if validated is not None and "species" in validated.classes
+    )
+    threshold = None
+    if told and together is not None:
+        threshold = calibration.familiarity_threshold(together, share)
+    if threshold is None or together is None:
+        log.warning("the validation split tells no familiarity: nothing will be called 'unknown'")
+        return None
+    log.info(
+        "'unknown' is an animal whose familiarity is below %.3f, as that of %.1f%% of the "
+        "animals of the validation split",
+        threshold,
+        100 * share,
+    )
+    return {"score": together.classes[FAMILIARITY][0], "threshold": threshold}
+
+
+def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
+    return Member(
+        file=path.name,
+        name=run.folder.name,
+        task=run.config.train.task,
+        input=run.spec,
+        architecture=run.config.model.architecture,
+        sha256=sha256(path),
+        data=run.data,
+        result=run.result["best"],
+        temperatures=temperatures,
+    )
+
+
+def _check_runs(runs: list[Run], folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError("a bundle is written to a new folder", str(folder), "Give another --out.")
+    tasks = {run.config.train.task for run in runs}
+    two_stage = Task.EMPTY in tasks and tasks & {Task.ANIMAL, Task.SPECIES}
+    if not (tasks == {Task.ONE_STAGE} or (two_stage and Task.ONE_STAGE not in tasks)):
+        raise InputError(
+            "a bundle holds runs of task 'empty' and of task 'animal' or 'species', or of "
+            "task 'one_stage' alone",
+            sorted(task.value for task in tasks),
+            "Train what is missing, or leave out what does not belong.",
+        )
+    shared_context(run.spec for run in runs)
+    for field in ("vocabulary", "picture"):
+        values = {str(getattr(run, field)) for run in runs}
+        if len(values) > 1:
+            raise InputError(
+                f"runs of a bundle have the same {field}",
+                [run.folder.name for run in runs],
+                "Train them on the same shards.",
+            )

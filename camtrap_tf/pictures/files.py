@@ -1,0 +1,539 @@
+"""Picture files: find them, read them into the stored square, say why one cannot be read.
+
+NumPy and Pillow; simplejpeg, where it is installed, decodes common JPEGs to the same pixels a
+little faster, and Pillow does not look at their headers then. `images.py` does the same inside
+TensorFlow graphs; tests hold the three together.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib.util
+import io
+import os
+import re
+import stat
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
+from camtrap_tf.core.config import Fit, PictureSpec
+
+if importlib.util.find_spec("simplejpeg"):
+    import simplejpeg
+else:
+    simplejpeg = None
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+# Larger ones are refused as implausible for a camera trap, before anything is decoded.
+MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
+# Goes up when a file gives other pixels than before: a folder of shards is made by one rule.
+RULE = 2
+MARGIN = 0.1  # around a detected box, share of its longer side
+BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels white or black
+
+Image.MAX_IMAGE_PIXELS = None  # our own limit instead
+# Memory of pictures that are done with serves the next: asking the system for it anew, page by
+# page, takes a tenth of the time of a picture.
+Image.core.set_blocks_max(4)
+_BURST = re.compile(
+    r"(?:\b(?:seq|sequence|burst|m)[ :#._-]*(\d{1,2}) ?/ ?(\d{1,2})"
+    r"|(?<!\d)(\d{1,2})[ _-]?of[ _-]?(\d{1,2}))(?!\d)",
+    re.IGNORECASE,
+)
+_MAKER, _MODEL, _SERIAL, _DESCRIPTION, _COMMENT = 0x010F, 0x0110, 0xA431, 0x010E, 0x9286
+_EXIF_IFD, _DATE_TIME_ORIGINAL, _DATE_TIME, _ORIENTATION = 0x8769, 0x9003, 0x0132, 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_QUARTERS = (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
+# Of a JPEG: what it starts with, marker and length of a segment, the frame that tells the size,
+# and segments that say nothing about it (tables, comments, applications without a second word).
+_START, _EXIF = b"\xff\xd8", b"Exif\0\0"
+_SEGMENT, _FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")
+_FRAME_MARKERS, _APP1 = (0xFFC0, 0xFFC1, 0xFFC2), 0xFFE1
+_PASSED = frozenset((0xFFC4, 0xFFDB, 0xFFDD, 0xFFFE, 0xFFE0, *range(0xFFE3, 0xFFF0)))
+# What Pillow's readers raise on damaged files, and warn about.
+_DAMAGE = (
+    OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error,
+    LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError, Warning,
+)  # fmt: skip
+_GRAPH_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "RGBA")}  # that a graph reads alike
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+class PictureError(Exception):
+    """A picture cannot be read; the message is the reason, without the path."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture as read.
+
+    Args:
+        pixels: [size, size, 3] uint8, red, green, blue.
+        width, height: of the file, pixels, after EXIF rotation.
+        taken: EXIF time, camera-local, or None.
+        camera: maker, model and serial number, as far as EXIF tells them, or None.
+        burst: which picture of how many of one trigger, where the camera wrote 'M 1/3' or
+            '1 of 3' into EXIF's description or comment, or None.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    taken: datetime.datetime | None
+    camera: str | None = None
+    burst: tuple[int, int] | None = None
+
+
+def find(folder: PathLike) -> Iterator[str]:
+    """Yields paths of picture files below `folder`, relative to it with '/', sorted.
+
+    Hidden files and folders are passed over.
+    """
+    root = Path(folder)
+    for where, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield (Path(where) / name).relative_to(root).as_posix()
+
+
+def is_text(path: str) -> bool:
+    r"""Whether a file's name is valid UTF-8, as tables and records need it.
+
+    >>> is_text("müsli.jpg"), is_text("m\udcfcsli.jpg")
+    (True, False)
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A picture as a shard holds it.
+
+    Args:
+        encoded: the file's bytes.
+        histogram: [3, 256] int64, pixels of the square by channel and value.
+    """
+
+    encoded: bytes
+    histogram: np.ndarray
+
+
+def read(
+    source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None = None
+) -> Picture:
+    """Decodes a picture, cuts its info bar and makes the square.
+
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; a side still
+    twice as long is halved; the rest of the way is bilinear with antialiasing.
+
+    Args:
+        source: a file, or its bytes.
+        spec: how the square is made.
+        box: left, top, width and height as shares of the upright picture: the square is made
+            of the part around it (`part_around`).
+
+    Raises:
+        PictureError: the file is missing, empty, damaged, truncated or not a picture.
+    """
+    opened, square = _read(source, spec, box)[1:]
+    return _picture(opened, np.asarray(square))
+
+
+def glance(source: PathLike | bytes) -> Picture:
+    """What a picture's header says; `pixels` is empty.
+
+    Raises:
+        PictureError: the file is missing, empty or not a picture.
+    """
+    content = source if isinstance(source, bytes) else _content(as_path(source))
+    with _told(content):
+        return _picture(_open(content), np.zeros((0, 0, 3), np.uint8))
+
+
+def _picture(opened: "_Opened", pixels: np.ndarray) -> Picture:
+    (width, height), exif = opened.upright, opened.exif
+    taken, camera, burst = _exif_time(exif), _camera(exif), _exif_burst(exif)
+    return Picture(pixels, width, height, taken, camera, burst)
+
+
+def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
+    """Reads a picture as `read` does, and encodes it for a shard.
+
+    Raises:
+        PictureError: as `read`.
+    """
+    content, opened, square = _read(source, spec)
+    histogram = np.array(square.histogram()).reshape(3, 256)
+    if not spec.keep_original:
+        return Stored(_encode(square, spec.jpeg_quality), histogram)
+    if opened.turn is None and _graph_reads(opened.image):
+        return Stored(content, histogram)
+    whole = _eight_bit(_turned(_pillow(content), opened.turn))
+    return Stored(_encode(whole, spec.jpeg_quality), histogram)
+
+
+def _graph_reads(image: Image.Image | None) -> bool:
+    """Whether a graph decodes the file to the same pixels; None is a common JPEG."""
+    return image is None or image.mode in _GRAPH_MODES.get(image.format or "", ())
+
+
+def taken(path: PathLike) -> datetime.datetime | None:
+    """EXIF time of a picture file, camera-local, without decoding pixels; None if unknown."""
+    try:
+        with Image.open(path) as image:
+            return _exif_time(_exif(image))
+    except _DAMAGE:
+        return None
+
+
+def burst_in(text: str) -> tuple[int, int] | None:
+    """Which picture of how many, where a text says so.
+
+    >>> burst_in("RCNX0012_2of3.JPG"), burst_in("M 1/3"), burst_in("5/12/2019")
+    ((2, 3), (1, 3), None)
+    """
+    found = _BURST.search(text)
+    if not found:
+        return None
+    position, size = (int(number) for number in found.groups() if number)
+    return (position, size) if 1 <= position <= size else None
+
+
+def encode_jpeg(pixels: np.ndarray, quality: int) -> bytes:
+    """[height, width, 3] uint8 pixels as JPEG, without chroma subsampling."""
+    return _encode(Image.fromarray(pixels), quality)
+
+
+def decode_scale(height: int, width: int, spec: PictureSpec) -> int:
+    """Largest of 8, 4, 2, 1 by which a JPEG can shrink in decoding and still cover the square.
+
+    >>> decode_scale(1536, 2048, PictureSpec(size=256))
+    4
+    """
+    rows = height - bar_rows(height, spec)
+    side = max(rows, width) if spec.fit is Fit.PAD else min(rows, width)
+    for scale in (8, 4, 2):
+        if side // scale >= spec.size:
+            return scale
+    return 1
+
+
+def bar_rows(height: int, spec: PictureSpec) -> int:
+    """Rows of info bar cut from a picture of `height` rows, at most."""
+    return round(height * spec.bar_share)
+
+
+def padded_shape(rows: int, columns: int, size: int) -> tuple[int, int]:
+    """Rows and columns of a picture whose longer side is brought to `size`, undistorted.
+
+    >>> padded_shape(1536, 2048, 256)
+    (192, 256)
+    """
+    longer = max(rows, columns)
+    height, width = (max(1, (side * size + longer // 2) // longer) for side in (rows, columns))
+    return height, width
+
+
+def part_around(box: Sequence[float], usable: float = 1.0) -> tuple[float, float, float, float]:
+    """The part of a picture around a detected box that networks see.
+
+    It has the proportions of the picture without its bar, so that animals are distorted as in
+    whole pictures, a margin of a tenth of the box's longer side, and does not leave the picture.
+
+    Args:
+        box: left, top, width, height as shares of the picture.
+        usable: share of the picture's rows above the bar.
+
+    Returns:
+        The same of the part.
+
+    >>> part_around((0.25, 0.25, 0.25, 0.5))
+    (0.075, 0.2, 0.6, 0.6)
+    """
+    left, top, width, height = box
+    side = min(max(width, height / usable) * (1 + 2 * MARGIN), 1.0)
+    across = min(max(left + width / 2 - side / 2, 0.0), 1.0 - side)
+    down = min(max(top + height / 2 - side * usable / 2, 0.0), (1.0 - side) * usable)
+    return round(across, 6), round(down, 6), round(side, 6), round(side * usable, 6)
+
+
+class _Opened(NamedTuple):
+    """A picture whose header is read."""
+
+    image: Image.Image | None  # None of a common JPEG, which Pillow need not open
+    size: tuple[int, int]  # width and height as they lie in the file
+    exif: Image.Exif | None
+    turn: Image.Transpose | None
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height after EXIF rotation."""
+        width, height = self.size
+        return (height, width) if self.turn in _QUARTERS else (width, height)
+
+
+def _read(
+    source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None = None
+) -> tuple[bytes, _Opened, Image.Image]:
+    """The file's bytes, its header and its square."""
+    content = source if isinstance(source, bytes) else _content(as_path(source))
+    with _told(content):
+        opened = _open(content)
+        width, height = opened.upright
+        if width * height > MAX_PIXELS:
+            raise PictureError(f"implausible size {width}x{height}")
+        share = 1.0 if box is None else part_around(box)[2]
+        scale = decode_scale(round(height * share), round(width * share), spec)
+        whole = _turned(_decoded(opened, content, scale), opened.turn)
+        return content, opened, _square(_eight_bit(whole), spec, box)
+
+
+@contextlib.contextmanager
+def _told(content: bytes) -> Iterator[None]:
+    """Turns what Pillow raises into a reason."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        reason = "not a picture, or its header is damaged" if content else "empty file"
+        raise PictureError(reason) from None
+    except _DAMAGE as error:
+        raise PictureError(f"damaged: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if is_remote(path):
+            return path.read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PictureError("not a file")
+        if status.st_size > MAX_BYTES:
+            raise PictureError(f"implausible size: {status.st_size:,} bytes")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PictureError("no such file") from None
+    except (OSError, ValueError) as error:
+        raise PictureError(f"cannot be opened: {error}") from None
+
+
+def _open(content: bytes) -> _Opened:
+    found = _common_jpeg(content) if simplejpeg else None
+    if found:
+        image, (size, block) = None, found
+        exif = _exif(block)
+    else:
+        image = _pillow(content)
+        size, exif = image.size, _exif(image)
+    turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1)) if exif else None
+    return _Opened(image, size, exif, turn)
+
+
+def _pillow(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
+    """Width and height of a JPEG of three components, and its EXIF block.
+
+    None where Pillow is to look at the file: there is anything to object to, or more than one
+    picture or block of metadata.
+    """
+    if content[:2] != _START:
+        return None
+    at, block = 2, b""
+    while at + 10 <= len(content):
+        marker, length = _SEGMENT.unpack_from(content, at)
+        if marker in _FRAME_MARKERS:
+            bits, height, width, components = _FRAME.unpack_from(content, at + 4)
+            return ((width, height), block) if (bits, components) == (8, 3) else None
+        if marker == _APP1 and not block and content.startswith(_EXIF, at + 4):
+            block = content[at + 4 : at + 2 + length]
+        elif marker not in _PASSED:
+            return None
+        at += 2 + length
+    return None
+
+
+def _decoded(opened: _Opened, content: bytes, scale: int) -> Image.Image:
+    """The picture as it lies in the file, a JPEG at 1/scale."""
+    image = opened.image
+    if simplejpeg and (image is None or (image.format, image.mode) == ("JPEG", "RGB")):
+        with contextlib.suppress(ValueError):
+            return _decoded_quickly(content, opened.size, scale)
+    image = image or _pillow(content)  # which has the last word on what is damaged
+    if image.format == "JPEG":
+        image.draft(image.mode, (image.width // scale, image.height // scale))
+        image.load()
+    _check(image, content)
+    return image
+
+
+def _decoded_quickly(content: bytes, size: tuple[int, int], scale: int) -> Image.Image:
+    """A JPEG at 1/scale; Pillow takes the pixels as they lie, without a copy.
+
+    Its RGB has a fourth byte to each pixel, too; called RGBX, it would be worked on like a colour.
+    """
+    pixels = simplejpeg.decode_jpeg(  # pyright: ignore[reportOptionalMemberAccess]
+        content,
+        "RGBX",
+        fastdct=False,
+        fastupsample=False,
+        min_height=-(-size[1] // scale),
+        min_width=-(-size[0] // scale),
+        min_factor=1,
+    )
+    rows, columns, _ = pixels.shape
+    image = Image.frombuffer("RGBX", (columns, rows), pixels, "raw", "RGBX", 0, 1)
+    image.im.setmode("RGB")
+    return image._new(image.im)
+
+
+def _check(image: Image.Image, content: bytes) -> None:
+    """Raises where a PNG's checksums do not fit: Pillow leaves the rest of it black in silence."""
+    if image.format == "PNG":
+        Image.open(io.BytesIO(content)).verify()
+
+
+def _turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return image if turn is None else image.transpose(turn)
+
+
+def _square(
+    image: Image.Image, spec: PictureSpec, box: Sequence[float] | None = None
+) -> Image.Image:
+    """Cuts the bar and makes the square of an upright picture, or of the part around a box."""
+    rows, columns = image.height - _bar(image, spec), image.width
+    if box is not None:
+        left, top, width, height = part_around(box, rows / image.height)
+        corner = round(left * columns), round(top * image.height)
+        size = max(1, round(width * columns)), max(1, round(height * image.height))
+        image = image.crop((*corner, corner[0] + size[0], corner[1] + size[1]))
+        columns, rows = size
+    left = top = 0
+    if spec.fit is Fit.SHORTEST:
+        side = min(rows, columns)
+        left, top = (columns - side) // 2, (rows - side) // 2
+        rows = columns = side
+    part = left, top, left + columns, top + rows
+    if spec.fit is not Fit.PAD:
+        return _resized(image, part, spec.size, spec.size)
+    height, width = padded_shape(rows, columns, spec.size)
+    square = Image.new("RGB", (spec.size, spec.size))
+    corner = ((spec.size - width) // 2, (spec.size - height) // 2)
+    square.paste(_resized(image, part, width, height), corner)
+    return square
+
+
+def _resized(
+    image: Image.Image, part: tuple[int, int, int, int], width: int, height: int
+) -> Image.Image:
+    """The part of an image between left, top, right and bottom, `width` x `height` large."""
+    columns, rows = part[2] - part[0], part[3] - part[1]
+    # Pairs of pixels first, where a side is still twice as long: half the time of antialiasing
+    # alone, and nearer to the mean of all pixels of the file, since the filter smooths less.
+    across = 2 if columns >= 2 * width else 1
+    down = 2 if rows >= 2 * height else 1
+    # The rest is cut here: a resize of a part would let what is around it bleed into its edge.
+    halved = image.reduce((across, down), part)
+    box = (0, 0, columns / across, rows / down)
+    return halved.resize((width, height), Image.Resampling.BILINEAR, box)
+
+
+def _bar(image: Image.Image, spec: PictureSpec) -> int:
+    """Rows to cut at the bottom.
+
+    A detected bar is a run of rows at the bottom, mostly white or black, that ends within
+    `bar_rows`; the row above it, where both mix after scaling, goes with it.
+    """
+    most = bar_rows(image.height, spec)
+    if not spec.detect_bar:
+        return most
+    strip = image.crop((0, image.height - most - 1, image.width, image.height))
+    strip = np.asarray(strip.convert("RGB"))
+    extreme = (strip.min(axis=-1) >= BAR_WHITE) | (strip.max(axis=-1) <= BAR_BLACK)
+    other = np.flatnonzero(extreme.mean(axis=1) < BAR_ROW)
+    run = most - other[-1] if len(other) else most + 1
+    return min(run + 1, most) if 0 < run <= most else 0
+
+
+def _encode(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Any mode as RGB of eight bits; 16-bit greyscale keeps its upper eight bits."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        upper = np.asarray(image).astype(np.uint32) >> 8
+        image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _exif(source: Image.Image | bytes) -> Image.Exif | None:
+    """The EXIF of an image or a block; None where it is damaged, which is not about pixels."""
+    try:
+        if isinstance(source, Image.Image):
+            return source.getexif()
+        exif = Image.Exif()
+        exif.load(source)
+        return exif
+    except _DAMAGE:
+        return None
+
+
+def _exif_time(exif: Image.Exif | None) -> datetime.datetime | None:
+    if exif is None:
+        return None
+    try:
+        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME, "")
+        return datetime.datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S")
+    except _DAMAGE:
+        return None
+
+
+def _camera(exif: Image.Exif | None) -> str | None:
+    if not exif:
+        return None
+    try:
+        values = (exif.get(_MAKER), exif.get(_MODEL), exif.get_ifd(_EXIF_IFD).get(_SERIAL))
+    except _DAMAGE:
+        return None
+    return " ".join(filter(None, map(_text, values))) or None
+
+
+def _exif_burst(exif: Image.Exif | None) -> tuple[int, int] | None:
+    if not exif:
+        return None
+    try:
+        values = (exif.get(_DESCRIPTION), exif.get_ifd(_EXIF_IFD).get(_COMMENT))
+    except _DAMAGE:
+        return None
+    return next(filter(None, (burst_in(_text(value)) for value in values)), None)
+
+
+def _text(value: object) -> str:
+    """An EXIF value as text without padding; an odd byte as a question mark."""
+    if isinstance(value, bytes):  # a comment begins with the name of its code in eight bytes
+        value = value.removeprefix(b"ASCII\0\0\0").decode("ascii", "replace")
+    return " ".join(str(value or "").replace("\0", " ").encode("utf-8", "replace").decode().split())

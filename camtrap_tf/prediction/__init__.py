@@ -1,0 +1,1 @@
+"""Prediction of pictures and shards, by one process or many."""

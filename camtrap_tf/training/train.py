@@ -1,0 +1,328 @@
+"""Training: shards in, a run directory out.
+
+A run directory holds
+    config.json               configuration, data and versions; written first, never changed
+    checkpoints/              the whole state at the last checkpoint: weights, optimiser, seeds,
+                              position in the data, sums of the epoch under way
+    log.csv                   a row an epoch: loss and accuracy by head in training, and under
+                              names such as val_accuracy_species on the selecting split
+    tensorboard/              the same for TensorBoard
+    best.keras                the network of the best epoch; at the end it also tells familiarity
+    predictions-SPLIT.parquet its answers on the selecting split
+    result.json               best epoch and its figures; written last
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import logging
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from camtrap_tf import __version__
+from camtrap_tf.answers import metrics
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.batches import sampling
+from camtrap_tf.core.artifacts import PathLike, atomic, read_json, write_json, write_text
+from camtrap_tf.core.config import (
+    Config,
+    InputSpec,
+    SelectBy,
+    TrainConfig,
+    difference,
+    from_json,
+    to_json,
+)
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import MISSING, Task, Vocabulary
+from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.network import Network, Split, input_spec, with_familiarity
+from camtrap_tf.training import familiarity, tensorboard
+from camtrap_tf.training.trainer import Trainer
+
+KIND, VERSION = "run", 1
+SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most likely a mistake
+log = logging.getLogger("camtrap")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run directory.
+
+    Args:
+        folder: where it lies.
+        config: its configuration.
+        spec: input of its network.
+        vocabulary: names of its labels.
+        picture, data: JSON facts: how pictures were stored, and which shards they came from.
+        result: best epoch and figures.
+    """
+
+    folder: Path
+    config: Config
+    spec: InputSpec
+    vocabulary: Vocabulary
+    picture: dict
+    data: dict
+    result: dict
+
+    @classmethod
+    def read(cls, folder: PathLike) -> "Run":
+        """Reads a finished run.
+
+        Raises:
+            InputError: no run, another version, or a run that is not finished.
+        """
+        folder = Path(folder)
+        content = read_json(folder / "config.json", KIND, VERSION)
+        result = read_json(folder / "result.json", "run result", VERSION)
+        return cls(
+            folder,
+            from_json(content["config"], Config),
+            from_json(content["input"], InputSpec),
+            Vocabulary.from_json(content["vocabulary"]),
+            content["picture"],
+            content["data"],
+            result,
+        )
+
+    def network(self) -> Network:
+        """The network of the best epoch."""
+        return load_network(self.folder, self.spec, self.config.train.task, self.vocabulary)
+
+
+def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
+    """The network of the best epoch of a run directory."""
+    model = keras.saving.load_model(folder / "best.keras", compile=False)
+    heads = with_familiarity(vocabulary.heads(task), familiarity.score(model))
+    return Network(model, spec, task, heads, folder.name)
+
+
+def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = False) -> Run:
+    """Trains one network; goes on where a run in `folder` stopped.
+
+    Args:
+        config: the recipe.
+        shards: folder of shards with its manifest.
+        folder: the run directory.
+        profile: whether to trace the second call of the compiled steps for TensorBoard's profiler.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: `folder` holds a run of another configuration or other data (the message
+            shows the difference), the data cannot serve the task, or the loss diverges.
+    """
+    manifest, folder = Manifest.read(shards), Path(folder)
+    _check_data(config, manifest)
+    _claim(folder, config, manifest)
+    if (folder / "result.json").is_file():
+        log.info("run %s is finished; nothing to do", folder)
+        return Run.read(folder)
+    if config.train.select_on != "val":
+        log.info(
+            "the best epoch is chosen on '%s': figures on that split will be optimistic%s",
+            config.train.select_on,
+            " (the paper chose on its expert test set)" * (config.train.select_on == "expert_test"),
+        )
+    trainer = Trainer(config, manifest)
+    if profile and trainer.chief:
+        trainer.profile = folder / "tensorboard"
+    progress, save = trainer.progress, lambda: trainer.save(folder)
+    if trainer.restore(folder):
+        log.info("going on in epoch %d of %d", progress.epoch, config.train.epochs)
+    elif config.train.init:
+        from camtrap_tf.networks import (
+            transfer,  # which reads runs and bundles, and so imports this
+        )
+
+        transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
+        trainer.adopt()
+    watched = _Watched(config, manifest) if trainer.chief else None
+    while progress.epoch <= config.train.epochs:
+        row = trainer.run_epoch(save)
+        trainer.publish()
+        progress.rows.append(row)
+        if watched is not None:
+            answers = watched.split.predict([trainer.network])
+            row |= _scores(answers, config.train)
+            _keep(trainer, folder, row)
+            tensorboard.write(folder / "tensorboard", row, answers, trainer.main, watched.pictures)
+        progress.begin(progress.epoch + 1)
+        save()
+    _tell_untraced(trainer)
+    if watched is not None:
+        _finish(folder, config, manifest, progress.rows, watched.split)
+    trainer.meet()
+    return Run.read(folder)
+
+
+def _tell_untraced(trainer: Trainer) -> None:
+    if trainer.profile and trainer.calls < 2:
+        log.warning(
+            "nothing was traced: the second call is, and there was none; "
+            "lower train.steps_per_call, now %d",
+            trainer.train.steps_per_call,
+        )
+
+
+class _Watched:
+    """The split that chooses the best epoch, and the pictures of it that people see."""
+
+    def __init__(self, config: Config, manifest: Manifest):
+        name = config.train.select_on
+        self.split = Split(manifest, name, config.model.context)
+        self.pictures = tensorboard.examples(manifest, name)
+
+
+def _keep(trainer: Trainer, folder: Path, row: dict) -> None:
+    """Writes what an epoch leaves: its row of the log, and the network where it is the best."""
+    rows = trainer.progress.rows
+    log.info("%s", _describe(row, trainer.train))
+    if row is _best(rows):
+        with atomic(folder / "best.keras") as temporary:
+            trainer.network.model.save(temporary)
+    _write_log(folder, rows)
+
+
+def _check_data(config: Config, manifest: Manifest) -> None:
+    side = config.model.context.side(manifest.picture.size)
+    if config.model.crop > side:
+        raise InputError(
+            f"model.crop is at most what a network sees of the stored square, {side}",
+            config.model.crop,
+            "Lower it, or write larger shards.",
+        )
+    if config.model.crop < SMALLEST_CROP * side:
+        log.warning(
+            "the network sees the middle %d of %d pixels, and no animal at the edges: "
+            "set model.crop, or write shards with --size=%d",
+            config.model.crop,
+            side,
+            round(config.model.crop * 256 / 224 * manifest.picture.size / side),
+        )
+    if config.train.freeze_epochs and not (config.train.init or config.model.weights):
+        raise InputError(
+            "train.freeze_epochs, which keeps a trained trunk, goes with train.init or "
+            "model.weights",
+            config.train.freeze_epochs,
+            "Give one of them, or leave it at 0: a random trunk teaches the heads nothing.",
+        )
+    for split in ("train", config.train.select_on):
+        if not manifest.frames(split, config.train.task):
+            raise InputError(
+                f"split '{split}' has pictures for task '{config.train.task.value}'",
+                0,
+                "Use other shards, or another task.",
+            )
+
+
+def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
+    """Writes the run's configuration, or checks that it is the one that is there."""
+    manifest_hash = hashlib.sha256((manifest.folder / MANIFEST_FILE).read_bytes()).hexdigest()
+    spec = input_spec(config.model, manifest)
+    content = {
+        "config": to_json(config),
+        "input": to_json(spec),
+        "vocabulary": manifest.vocabulary.to_json(),
+        "picture": to_json(manifest.picture),
+        "data": {"manifest_sha256": manifest_hash, "origin": manifest.origin},
+    }
+    path = folder / "config.json"
+    if path.is_file():
+        present = read_json(path, KIND, VERSION)
+        changes = difference(from_json(present["config"], Config), config)
+        if present["data"]["manifest_sha256"] != manifest_hash:
+            changes.append("data: the shards are others")
+        if changes:
+            raise InputError(
+                f"a run directory keeps its configuration; {folder} differs",
+                "; ".join(changes),
+                "Give another --run, or the configuration it was made with.",
+            )
+        return
+    # Hidden files may be another worker's, that claims the same run at this moment.
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise InputError(
+            "a run directory is new, empty, or a run", str(folder), "Give another --run."
+        )
+    versions = {"camtrap_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+    write_json(path, KIND, VERSION, {**content, "versions": versions})
+
+
+def _scores(predictions: Predictions, train: TrainConfig) -> dict[str, float]:
+    """Loss and accuracy by head on the rows that a task is scored on, and what epochs go by."""
+    row, split = {}, train.select_on
+    for head, labels in predictions.labels.items():
+        known = np.flatnonzero(labels != MISSING)
+        answers = predictions.probabilities[head][known]
+        truth = labels[known]
+        right = np.take_along_axis(answers, truth[:, None].astype(int), 1)[:, 0]
+        row[f"{split}_loss_{head}"] = (
+            float(-np.log(np.maximum(right, 1e-7)).mean()) if len(known) else 0
+        )
+        row[f"{split}_accuracy_{head}"] = (
+            float((answers.argmax(1) == truth).mean()) if len(known) else 0
+        )
+    main = sampling.main_head(train.task)
+    loss = row[f"{split}_loss_{main}"]
+    figure = {
+        SelectBy.ACCURACY: row[f"{split}_accuracy_{main}"],
+        SelectBy.MEAN_RECALL: _mean_recall(predictions, main),
+        SelectBy.LOSS: -loss,
+    }[train.select_by]
+    row["score"] = figure - 1e-6 * loss
+    return row
+
+
+def _mean_recall(predictions: Predictions, head: str) -> float:
+    classes = len(predictions.classes[head])
+    matrix = metrics.confusion(predictions.top(head), predictions.labels[head], classes)
+    return float(metrics.averages(metrics.per_class(matrix))["mean_recall"])
+
+
+def _best(rows: list[dict]) -> dict:
+    """The row of the highest score: the figure of `train.select_by`, then the lower loss."""
+    return max(rows, key=lambda row: row["score"])
+
+
+def _describe(row: dict, train: TrainConfig) -> str:
+    parts = [f"epoch {row['epoch']:.0f}/{train.epochs}", f"loss {row['loss']:.3f}"]
+    start = f"{train.select_on}_accuracy_"
+    parts += [
+        f"{key.removeprefix(start)} {value:.1%}"
+        for key, value in row.items()
+        if key.startswith(start)
+    ]
+    return "  ".join((*parts, f"{row['images_per_second']:.0f} pictures/s"))
+
+
+def _write_log(folder: Path, rows: list[dict]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "log.csv", text.getvalue())
+
+
+def _finish(
+    folder: Path, config: Config, manifest: Manifest, rows: list[dict], split: Split
+) -> None:
+    """Lets the best network tell familiarity, predicts the selecting split, writes the result."""
+    task, spec = config.train.task, input_spec(config.model, manifest)
+    network = load_network(folder, spec, task, manifest.vocabulary)
+    if "species" in network.heads:
+        told = familiarity.told(network.model, spec, task, manifest, split.name)
+        with atomic(folder / "best.keras") as temporary:
+            told.save(temporary)
+        network = load_network(folder, spec, task, manifest.vocabulary)
+    split.predict([network]).write(folder / f"predictions-{split.name}.parquet")
+    best = _best(rows)
+    write_json(folder / "result.json", "run result", VERSION, {"best": best})
+    log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(rows), folder)

@@ -1,0 +1,39 @@
+"""Puts trained runs together into one bundle, the thing that predicts."""
+
+from absl import flags
+
+from camtrap_tf.core.errors import InputError
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    flags.DEFINE_multi_string(
+        "run", None, "a finished run directory (repeatable)", flag_values=values, required=True
+    )
+    flags.DEFINE_string("out", None, "bundle to write", flag_values=values, required=True)
+    flags.DEFINE_float(
+        "animal_threshold",
+        0.5,
+        "ask stage 2 where the probability of an animal reaches this",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "unknown_share",
+        0.05,
+        "share of the animals of the validation split that may be called 'unknown' though their "
+        "species is known; 0: nothing is called so",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags and makes the bundle."""
+    if arguments:
+        raise InputError("runs are given as --run=FOLDER", arguments, "Put --run= before each.")
+
+    from camtrap_tf.core.startup import start_tensorflow
+
+    start_tensorflow()
+    from camtrap_tf.networks.bundle import make_bundle
+
+    make_bundle(values.run, values.out, values.animal_threshold, values.unknown_share)

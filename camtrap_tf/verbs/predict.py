@@ -1,0 +1,177 @@
+"""Answers pictures with a bundle.
+
+  camtrap predict CARD_1 CARD_2 --bundle=bundle --out=answers
+
+Each PATH is a folder (searched with its subfolders), a list of files (.txt with a path a line,
+.csv with a column `path`), an event table (.parquet), a COCO Camera Traps or MegaDetector file
+(.json), a Camtrap DP package (its folder or datapackage.json) or a picture. A single PATH may be
+a folder of shards.
+
+--out becomes a job that can be stopped at any moment (Ctrl-C, kill, power): the same command
+goes on where it was, and the result is the same. --only_new looks for pictures that came since
+they were listed. It holds predictions.parquet, what --format names, not_processed.csv with the
+files that are no pictures, and clock_problems.csv with times that cannot be. A picture that
+cannot be read is a row with its reason.
+
+Capture events are those of the metadata or of --events. Other pictures are grouped: those of a
+folder (one camera) are an event as long as each was taken (EXIF) at most --event_gap seconds
+after the one before; a picture without a time is an event of its own. Where the camera numbers
+the pictures of a trigger ('M 1/3' or '1 of 3' in EXIF's comment or description, or ..._1of3.JPG),
+the numbers decide.
+
+"""
+
+import logging
+import shlex
+from pathlib import Path
+
+from absl import flags
+
+from camtrap_tf.core.config import EVENT_GAP_SECONDS
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.verbs import output_flags
+
+log = logging.getLogger("camtrap")
+__doc__ += output_flags.HELP
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    where = {"flag_values": values}
+    output_flags.define(values, ["csv", "megadetector"])
+    flags.DEFINE_string("bundle", None, "bundle that predicts", required=True, **where)
+    flags.DEFINE_string("out", None, "results folder", required=True, **where)
+    flags.DEFINE_string(
+        "images", None,
+        "folder that the paths of lists and metadata, and those of the answers, are relative to; "
+        "else that of the list or metadata, or the folder that holds all of PATH", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("events", None, "event table that gives event ids", **where)
+    flags.DEFINE_float(
+        "event_gap", EVENT_GAP_SECONDS,
+        "seconds between pictures of one folder that begin a new event", **where,
+    )  # fmt: skip
+    flags.DEFINE_boolean("only_new", False, "answer pictures that have come since, too", **where)
+    flags.DEFINE_string(
+        "megadetector", None, "JSON of MegaDetector's results on these pictures", **where
+    )
+    flags.DEFINE_enum(
+        "megadetector_use", "stage1", ["stage1", "boxes"],
+        "stage1: it says which pictures are empty, in place of the bundle's stage 1; boxes: the "
+        "networks see the part around its surest box (for networks trained on such parts)",
+        **where,
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "megadetector_threshold", None,
+        "confidence from which on there is something; else the file's own, else 0.2", **where,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "precision", None, ["float32", "bfloat16"],
+        "number format of the computation; else that of training", **where,
+    )  # fmt: skip
+    flags.DEFINE_integer("batch_size", 32, "pictures in one call of a network", **where)
+    flags.DEFINE_integer("block_size", 512, "pictures whose answers are kept together", **where)
+    flags.DEFINE_enum(
+        "engine", "local", ["local", "beam"],
+        "who answers: this machine, or Apache Beam (camtrap_tf/prediction/beam.py)", **where,
+    )  # fmt: skip
+    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
+    flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags, predicts and writes."""
+    if not arguments:
+        raise InputError(
+            "predict takes folders, lists or metadata of pictures",
+            arguments,
+            "camtrap predict FOLDER --bundle=B --out=O",
+        )
+    from camtrap_tf import outputs
+    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.core.startup import start_tensorflow
+    from camtrap_tf.events.listing import root_of
+    from camtrap_tf.events.table import EventTable
+
+    sources, images = [_source(path) for path in arguments], values.images
+    if images is None and any(isinstance(source, EventTable) for source in sources):
+        images = _folder(arguments[0])
+    options = output_flags.options(values, root_of(sources, images))
+    outputs.check(values.format, options, values.out)
+    table = EventTable.read(values.events) if values.events else None
+    detector = _detector(values)
+    start_tensorflow()
+    from camtrap_tf.core.config import Precision
+    from camtrap_tf.networks.bundle import Bundle
+    from camtrap_tf.prediction.predict import Options, predict, share_processors
+
+    share_processors()
+
+    how = Options(
+        values.event_gap,
+        values.batch_size,
+        values.block_size,
+        Precision(values.precision) if values.precision else None,
+        values.threads,
+        detector,
+    )
+    path = predict(
+        sources,
+        Bundle.read(values.bundle),
+        values.out,
+        how,
+        table,
+        images,
+        values.only_new,
+        _engine(values),
+    )
+    log.info("wrote %s", path)
+    predictions = Predictions.open(path)
+    if predictions.info.get("familiarity_threshold") is not None:
+        log.info("%s", _unknown(predictions))
+    outputs.write(predictions, values.out, values.format, options)
+
+
+def _unknown(predictions) -> str:
+    """How many animals look like no species learnt."""
+    unknown, asked = predictions.judged_unknown(), predictions.answered("species")
+    asked &= ~predictions.judged_empty()
+    return (
+        f"unknown: {unknown.sum():,} of {asked.sum():,} pictures with an animal look like none of "
+        "the species learnt"
+    )
+
+
+def _engine(values: flags.FlagValues):
+    if values.engine == "local":
+        return None
+    from camtrap_tf.prediction import beam
+
+    return beam.engine(shlex.split(values.beam_options))
+
+
+def _detector(values: flags.FlagValues):
+    """MegaDetector's results as the flags name them; None without them."""
+    if not values.megadetector:
+        return None
+    from camtrap_tf.events import detections as megadetector
+
+    detections = megadetector.read(values.megadetector, values.megadetector_threshold)
+    return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
+
+
+def _source(path: str):
+    """A path that `predict` takes as it is, or the event table of metadata."""
+    from camtrap_tf.events.listing import is_megadetector
+    from data_prep import sources
+
+    where = Path(path)
+    if where.name == "datapackage.json" or (where / "datapackage.json").is_file():
+        return sources.read("camtrap_dp", where)
+    if where.suffix.lower() == ".json" and where.is_file() and not is_megadetector(where):
+        return sources.read("coco", where)
+    return path
+
+
+def _folder(path: str) -> Path:
+    return Path(path) if Path(path).is_dir() else Path(path).parent

@@ -1,0 +1,108 @@
+"""Shows people the events that the model is unsure of, in a page of their browser.
+
+  camtrap review answers --images=PICTURES
+
+RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table,
+to be labelled without a model. Answers are
+appended to RESULTS/reviews.jsonl at once; stop and start again at any time. Several people give
+the same --reviews, each with a --reviewer, or each a file of their own. What they said goes
+  - into every output format with `camtrap convert PREDICTIONS --reviews=reviews.jsonl`;
+  - into an event table to train on, with --export_events=EVENTS.parquet (serves no page).
+"""
+
+import getpass
+import logging
+from pathlib import Path
+
+from absl import flags
+
+from camtrap_tf.core.errors import InputError
+
+log = logging.getLogger("camtrap")
+
+
+def define(values: flags.FlagValues) -> None:
+    where = {"flag_values": values}
+    flags.DEFINE_string("images", None, "folder that was predicted", **where)
+    flags.DEFINE_multi_string(
+        "reviews", [], "files of answers; the first is appended to (default: in RESULTS)", **where
+    )
+    flags.DEFINE_string("reviewer", None, "who answers (default: your login name)", **where)
+    flags.DEFINE_string(
+        "only", "all",
+        "all; unsure; species:NAME,NAME; random, for an estimate of the accuracy", **where,
+    )  # fmt: skip
+    flags.DEFINE_float("below", 0.9, "of --only=unsure: probabilities below this", **where)
+    flags.DEFINE_multi_string(
+        "member", [], "other models' predictions of the same pictures: where they differ, a "
+        "look is worth more", **where,
+    )  # fmt: skip
+    flags.DEFINE_integer("seed", 0, "of --only=random", **where)
+    flags.DEFINE_boolean("blind", False, "do not show what the model says", **where)
+    flags.DEFINE_integer("port", 8765, "of the page; 0 = any free one", **where)
+    flags.DEFINE_string("export_events", None, "event table to write from the answers", **where)
+    flags.DEFINE_string(
+        "events", None, "of --export_events: event table that the answers are added to", **where
+    )
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    if len(arguments) != 1:
+        raise InputError("review takes one folder", arguments, "camtrap review RESULTS --images=P")
+    from camtrap_tf.review import journal
+
+    results = Path(arguments[0])
+    file = results / "predictions.parquet" if results.is_dir() else results
+    predictions = _read(file)
+    reviews = [Path(path) for path in values.reviews] or [file.with_name(journal.FILE)]
+    if values.export_events:
+        _export(values, predictions, reviews)
+    else:
+        _serve(values, predictions, reviews)
+
+
+def _read(file: Path):
+    """Predictions; of an event table, those of no model."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.events import table as event_table
+    from camtrap_tf.review import answers
+
+    try:
+        stamp = json.loads((pq.read_schema(file).metadata or {}).get(b"camtrap", b"{}"))
+    except (OSError, pa.ArrowInvalid):
+        return Predictions.read(file)  # which says what is wrong
+    if stamp.get("artifact") == event_table.KIND:
+        return answers.unanswered(event_table.EventTable.read(file))
+    return Predictions.read(file)
+
+
+def _export(values: flags.FlagValues, predictions, reviews: list[Path]) -> None:
+    from camtrap_tf.events.table import EventTable
+    from camtrap_tf.review import answers
+
+    base = EventTable.read(values.events) if values.events else None
+    table = answers.event_table(predictions, answers.read(reviews), base)
+    table.write(values.export_events)
+    log.info("wrote %s: %s events\n%s", values.export_events, f"{len(table):,}", table.dropped)
+
+
+def _serve(values: flags.FlagValues, predictions, reviews: list[Path]) -> None:
+    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.review import queue, server
+    from camtrap_tf.review.session import Session
+
+    if not values.images:
+        raise InputError("review needs the pictures", "no --images", "Give the predicted folder.")
+    members = [Predictions.read(path) for path in values.member]
+    order = queue.order(predictions, members, values.only, values.below, values.seed)
+    drawn = "random" if values.only == "random" else "gain"
+    name = values.reviewer or getpass.getuser()
+    session = Session(
+        predictions, order, values.images, reviews[0], name, drawn, values.blind, reviews[1:]
+    )
+    server.serve(session, values.port)

@@ -1,0 +1,1 @@
+"""Event tables and pictures to TFRecord shards."""

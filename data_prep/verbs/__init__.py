@@ -1,0 +1,1 @@
+"""Verbs of `camtrap` that prepare data: thin readers of flags."""

@@ -1,0 +1,35 @@
+"""Downloads seasons of Snapshot Serengeti, or a sample of their events, from LILA.
+
+  camtrap download --seasons=1 --events=500 --out=serengeti/
+  camtrap prepare --source=lila --metadata=serengeti/metadata/SnapshotSerengetiS01_500_events.json
+  camtrap shard --images=serengeti/ ...
+
+A season has hundreds of thousands of pictures of about 1 MB. Started again with the same
+flags it goes on where it stopped.
+"""
+
+from absl import flags
+
+from camtrap_tf.core.errors import InputError
+
+
+def define(values: flags.FlagValues) -> None:
+    where = {"flag_values": values}
+    flags.DEFINE_string("out", None, "folder for pictures and metadata", required=True, **where)
+    flags.DEFINE_list("seasons", None, "numbers, 1 to 11", required=True, **where)
+    flags.DEFINE_integer("events", 0, "of each season, at random; 0 = all", **where)
+    flags.DEFINE_integer("seed", 0, "of the choice of events", **where)
+    flags.DEFINE_integer("connections", 8, "at a time", **where)
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    if arguments:
+        raise InputError("download takes flags only", arguments, "Write --out=FOLDER.")
+    from data_prep import download
+
+    try:
+        seasons = [int(season) for season in values.seasons]
+    except ValueError:
+        raise InputError("seasons are numbers", values.seasons, "Write --seasons=1,2.") from None
+    manners = download.Manners(connections=values.connections)
+    download.download(values.out, seasons, values.events, values.seed, manners)

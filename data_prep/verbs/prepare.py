@@ -1,0 +1,87 @@
+"""Reads the metadata of a camera-trap project and writes one event table (Parquet).
+
+  camtrap prepare --source=coco --metadata=project.json --out=events.parquet
+  camtrap prepare --source=dryad --metadata=serengeti/ --out=events.parquet
+
+camtrap_dp    folder of a Camtrap DP package, or its datapackage.json
+coco          COCO Camera Traps JSON file
+csv           CSV file with a row per picture; --columns says which column is what
+dryad         folder with consensus_data.csv, all_images.csv and, if there, gold_standard_data.csv
+dryad_raw     folder with raw_data_for_dryad.csv (all votes) and all_images.csv
+folders       folder of folders named by species, SPECIES/picture.jpg or SPECIES/SITE/picture.jpg
+lila          folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file
+megadetector  JSON of MegaDetector: pictures are empty, or show an animal, person or vehicle
+zooniverse    CSV export of raw classifications, of Panoptes or the former platform
+"""
+
+import logging
+
+from absl import flags
+
+from camtrap_tf.core.errors import InputError
+
+log = logging.getLogger("camtrap")
+
+# The keys of data_prep.sources.SOURCES; written out so that --help needs no imports.
+SOURCES = [
+    "camtrap_dp", "coco", "csv", "dryad", "dryad_raw", "folders", "lila", "megadetector",
+    "zooniverse",
+]  # fmt: skip
+# Flags that belong to some sources only; those that are not given are not passed on.
+OPTIONS = ["on_unknown", "even_median", "blank_rule", "workflow", "columns", "threshold"]
+
+
+def define(values: flags.FlagValues) -> None:
+    flags.DEFINE_enum(
+        "source", None, SOURCES, "format of the metadata",
+        required=True, flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "on_unknown", None, ["error", "drop"],
+        "a species or count that the source does not know: stop with its row, or leave the event "
+        "or the count out and count it (default: error)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "even_median", None, ["upper", "lower"],
+        "dryad_raw, zooniverse: which middle value is the median of an even number of votes: the "
+        "upper, as documented and on LILA, or the lower, as in the released script (default: "
+        "upper)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "blank_rule", None, ["retirement", "majority"],
+        "dryad_raw, zooniverse: what makes an event empty: ten blanks and no species with ten "
+        "votes, or more blanks than others, as on LILA (default: retirement)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "workflow", None, "zooniverse: id of the only workflow to read", flag_values=values
+    )
+    flags.DEFINE_string(
+        "columns", None,
+        "csv: which column is what, such as path=File,species=Label; the fields are path, "
+        "species, count, event, site, season, datetime and the attributes", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "threshold", None, "megadetector: least confidence of a detection (default: 0.2)",
+        flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "metadata", None, "path of the metadata, a file or a folder, see above",
+        required=True, flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "out", "events.parquet", "event table to write; replaced if it is there",
+        flag_values=values,
+    )  # fmt: skip
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    if arguments:
+        raise InputError("prepare takes flags only", arguments, "Write --metadata=PATH.")
+    from data_prep import sources
+    from data_prep.choice.statistics import summary
+
+    options = {name: values[name].value for name in OPTIONS}
+    table = sources.read(values.source, values.metadata, **options)
+    log.info("read %s\n%s\n%s", values.metadata, summary(table), table.dropped)
+    table.write(values.out)
+    log.info("wrote %s", values.out)

@@ -1,0 +1,1 @@
+"""Experiments on real pictures of one Californian station."""

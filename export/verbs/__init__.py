@@ -1,0 +1,1 @@
+"""Verbs of `camtrap` that export and ask exports: thin readers of flags."""

@@ -1,0 +1,90 @@
+"""Writes a bundle as SavedModel and TFLite and checks both against Keras on real pictures.
+
+An export whose answers differ too much is refused with a table that shows where.
+"""
+
+from absl import flags
+
+from export import AUTOMATIC_AT
+
+FORMS = ("float32", "float16", "dynamic", "int8")
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declares the flags."""
+    flags.DEFINE_string("bundle", None, "bundle to export", flag_values=values, required=True)
+    flags.DEFINE_string("out", None, "new folder to write", flag_values=values, required=True)
+    flags.DEFINE_string(
+        "check_on",
+        None,
+        "folder of pictures to compare on, or of shards, whose labels then tell the accuracy",
+        flag_values=values,
+        required=True,
+    )
+    flags.DEFINE_integer(
+        "check_pictures", 200, "how many of them", flag_values=values, lower_bound=1
+    )
+    flags.DEFINE_multi_enum(
+        "form",
+        ["float32", "float16", "dynamic"],
+        FORMS,
+        "TFLite form (repeatable); int8 needs --shards",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "shards",
+        None,
+        "shards that int8's representative pictures and --recall's threshold come from",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "automatic_at",
+        AUTOMATIC_AT,
+        "probability from which an answer is taken without a human",
+        flag_values=values,
+        lower_bound=0,
+        upper_bound=1,
+    )
+    flags.DEFINE_float(
+        "recall",
+        None,
+        "choose the animal threshold so that this share of the validation animals passes stage 1",
+        flag_values=values,
+        lower_bound=0,
+        upper_bound=1,
+    )
+    flags.DEFINE_enum(
+        "recall_of",
+        "pictures",
+        ["pictures", "events"],
+        "what --recall counts; an event passes with any of its frames, as on a camera",
+        flag_values=values,
+    )
+    flags.DEFINE_integer("version", 1, "SavedModel's version folder", flag_values=values)
+    flags.DEFINE_boolean(
+        "force", False, "write even what differs; the model card says so", flag_values=values
+    )
+
+
+def run(values: flags.FlagValues, arguments: list[str]) -> None:
+    """Reads the flags, exports and checks."""
+    from camtrap_tf.core.startup import start_tensorflow
+
+    start_tensorflow()
+    from camtrap_tf.networks.bundle import Bundle
+    from export.tflite import Form
+    from export.threshold import Level
+    from export.verify import Request, export_and_verify
+
+    request = Request(
+        check_on=values.check_on,
+        check_pictures=values.check_pictures,
+        forms=tuple(dict.fromkeys(Form(form) for form in values.form)),
+        shards=values.shards,
+        automatic_at=values.automatic_at,
+        recall=values.recall,
+        recall_of=Level(values.recall_of),
+        version=values.version,
+        force=values.force,
+    )
+    export_and_verify(Bundle.read(values.bundle), values.out, request)

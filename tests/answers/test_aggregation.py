@@ -1,0 +1,43 @@
+"""The rule is chosen on validation alone, and the test figure is of that rule."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from camtrap_tf.answers import aggregation
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import BINARY
+
+
+def make(animal: list[float], empty: list[int]) -> Predictions:
+    """Events of three frames; P(animal) per frame, 'empty' label per event."""
+    p = np.float32(animal)
+    ids = pd.DataFrame(
+        {
+            "path": [f"{i}.jpg" for i in range(len(p))],
+            "event_id": [str(i // 3) for i in range(len(p))],
+        }
+    )
+    labels = {"empty": np.repeat(empty, 3)}
+    probabilities = {"empty": np.stack([p, 1 - p], axis=1)}
+    return Predictions(ids, {"empty": BINARY}, probabilities, labels, labels)
+
+
+def test_an_animal_in_one_frame_of_three():
+    # Event 0 shows the animal in one frame only: the mean is 0.37, the maximum 0.9.
+    validation = make([0.9, 0.1, 0.1, 0.2, 0.2, 0.2, 0.8, 0.8, 0.8], [0, 1, 0])
+    # In the test split the maximum is fooled by one frame of an empty event.
+    test = make([0.6, 0.1, 0.1, 0.9, 0.9, 0.9], [1, 0])
+    table = {row.rule: row for row in aggregation.compare(validation, test)}
+    assert list(table) == ["mean", "mean_logit", "geometric", "maximum"]
+    assert table["mean"].accuracy == pytest.approx(2 / 3)
+    # 0.1 · 0.9 · 0.9 has the cube root 0.433: with an animal at 0.567.
+    assert table["geometric"].accuracy == table["maximum"].accuracy == 1.0
+    assert table["maximum"].log_loss < table["geometric"].log_loss
+    assert aggregation.chosen(list(table.values())) == {"empty": "maximum"}
+    assert table["maximum"].test_accuracy == 0.5 and table["mean"].test_accuracy == 1.0
+
+
+def test_without_a_test_split():
+    row = aggregation.compare(make([0.9, 0.9, 0.9], [0]))[0]
+    assert row.test_accuracy is None and row.interval == pytest.approx((0.025, 1.0))

@@ -1,0 +1,125 @@
+"""Shards to batches: order, labels, counts."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
+from camtrap_tf.core.labels import Task
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.pictures import graph
+from camtrap_tf.pictures.context import ALONE
+
+
+def data(task: Task, **changes) -> pipeline.TrainingData:
+    spec = InputSpec(32, mean=(100.0,) * 3, std=(30.0,) * 3)
+    whole = pipeline.TrainingData("train", task, spec, AugmentConfig(), 8, seed=3)
+    return dataclasses.replace(whole, **changes)
+
+
+def labels_of(manifest, task, epoch):
+    batches = list(pipeline.training(manifest, data(task), epoch).as_numpy_iterator())
+    names = batches[0][1].keys()
+    return len(batches), {h: np.concatenate([b[1][h] for b in batches]) for h in names}
+
+
+@pytest.mark.parametrize(
+    ("task", "steps"), [(Task.EMPTY, 6), (Task.ANIMAL, 4), (Task.SPECIES, 4), (Task.ONE_STAGE, 6)]
+)
+def test_an_epoch_has_the_steps_the_manifest_promises(tiny_shards, task, steps):
+    # 24 events of two frames, a third of them empty: 48 frames, 32 with an animal.
+    manifest = Manifest.read(tiny_shards)
+    assert pipeline.steps_per_epoch(manifest, data(task)) == steps
+    assert labels_of(manifest, task, 1)[0] == steps
+
+
+def test_labels_of_each_task(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    _, empty = labels_of(manifest, Task.EMPTY, 1)
+    assert np.bincount(empty["empty"]).tolist() == [32, 16]
+    _, animal = labels_of(manifest, Task.ANIMAL, 1)
+    assert np.bincount(animal["species"]).tolist() == [16, 16]
+    assert set(animal["count"]) == {0}
+    _, one_stage = labels_of(manifest, Task.ONE_STAGE, 1)
+    assert np.bincount(one_stage["species"]).tolist() == [16, 16, 16]
+
+
+def test_order_and_pixels_are_a_function_of_seed_and_epoch(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+
+    def pixels(epoch, seed):
+        batches = pipeline.training(manifest, data(Task.EMPTY, seed=seed), epoch)
+        return np.concatenate([image for image, _, _ in batches.as_numpy_iterator()])
+
+    first = pixels(1, 3)
+    np.testing.assert_array_equal(first, pixels(1, 3))
+    assert not np.array_equal(first, pixels(2, 3))
+    assert not np.array_equal(first, pixels(1, 4))
+
+
+def test_no_epoch_waits_for_tensorflows_tuning(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    assert pipeline.training(manifest, data(Task.EMPTY), 1).options().autotune.enabled is False
+    assert pipeline.stored_pictures(manifest, "val", 4).options().autotune.enabled is False
+
+
+def test_index_and_pictures_go_together(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    ids, labels, event_labels = pipeline.index(manifest, "val")
+    assert list(ids["event_id"][:3]) == ["val-0", "val-0", "val-1"]
+    assert list(ids["frame"][:3]) == [0, 1, 0]
+    assert list(ids["path"][:2]) == ["val-0/0.jpg", "val-0/1.jpg"]
+    assert labels["empty"].tolist() == [1, 1, 0, 0, 0, 0] * 2 + [1, 1, 0, 0]
+    assert event_labels["species"].tolist()[:6] == [-1, -1, 1, 1, 0, 0]
+    stored = np.concatenate(list(pipeline.stored_pictures(manifest, "val", 5).as_numpy_iterator()))
+    assert stored.shape == (16, 40, 40, 3)
+    centre = stored[:, 20, 20].astype(int)
+    assert ((centre[:, 0] > 200) == (labels["species"] == 1)).all()  # red
+    assert ((centre[:, 2] > 200) == (labels["species"] == 0)).all()  # blue
+
+
+@pytest.mark.parametrize("context", [Context.DIFFERENCE, Context.ZOOM])
+def test_some_pictures_are_seen_as_if_alone(tiny_shards, context):
+    manifest = Manifest.read(tiny_shards)
+    still = AugmentConfig(False, False, 0.0, (1.0, 1.0))
+    spec = InputSpec(16, mean=(0.0,) * 3, context=context)
+
+    def epoch(hide: float, number: int = 1):
+        hidden = dataclasses.replace(still, hide_context=hide)
+        settings = data(Task.EMPTY, spec=spec, augment=hidden)
+        batches = pipeline.training(manifest, settings, number).as_numpy_iterator()
+        pixels, _, keys = zip(*batches, strict=True)
+        return dict(zip(map(tuple, np.concatenate(keys)), np.concatenate(pixels), strict=True))
+
+    shown, hidden, again, other = epoch(0.0), epoch(0.5), epoch(0.5), epoch(0.5, 2)
+
+    def marked(pixels) -> bool:
+        return np.all(pixels[..., 3] == np.float32(ALONE / graph.DIFFERENCE_STD))
+
+    differ = [key for key, pixels in shown.items() if not marked(pixels)]
+    assert len(differ) >= 40
+    unseen = [key for key in differ if marked(hidden[key])]
+    assert len(differ) / 4 < len(unseen) < 3 * len(differ) / 4
+    for key in set(differ) - set(unseen):
+        np.testing.assert_array_equal(hidden[key], shown[key])
+    if context is Context.DIFFERENCE:
+        for key in unseen:
+            np.testing.assert_array_equal(hidden[key][..., :3], shown[key][..., :3])
+    for key in differ:
+        np.testing.assert_array_equal(hidden[key], again[key])
+    assert unseen != [key for key in differ if marked(other[key])]
+
+
+def test_pictures_are_asked_as_if_alone(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+
+    def pictures(**flags):
+        batches = pipeline.stored_pictures(manifest, "val", 5, Context.DIFFERENCE, **flags)
+        return np.concatenate(list(batches.as_numpy_iterator()))
+
+    together, alone = pictures(), pictures(alone=True)
+    np.testing.assert_array_equal(alone[..., :3], together[..., :3])
+    assert together[..., 3].any()
+    assert (alone[..., 3] == ALONE).all()

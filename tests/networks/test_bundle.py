@@ -1,0 +1,70 @@
+"""A bundle carries the calibration of its networks into every answer."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf.answers import calibration
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.config import override
+from camtrap_tf.core.labels import Task
+from tests.recipes import SMALL
+
+
+@pytest.fixture(scope="module")
+def run(tiny_shards, tmp_path_factory):
+    from camtrap_tf.training.train import train
+
+    changes = {"model.crop": "32", "train.batch_size": "8", "train.epochs": "1"}
+    config = override(SMALL, changes | {"train.task": Task.ONE_STAGE.value})
+    return train(config, tiny_shards, tmp_path_factory.mktemp("runs") / "one")
+
+
+def test_temperatures_are_fitted_on_validation_and_divide_the_logits(run, tmp_path, monkeypatch):
+    from camtrap_tf.networks.bundle import Bundle, make_bundle
+
+    monkeypatch.setattr(calibration, "LEAST_GAIN", 0)  # sixteen pictures prove nothing
+    make_bundle([run.folder], tmp_path / "bundle")
+    (member,) = Bundle.read(tmp_path / "bundle").members
+    validation = Predictions.read(run.folder / "predictions-val.parquet")
+    assert member.temperatures == calibration.temperatures(validation)
+    assert member.temperatures["species"] != 1.0
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 40, 3), np.uint8)
+    (network,) = Bundle.read(tmp_path / "bundle").networks()
+    plain = dataclasses.replace(network, temperatures={}).probabilities(pixels)["species"]
+    np.testing.assert_allclose(
+        network.probabilities(pixels)["species"],
+        calibration.temper(plain, member.temperatures["species"]),
+        atol=1e-5,
+    )
+
+
+def test_a_run_selected_on_another_split_is_not_calibrated(run, tmp_path, caplog):
+    from camtrap_tf.networks.bundle import make_bundle
+
+    file = run.folder / "predictions-val.parquet"
+    moved = file.rename(run.folder / "predictions-expert_test.parquet")
+    bundle = make_bundle([run.folder], tmp_path / "bundle")
+    moved.rename(file)
+    assert bundle.members[0].temperatures == {}
+    assert bundle.event_rules == {}
+    assert "not calibrated" in caplog.text
+
+
+def test_the_rule_for_events_is_chosen_on_validation_and_goes_with_the_answers(
+    run, tiny_shards, tmp_path
+):
+    from camtrap_tf.networks.bundle import make_bundle
+    from camtrap_tf.prediction.predict import predict_shards
+
+    bundle = make_bundle([run.folder], tmp_path / "bundle")
+    assert list(bundle.event_rules) == ["species"]
+    predictions = predict_shards(bundle, tiny_shards, "val")
+    assert predictions.info["event_rules"] == bundle.event_rules
+    temperature = bundle.members[0].temperatures["species"]
+    assert predictions.info["temperatures"] == {"species": temperature}
+    # What was stored before calibration comes back when it is undone.
+    plain = Predictions.read(run.folder / "predictions-val.parquet").probabilities["species"]
+    undone = calibration.calibrate(predictions, {"species": 1 / temperature})
+    np.testing.assert_allclose(undone.probabilities["species"], plain, atol=1e-4)
