@@ -20,6 +20,7 @@ EXTRAS = {
         "apache-beam>=2.77",
         "ai-edge-litert>=2.3",
         "grpcio>=1.80",
+        "hypothesis>=6.150",
         "playwright>=1.60",  # drives an installed Chromium; downloads none
         "pyright>=1.1.400",
         "pytest>=9",

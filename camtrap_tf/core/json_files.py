@@ -58,6 +58,22 @@ def members(path: Path, names: Set[str]) -> dict[str, Any]:
     return found
 
 
+def outline(path: Path, rows: int = 2000) -> Iterator[tuple[str, Any]]:
+    """Yields name and value of the object's members, of a list no more than its first `rows`.
+
+    What follows a list is read only when it is asked for.
+
+    Raises:
+        ValueError: as `pieces`.
+    """
+    for name, part in _members(path):
+        if isinstance(part, Iterator):
+            yield name, next(part).rows[:rows]
+            collections.deque(part, maxlen=0)
+        else:
+            yield name, part
+
+
 def _members(path: Path) -> Iterator[tuple[str, Any]]:
     """Yields name and value of each member; of a list its pieces, to be walked through at once."""
     with path.open(encoding="utf-8-sig") as file:

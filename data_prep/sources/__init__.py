@@ -13,7 +13,7 @@ SOURCES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "csv": ("plain", "read_csv", ("on_unknown", "columns")),
     "dryad": ("dryad", "read_folder", ("on_unknown",)),
     "dryad_raw": ("zooniverse", "read_dryad", ("on_unknown", "even_median", "blank_rule")),
-    "folders": ("plain", "read_folders", ()),
+    "folders": ("plain", "read_folders", ("folders",)),
     "lila": ("lila", "read", ("on_unknown",)),
     "megadetector": ("megadetector", "read", ("threshold",)),
     "zooniverse": (

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import COUNT_BINS, count_bin
+from camtrap_tf.core.labels import COUNT_BINS, EMPTY, count_bin
 from camtrap_tf.events.table import Dropped, occurs
 
 # Spreadsheet programs read '11-50' as a date and write it back as 'Nov-50'.
 COUNT_REPAIRS = {"Nov-50": "11-50"}
-EMPTY_NAMES = frozenset({"empty", "blank"})
 ON_UNKNOWN = ("error", "drop")
 
 
@@ -122,4 +122,4 @@ def mapped(texts: pd.Series, function: Callable[[str], str | None]) -> pd.Series
 def species_or_empty(name: str) -> str:
     """A species' name without surrounding space; 'empty' for what means empty."""
     name = name.strip()
-    return "empty" if name.casefold() in EMPTY_NAMES else name
+    return EMPTY if Names().meaning(name) is Meaning.EMPTY else name

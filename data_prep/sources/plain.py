@@ -13,9 +13,10 @@ from camtrap_tf.events import grouping
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import Dropped, EventTable, occurs
 from camtrap_tf.pictures import files
-from data_prep.sources import csv_files
+from data_prep.sources import csv_files, folder_names
 from data_prep.sources.csv_files import FIRST_ROW
 from data_prep.sources.fields import animals, drops, mapped, species_or_empty, times
+from data_prep.sources.folder_names import Layout
 
 FIELDS = ("path", "species", "count", "event", "site", "season", "datetime", *ATTRIBUTES)
 _REQUIRED = ("path", "species")
@@ -59,14 +60,21 @@ def read_csv(path: PathLike, columns: str = "", on_unknown: str = "error") -> Ev
     return _table(rows[~repeated], path.name, "annotation", dropped)
 
 
-def read_folders(folder: PathLike) -> EventTable:
-    """Reads pictures sorted into folders named by species: SPECIES/..., or SPECIES/SITE/...
+def read_folders(folder: PathLike, folders: str | None = None) -> EventTable:
+    """Reads pictures sorted into folders: SPECIES/..., SPECIES/SITE/..., or SITE/SPECIES/...
 
-    Pictures of one folder taken shortly after one another (EXIF) are an event. A folder named
-    'empty' or 'blank' holds empty pictures; a picture outside all folders has no label.
+    Pictures of one folder taken shortly after one another (EXIF) are an event. A folder whose
+    name means empty (`core.emptiness`) holds empty pictures; a picture outside all folders has
+    no label.
+
+    Args:
+        folder: holds the folders.
+        folders: what they are named by: 'species', 'cameras/species', or 'cameras' (a picture
+            then has a site and no label). None: species, if they do not look like cameras.
 
     Raises:
-        InputError: no such folder, or no picture in it.
+        InputError: no such folder, no picture in it, or folders that look like cameras where
+            nothing is said.
     """
     folder = existing_folder(folder, "the metadata of source 'folders'")
     found = list(files.find(folder))
@@ -77,16 +85,39 @@ def read_folders(folder: PathLike) -> EventTable:
     )
     if not paths:
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
+    layout = _layout(paths, folders)
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         taken = list(pool.map(lambda path: files.taken(folder / path), paths))
-    parts = [path.split("/") for path in paths]
     rows = pd.DataFrame({"path": paths}).reindex(columns=list(FIELDS)).astype("string")
-    rows["species"] = pd.Series(
-        [species_or_empty(part[0]) if len(part) > 1 else None for part in parts], dtype="string"
-    )
-    rows["site"] = pd.Series([part[1] if len(part) > 2 else None for part in parts], dtype="string")
+    rows["species"] = [_part(path, _SPECIES_AT.get(layout)) for path in paths]
+    rows["species"] = mapped(rows["species"].astype("string"), species_or_empty)
+    rows["site"] = pd.Series([_part(path, _SITE_AT[layout]) for path in paths], dtype="string")
     rows["datetime"] = pd.Series(taken, dtype="datetime64[us]")
     return _table(rows, folder.name, "annotation", dropped)
+
+
+_SPECIES_AT = {Layout.SPECIES: 0, Layout.CAMERAS_THEN_SPECIES: 1}  # position in a path
+_SITE_AT = {Layout.SPECIES: 1, Layout.CAMERAS_THEN_SPECIES: 0, Layout.CAMERAS: 0}
+
+
+def _layout(paths: list[str], told: str | None) -> Layout:
+    """What folders are named by, as it is said or as it looks."""
+    accepted = [layout.value for layout in _SITE_AT]
+    if told is not None and told not in accepted:
+        raise InputError(f"folders are one of {', '.join(accepted)}", told, "Pick one of them.")
+    if told is not None:
+        return Layout(told)
+    guess = folder_names.guess(paths)
+    if guess.layout in (Layout.CAMERAS, Layout.CAMERAS_THEN_SPECIES):
+        said = " ".join(guess.evidence).rstrip(".")
+        raise InputError("folders are named by species", said, guess.question)
+    return Layout.SPECIES
+
+
+def _part(path: str, position: int | None) -> str | None:
+    """The folder at a position of a path, None where it has none."""
+    folders = path.split("/")[:-1]
+    return folders[position] if position is not None and position < len(folders) else None
 
 
 def _table(rows: pd.DataFrame, origin: str, source: str, dropped: Dropped) -> EventTable:

@@ -8,7 +8,8 @@ coco          COCO Camera Traps JSON file
 csv           CSV file with a row per picture; --columns says which column is what
 dryad         folder with consensus_data.csv, all_images.csv and, if there, gold_standard_data.csv
 dryad_raw     folder with raw_data_for_dryad.csv (all votes) and all_images.csv
-folders       folder of folders named by species, SPECIES/picture.jpg or SPECIES/SITE/picture.jpg
+folders       folder of folders named by species, SPECIES/picture.jpg or SPECIES/SITE/picture.jpg;
+              with --folders=cameras/species SITE/SPECIES/picture.jpg
 lila          folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file
 megadetector  JSON of MegaDetector: pictures are empty, or show an animal, person or vehicle
 zooniverse    CSV export of raw classifications, of Panoptes or the former platform
@@ -28,7 +29,9 @@ SOURCES = [
     "zooniverse",
 ]  # fmt: skip
 # Flags that belong to some sources only; those that are not given are not passed on.
-OPTIONS = ["on_unknown", "even_median", "blank_rule", "workflow", "columns", "threshold"]
+OPTIONS = [
+    "on_unknown", "even_median", "blank_rule", "workflow", "columns", "threshold", "folders",
+]  # fmt: skip
 
 
 def define(values: flags.FlagValues) -> None:
@@ -59,6 +62,11 @@ def define(values: flags.FlagValues) -> None:
         "columns", None,
         "csv: which column is what, such as path=File,species=Label; the fields are path, "
         "species, count, event, site, season, datetime and the attributes", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "folders", None, ["species", "cameras", "cameras/species"],
+        "folders: what they are named by (default: species; names that look like cameras are "
+        "asked about)", flag_values=values,
     )  # fmt: skip
     flags.DEFINE_float(
         "threshold", None, "megadetector: least confidence of a detection (default: 0.2)",

@@ -1,0 +1,184 @@
+"""Which column of a table is what: tables of known tools, and a guess for the others."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from camtrap_tf.core.emptiness import folded
+from camtrap_tf.pictures import files
+
+# Tables of known tools: what they are called, columns that tell them, and field -> column.
+KNOWN: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
+    ("a Wildlife Insights export (images.csv)",
+     ("deployment_id", "filename", "wi_taxon_id", "common_name"),
+     {"folder": "deployment_id", "file": "filename", "species": "common_name",
+      "count": "number_of_objects", "site": "deployment_id", "datetime": "timestamp",
+      "event": "sequence_id"}),
+    ("a table of Timelapse",
+     ("RelativePath", "File"),
+     {"folder": "RelativePath", "file": "File", "species": "Species", "count": "Count",
+      "datetime": "DateTime"}),
+    ("a record table of camtrapR",
+     ("Station", "Directory", "FileName", "Species"),
+     {"folder": "Directory", "file": "FileName", "species": "Species", "site": "Station",
+      "datetime": "DateTimeOriginal"}),
+    ("detections of AddaxAI",
+     ("relative_path", "label", "confidence", "bbox_left"),
+     {"path": "relative_path", "species": "label", "datetime": "DateTimeOriginal"}),
+    ("a table of DeepFaune",
+     ("filename", "date", "seqnum", "prediction"),
+     {"path": "filename", "species": "prediction", "event": "seqnum", "datetime": "date",
+      "count": "count"}),
+)  # fmt: skip
+# Names that columns go by; the first that a table has is taken.
+NAMES: dict[str, tuple[str, ...]] = {
+    "path": (
+        "path", "filepath", "file path", "relative path", "image path", "image path rel",
+        "photo path", "full path", "source file", "image", "photo", "picture", "file",
+        "file name", "filename", "image file", "image name", "photo name",
+    ),
+    "folder": (
+        "relative path", "folder", "directory", "dir", "subfolder", "deployment id",
+        "deployment", "station",
+    ),
+    "file": ("file", "file name", "filename", "image file", "image name", "photo name"),
+    "species": (
+        "species", "label", "class", "class name", "animal", "common name", "species name",
+        "scientific name", "taxon", "category", "tag", "prediction", "art", "especie", "espèce",
+    ),
+    "count": (
+        "count", "number", "number of animals", "number of objects", "individuals", "quantity",
+        "group size", "n", "anzahl", "how many",
+    ),
+    "event": (
+        "event", "event id", "sequence", "sequence id", "seq id", "seqnum", "capture event id",
+        "burst", "trigger",
+    ),
+    "site": (
+        "site", "site id", "camera", "camera id", "station", "location", "location id",
+        "placename", "deployment id", "deployment",
+    ),
+    "season": ("season", "survey", "session"),
+    "datetime": (
+        "datetime", "date time", "timestamp", "date time original", "capture time", "taken",
+        "time stamp", "date and time", "when", "date",
+    ),
+}  # fmt: skip
+_CLOCK = ("time", "time of day", "time (24 hour)", "uhrzeit", "hora", "heure")
+_DAY = ("date", "datum", "fecha")
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess:
+    """Which column is what.
+
+    Args:
+        what: what the table is, in words.
+        columns: field -> column; `datetime` may be 'DATE+TIME', two columns.
+        evidence, question: sentences for people; no question where all is clear.
+    """
+
+    what: str
+    columns: dict[str, str]
+    evidence: tuple[str, ...] = ()
+    question: str = ""
+
+    @property
+    def pictures(self) -> bool:
+        """Whether the table names pictures."""
+        return "path" in self.columns or "file" in self.columns
+
+    def text(self) -> str:
+        """The columns as `--columns` takes them."""
+        return ",".join(f"{field}={column}" for field, column in self.columns.items())
+
+
+def known(header: tuple[str, ...]) -> Guess | None:
+    """The table of a known tool that has these columns, in any case; None if there is none."""
+    have = {name.casefold(): name for name in reversed(header)}
+    for what, telling, fields in KNOWN:
+        if all(name.casefold() in have for name in telling):
+            columns = {field: have[column.casefold()] for field, column in fields.items()
+                       if column.casefold() in have}  # fmt: skip
+            if "datetime" not in columns and "species" in columns:
+                columns |= _two_columns(header)
+            said = f"The columns {', '.join(telling)} are those of {what.split(' of ')[-1]}."
+            return Guess(what, columns, (said,))
+    return None
+
+
+def guess(rows: pd.DataFrame) -> Guess:
+    """Which column of a table is what, from its header and its first rows."""
+    header = tuple(map(str, rows.columns))
+    found = known(header) or Guess("a table of pictures", _by_name(header, rows))
+    columns = found.columns
+    if not found.pictures and (column := _column_of_pictures(rows)):
+        columns = {"path": column, **columns}
+    question = ""
+    if "species" not in columns and (column := _column_of_species(rows, columns)):
+        columns = {**columns, "species": column}
+        question = f"Does the column {column} say what is on the pictures?"
+    shown = ", ".join(f"{field} is {column}" for field, column in columns.items())
+    said = (*found.evidence, f"Of its columns, {shown}.") if columns else found.evidence
+    return Guess(found.what, columns, said, question)
+
+
+def _by_name(header: tuple[str, ...], rows: pd.DataFrame) -> dict[str, str]:
+    names = {field: column for field in NAMES if (column := _named(header, NAMES[field]))}
+    path, file = names.get("path"), names.pop("file", None)
+    folder = names.pop("folder", None)
+    if file and folder and folder != file and _is_bare(rows[file]):
+        names.pop("path", None)
+        names = {"folder": folder, "file": file, **names}
+    elif path and not _are_pictures(rows[path]):
+        names.pop("path")
+    times = _two_columns(header)
+    return names | times if times else names
+
+
+def _named(header: tuple[str, ...], names: tuple[str, ...]) -> str | None:
+    have = {folded(column): column for column in reversed(header)}
+    return next((have[folded(name)] for name in names if folded(name) in have), None)
+
+
+def _two_columns(header: tuple[str, ...]) -> dict[str, str]:
+    """`datetime` where a table has the day and the time of day in two columns."""
+    day, clock = _named(header, _DAY), _named(header, _CLOCK)
+    one = _named(header, tuple(name for name in NAMES["datetime"] if name not in _DAY))
+    return {"datetime": f"{day}+{clock}"} if day and clock and not one else {}
+
+
+def _is_bare(texts: pd.Series) -> bool:
+    """Whether file names come without their folder."""
+    return _are_pictures(texts) and not texts.str.contains(r"[/\\]", na=False).any()
+
+
+def _are_pictures(texts: pd.Series) -> bool:
+    """Whether most texts are names of picture files."""
+    given = [text for text in texts if isinstance(text, str) and text.strip()]
+    return bool(given) and sum(map(_is_picture, given)) * 2 > len(given)
+
+
+def _is_picture(text: str) -> bool:
+    return PurePosixPath(text.strip().replace("\\", "/")).suffix.lower() in files.SUFFIXES
+
+
+def _column_of_pictures(rows: pd.DataFrame) -> str | None:
+    return next((name for name in rows.columns if _are_pictures(rows[name])), None)
+
+
+def _column_of_species(rows: pd.DataFrame, columns: dict[str, str]) -> str | None:
+    """A column of few different words, that is nothing else."""
+    taken = set(itertools.chain.from_iterable(name.split("+") for name in columns.values()))
+    return next((name for name in _columns_of_words(rows) if name not in taken), None)
+
+
+def _columns_of_words(rows: pd.DataFrame) -> Iterator[str]:
+    for name in rows.columns:
+        given = rows[name].dropna().str.strip()
+        words = given.str.fullmatch(r"[^\W\d_][^\d/\\:]{1,39}").fillna(False)
+        if len(given) and words.mean() > 0.9 and 2 <= given.nunique() <= max(2, len(given) // 2):
+            yield name
