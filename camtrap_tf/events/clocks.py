@@ -37,8 +37,9 @@ def problems(
         first of them, and what it is in words.
 
     >>> times = pd.Series(pd.to_datetime(["2020-01-01 10:00:00", "2019-12-01 10:00:00"]))
-    >>> problems(pd.Series(["a/IMG_1.jpg", "a/IMG_2.jpg"]), times).iloc[0].tolist()
-    ['a', 'goes back', 1, 'a/IMG_2.jpg', 'by up to 31 days 00:00:00']
+    >>> found = problems(pd.Series(["a/IMG_1.jpg", "a/IMG_2.jpg"]), times)
+    >>> found.to_numpy().tolist()
+    [['a', 'goes back', 1, 'a/IMG_2.jpg', 'by up to 31 days 00:00:00']]
     """
     table = pd.DataFrame({"path": paths.to_numpy(), "time": pd.to_datetime(times.to_numpy())})
     table["camera"] = None if cameras is None else cameras.to_numpy()

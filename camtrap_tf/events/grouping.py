@@ -36,7 +36,7 @@ def group(
 
     >>> times = pd.Series(pd.to_datetime(["2020-01-01 10:00:00", "2020-01-01 10:00:02", None]))
     >>> ids, frames = group(pd.Series(["a/1.jpg", "a/2.jpg", "a/3.jpg"]), times)
-    >>> list(ids), list(frames)
+    >>> ids.tolist(), frames.tolist()
     (['a/1.jpg', 'a/1.jpg', 'a/3.jpg'], [0, 1, 0])
     """
     table = pd.DataFrame({"path": paths.to_numpy(), "time": pd.to_datetime(times.to_numpy())})
