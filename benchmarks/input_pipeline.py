@@ -29,8 +29,9 @@ import tensorflow as tf
 
 from benchmarks import shards
 from camtrap_tf.batches import pipeline
-from camtrap_tf.core.config import PRESETS, InputSpec, PictureSpec
+from camtrap_tf.core.config import InputSpec, PictureSpec
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.pictures import graph
 
 EVENTS, AGAIN, REPEATS = 500, 12, 3

@@ -47,12 +47,14 @@ from PIL import Image
 
 from benchmarks.sharding import make_pictures
 from camtrap_tf.core.artifacts import sha256, write_json
-from camtrap_tf.core.config import InputSpec, ModelConfig, PictureSpec, Precision, to_json
+from camtrap_tf.core.config import InputSpec, ModelConfig, PictureSpec, Precision
+from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.prediction import predict as prediction
+from camtrap_tf.prediction import predictor as predictor_of
 from camtrap_tf.prediction.job import Block, Job
 
 PICTURE = PictureSpec(size=256, bar_share=100 / 1536)
@@ -107,20 +109,20 @@ class Bench:
         self.bundle = write_bundle(folder, architecture, 0.5)
         self.blocks, self.root = blocks_of(files), files[0].parent
         self.where = (self.blocks, self.root)
-        self.plain = prediction.Predictor(self.bundle)
+        self.plain = predictor_of.Predictor(self.bundle)
         self.read = [
             one for _, _, read in self.plain._decoded(self.blocks, self.root) for one in read
         ]
         animal = self.answers(self.plain)["empty"][:, 0]
         self.bundle = write_bundle(folder, architecture, float(np.median(animal)))
         self.plain.bundle = self.bundle
-        self.one = prediction.Predictor(self.bundle, prediction.Options(threads=1))
+        self.one = predictor_of.Predictor(self.bundle, predictor_of.Options(threads=1))
         self.one.calls = 1
-        self.half = prediction.Predictor(
-            self.bundle, prediction.Options(precision=Precision.BFLOAT16)
+        self.half = predictor_of.Predictor(
+            self.bundle, predictor_of.Options(precision=Precision.BFLOAT16)
         )
 
-    def answers(self, predictor: prediction.Predictor) -> dict[str, np.ndarray]:
+    def answers(self, predictor: predictor_of.Predictor) -> dict[str, np.ndarray]:
         """Answers of all pictures, from squares in memory."""
         found = predictor.answer(self.blocks, self.root)
         with self.in_memory(predictor):
@@ -128,7 +130,7 @@ class Bench:
         return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
 
     @contextlib.contextmanager
-    def in_memory(self, predictor: prediction.Predictor) -> Iterator[None]:
+    def in_memory(self, predictor: predictor_of.Predictor) -> Iterator[None]:
         """Lets a predictor find its pictures decoded."""
 
         def decoded(blocks, root):
@@ -252,7 +254,7 @@ def main() -> None:
     parser.add_argument("--one_by_one", type=int, default=24)
     parser.add_argument("--memory", type=int, default=0, help="tell memory over so many pictures")
     flags = parser.parse_args()
-    prediction.share_processors()
+    predictor_of.share_processors()
     with tempfile.TemporaryDirectory() as folder:
         if flags.memory:
             memory(Path(folder), flags.memory)

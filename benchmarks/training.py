@@ -33,7 +33,8 @@ from absl import app, flags
 
 from benchmarks import shards
 from camtrap_tf.batches import pipeline
-from camtrap_tf.core.config import PRESETS, override
+from camtrap_tf.core.config_io import override
+from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.networks import architectures
 from camtrap_tf.training.trainer import Trainer
 

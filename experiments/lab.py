@@ -13,19 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from camtrap_tf.answers.predictions import Predictions, ensemble
-from camtrap_tf.core.config import (
-    AugmentConfig,
-    Config,
-    ModelConfig,
-    Step,
-    TrainConfig,
-    difference,
-    field_names,
-    override,
-    step_schedule,
-    to_json,
-)
+from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, Step, TrainConfig
+from camtrap_tf.core.config_io import difference, field_names, override, to_json
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import step_schedule
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.architectures import ARCHITECTURES
 from experiments import published as paper
@@ -192,8 +183,8 @@ class Lab:
 
     def predictions(self, job: Job, split: str) -> Predictions:
         """A network's answers on a split; predicts where they are missing."""
-        from camtrap_tf.networks.network import predict_split
-        from camtrap_tf.training.train import Run
+        from camtrap_tf.networks.run import Run
+        from camtrap_tf.prediction.shards import predict_split
 
         file = self.run(job) / f"predictions-{split}.parquet"
         if not file.is_file():

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from camtrap_tf.core.config import Context
 from camtrap_tf.networks.bundle import Bundle
 from export import threshold
+from export.request import ASKED
 
 if TYPE_CHECKING:
-    from export.verify import Request
+    from export.request import Request
 
 _CARD = """# Model card: {version}
 
@@ -43,9 +44,6 @@ On {count} pictures of `{check_on}`. By class: `parity.csv`.
 
 _UNKNOWN = """
 An animal whose familiarity is below {:.4g} is called unknown, and a human is asked."""
-# Where networks see an event's other frames.
-ASKED = """The SavedModel was asked about every picture alone, the TFLite files about pictures with
-the others of their events: two questions, and accuracies that differ."""
 _EFFECTS = """
 That threshold was chosen so that {recall:.4g} of the {level} with an animal pass on 'val' (95%
 intervals; an event passes with any of its frames):

@@ -21,8 +21,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from camtrap_tf.core.labels import FAMILIARITY
 from camtrap_tf.core.startup import native_silence
 from camtrap_tf.networks.architectures import applications
+from camtrap_tf.networks.familiarity import sides
 from camtrap_tf.networks.network import Network
-from camtrap_tf.training.familiarity import sides
 
 log = logging.getLogger("camtrap")
 # By so much a probability may change on representative pictures: a quarter of what is allowed on

@@ -13,8 +13,8 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
-from camtrap_tf.pictures import files, graph
-from camtrap_tf.pictures.graph import stacked_alone
+from camtrap_tf.pictures import context_graph, files, graph
+from camtrap_tf.pictures.context_graph import stacked_alone
 from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP
 from export.description import describe
 
@@ -276,7 +276,7 @@ def stack_events(
         rows = tf.where(readable)
 
         def stacked():
-            found = graph.stacked(tf.gather_nd(frames, rows), context)
+            found = context_graph.stacked(tf.gather_nd(frames, rows), context)
             whole = tf.concat([shape[1:], tf.shape(found)[1:]], 0)
             return tf.scatter_nd(tf.cast(rows, tf.int32), tf.cast(found, tf.int32), whole)
 

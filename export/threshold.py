@@ -14,7 +14,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.networks.network import predict_split
+from camtrap_tf.prediction.shards import predict_split
 
 log = logging.getLogger("camtrap")
 

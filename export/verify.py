@@ -16,10 +16,11 @@ from camtrap_tf.core.config import Context
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING
 from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.training.familiarity import sides
-from export import AUTOMATIC_AT, threshold
+from camtrap_tf.networks.familiarity import sides
+from export import threshold
 from export.checks import Checks, read_checks
-from export.model_card import ASKED, model_card
+from export.model_card import model_card
+from export.request import ASKED, Request
 from export.saved_model import write_saved_model
 from export.serving.warmup import write_warmup
 from export.tflite import Form, draw_representative, write_tflite
@@ -96,34 +97,6 @@ class Parity:
         """
         other = round((1 - self.agreement) * self.pictures)
         return bool(stats.binom.sf(other - 1, self.pictures, 1 - agreement) < 0.05)
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What to export and how to check it.
-
-    Args:
-        check_on: folder of real pictures, or of shards, whose labels are then used too.
-        check_pictures: number of pictures to compare on.
-        forms: TFLite forms.
-        shards: where the representative pictures of `Form.INT8` are drawn from.
-        automatic_at: probability from which an answer is taken without a human, in [0, 1].
-        recall: choose the animal threshold so that this share of the validation split's animals
-            passes stage 1 (`threshold.with_recall`); needs `shards`. None keeps the bundle's.
-        recall_of: what that share counts.
-        version: number of the SavedModel's folder.
-        force: write the export even where it differs; the model card says so.
-    """
-
-    check_on: PathLike
-    check_pictures: int = 200
-    forms: tuple[Form, ...] = (Form.FLOAT32, Form.FLOAT16, Form.DYNAMIC)
-    shards: PathLike | None = None
-    automatic_at: float = AUTOMATIC_AT
-    recall: float | None = None
-    recall_of: threshold.Level = threshold.Level.PICTURES
-    version: int = 1
-    force: bool = False
 
 
 def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[Parity]:

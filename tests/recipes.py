@@ -1,6 +1,7 @@
 """The recipe of tests that train a network for some seconds."""
 
-from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, TrainConfig, step_schedule
+from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, TrainConfig
+from camtrap_tf.core.recipes import step_schedule
 
 SMALL = Config(
     model=ModelConfig(architecture="small", crop=112),

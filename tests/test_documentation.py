@@ -8,7 +8,8 @@ import pytest
 from absl import flags
 
 from camtrap_tf.cli import VERBS
-from camtrap_tf.core.config import PRESETS, PictureSpec
+from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.core.recipes import PRESETS
 from tests import documented
 from tests.conftest import ROOT
 

@@ -88,7 +88,7 @@ def test_shards_and_pictures_are_what_would_be_written_now(old, tmp_path):
 
 def test_a_bundle_is_read_and_answers_shards(old, expected, slack):
     from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
 
     bundle, told = Bundle.read(old / "bundle"), expected["bundle"]
     for name in ("version", "animal_threshold", "familiarity_threshold", "familiarity_score"):
@@ -104,7 +104,8 @@ def test_a_bundle_is_read_and_answers_shards(old, expected, slack):
 
 def test_pictures_get_the_same_answers(old, expected, slack, tmp_path):
     from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.prediction.predict import Options, predict
+    from camtrap_tf.prediction.predict import predict
+    from camtrap_tf.prediction.predictor import Options
 
     options = Options(batch_size=4, block_size=4, threads=1)
     sources = [old / "pictures" / camera for camera in make.NEW]
@@ -145,7 +146,7 @@ def test_reviews_are_read_and_merged(old, expected):
 
 
 def test_a_run_is_read(old):
-    from camtrap_tf.training.train import Run
+    from camtrap_tf.networks.run import Run
 
     run = Run.read(old / "runs" / "animal")
     assert run.config.train.epochs == 12

@@ -246,7 +246,7 @@ def test_energy_by_hand():
 
 @pytest.fixture(scope="module")
 def run(tiny_shards, tmp_path_factory):
-    from camtrap_tf.core.config import override
+    from camtrap_tf.core.config_io import override
     from camtrap_tf.training.train import train
     from tests.recipes import SMALL
 
@@ -257,7 +257,7 @@ def run(tiny_shards, tmp_path_factory):
 
 def test_a_bundle_calls_its_share_of_the_validation_split_unknown(run, tiny_shards, tmp_path):
     from camtrap_tf.networks.bundle import make_bundle
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
 
     bundle = make_bundle([run.folder], tmp_path / "half", unknown_share=0.5)
     content = json.loads((tmp_path / "half" / "bundle.json").read_text())
@@ -277,7 +277,7 @@ def test_a_bundle_calls_its_share_of_the_validation_split_unknown(run, tiny_shar
 
 def test_a_bundle_without_a_threshold_answers_as_before(run, tiny_shards, tmp_path):
     from camtrap_tf.networks.bundle import Bundle, make_bundle
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
 
     bundle = make_bundle([run.folder], tmp_path / "bundle", unknown_share=0)
     assert bundle.familiarity_threshold is None

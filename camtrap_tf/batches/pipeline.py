@@ -20,7 +20,7 @@ from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.core.labels import MISSING, Task, Vocabulary
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.pictures import augmentation, graph
+from camtrap_tf.pictures import augmentation, context_graph, graph
 from camtrap_tf.pictures.context import NINE_FRAMES
 
 _SHUFFLE_FRAMES = 4096  # encoded; shards are shuffled globally when they are planned
@@ -290,9 +290,9 @@ def _with_context(
         columns["frame"],
         fn_output_signature=square,
     )
-    stacked = graph.stacked_quickly(squares, context)
+    stacked = context_graph.stacked_quickly(squares, context)
     if hidden is not None:
-        alone = graph.stacked_alone(squares, context)
+        alone = context_graph.stacked_alone(squares, context)
         stacked = tf.where(hidden[:, None, None, None], alone, stacked)
     side = context.side(spec.size)
     shape = (None, side, side, context.channels)
@@ -366,7 +366,7 @@ def stored_pictures(
     )
     batches = pixels.batch(batch_size)
     if context is not Context.NONE:
-        batches = batches.map(lambda squares: graph.stacked_alone(squares, context))
+        batches = batches.map(lambda squares: context_graph.stacked_alone(squares, context))
     return batches.prefetch(2)
 
 

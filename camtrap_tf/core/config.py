@@ -1,25 +1,14 @@
-"""Configuration: frozen dataclasses, checked when made, overridden by dotted names, kept as JSON.
+"""Configuration: frozen dataclasses, checked when they are made.
 
-A variant is its difference: `dataclasses.replace(PAPER, ...)` or `override(config,
-{"train.batch_size": "64"})`.
+A variant is its difference: `dataclasses.replace(Config(), ...)`. `recipes.py` has those with a
+name, `config_io.py` reads and writes them.
 """
 
 import dataclasses
-import difflib
 import enum
-import json
-import types
-import typing
-from typing import Any
 
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import require
 from camtrap_tf.core.labels import Task
-
-
-def _require(holds: bool, rule: str, value: object, way_out: str) -> None:
-    if not holds:
-        raise InputError(rule, value, way_out)
-
 
 EVENT_GAP_SECONDS = 10.0  # a longer pause between pictures of a camera begins a new event
 
@@ -109,17 +98,15 @@ class PictureSpec:
     keep_original: bool = False
 
     def __post_init__(self):
-        _require(
+        require(
             self.bar_share > 0 or not self.detect_bar,
             "detect_bar needs a bar_share, the largest share that may be cut",
             self.bar_share,
             "Give 0.12, say.",
         )
-        _require(self.size >= 8, "size is at least 8 pixels", self.size, "Give 256, say.")
-        _require(0 <= self.bar_share < 0.5, "bar_share lies in [0, 0.5)", self.bar_share, "0.065?")
-        _require(
-            1 <= self.jpeg_quality <= 100, "jpeg_quality is 1 to 100", self.jpeg_quality, "95?"
-        )
+        require(self.size >= 8, "size is at least 8 pixels", self.size, "Give 256, say.")
+        require(0 <= self.bar_share < 0.5, "bar_share lies in [0, 0.5)", self.bar_share, "0.065?")
+        require(1 <= self.jpeg_quality <= 100, "jpeg_quality is 1 to 100", self.jpeg_quality, "95?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,20 +153,20 @@ class ModelConfig:
     context: Context = Context.NONE
 
     def __post_init__(self):
-        _require(
+        require(
             not self.weights or self.context is not Context.NINE_CHANNELS,
             "model.weights, which know one picture, go with any model.context but nine_channels",
             self.context.value,
             "Set 'late', which shows the same three frames, or leave out model.weights.",
         )
-        _require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
-        _require(
+        require(self.crop >= 16, "crop is at least 16 pixels", self.crop, "The paper: 224.")
+        require(
             self.dropout is None or 0 <= self.dropout < 1,
             "dropout lies in [0, 1)",
             self.dropout,
             "0.5?",
         )
-        _require(
+        require(
             not self.weights or self.normalisation is Normalisation.IMAGENET,
             "model.weights goes with model.normalisation=imagenet",
             self.normalisation.value,
@@ -215,12 +202,12 @@ class AugmentConfig:
 
     def __post_init__(self):
         low, high = self.contrast
-        _require(self.brightness >= 0, "brightness is at least 0", self.brightness, "63?")
-        _require(0 < low <= high, "0 < contrast low <= high", self.contrast, "(0.2, 1.8)?")
-        _require(self.operations >= 0, "operations is at least 0", self.operations, "Give 2, say.")
-        _require(0 < self.magnitude <= 1, "magnitude lies in (0, 1]", self.magnitude, "0.5, say.")
+        require(self.brightness >= 0, "brightness is at least 0", self.brightness, "63?")
+        require(0 < low <= high, "0 < contrast low <= high", self.contrast, "(0.2, 1.8)?")
+        require(self.operations >= 0, "operations is at least 0", self.operations, "Give 2, say.")
+        require(0 < self.magnitude <= 1, "magnitude lies in (0, 1]", self.magnitude, "0.5, say.")
         hidden = self.hide_context
-        _require(0 <= hidden < 1, "hide_context lies in [0, 1)", hidden, "0.2, say.")
+        require(0 <= hidden < 1, "hide_context lies in [0, 1)", hidden, "0.2, say.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -378,26 +365,26 @@ class TrainConfig:
 
     def __post_init__(self):
         for field in ("epochs", "batch_size", "steps_per_call"):
-            _require(getattr(self, field) >= 1, f"{field} is at least 1", getattr(self, field), "")
+            require(getattr(self, field) >= 1, f"{field} is at least 1", getattr(self, field), "")
         for field in ("checkpoint_every", "rate_for_batch", "warmup_epochs", "freeze_epochs"):
-            _require(getattr(self, field) >= 0, f"{field} is at least 0", getattr(self, field), "")
+            require(getattr(self, field) >= 0, f"{field} is at least 0", getattr(self, field), "")
         for field in ("momentum", "label_smoothing", "burst_noise", "ema"):
             value = getattr(self, field)
-            _require(0 <= value < 1, f"{field} lies in [0, 1)", value, "Give 0 to switch it off.")
-        _require(
+            require(0 <= value < 1, f"{field} lies in [0, 1)", value, "Give 0 to switch it off.")
+        require(
             not self.burst_noise or self.task in (Task.EMPTY, Task.ONE_STAGE),
             "burst_noise goes with the tasks empty and one_stage",
             self.task.value,
             "Stage 2 sees pictures of animals: leave it at 0, or train stage 1 with it.",
         )
         firsts = [step.first for step in self.schedule]
-        _require(
+        require(
             firsts[:1] == [1] and firsts == sorted(set(firsts)),
             "the schedule starts at epoch 1 and its rows ascend",
             firsts,
             "Order the rows.",
         )
-        _require(
+        require(
             not (self.jit and self.sync_batch_norm),
             "jit and sync_batch_norm exclude one another",
             "both",
@@ -412,186 +399,3 @@ class Config:
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
-
-
-def override(config: Config, changes: dict[str, str]) -> Config:
-    """A copy with fields replaced, given as text: `{"train.batch_size": "64"}`.
-
-    Tables such as `train.schedule` are given as JSON.
-
-    Raises:
-        InputError: unknown field, or a value that is not of the field's type.
-    """
-    kinds = {
-        f"{part}.{field}": kind
-        for part, owner in typing.get_type_hints(Config).items()
-        for field, kind in typing.get_type_hints(owner).items()
-    }
-    given: dict[str, dict[str, Any]] = {}
-    for dotted, text in changes.items():
-        if dotted not in kinds:
-            near = difflib.get_close_matches(dotted, kinds, n=1)
-            raise InputError(
-                f"configuration fields are {', '.join(kinds)}",
-                dotted,
-                f"Did you mean '{near[0]}'?" if near else "Correct the name.",
-            )
-        part, field = dotted.split(".")
-        given.setdefault(part, {})[field] = _parse(text, kinds[dotted], dotted)
-    # All fields of a part at once: what holds between them does not depend on their order.
-    parts = {part: dataclasses.replace(getattr(config, part), **new) for part, new in given.items()}
-    return dataclasses.replace(config, **parts)
-
-
-def field_names(config: Config | None = None) -> list[str]:
-    """Dotted names of all fields."""
-    config = config or Config()
-    return [
-        f"{part.name}.{field.name}"
-        for part in dataclasses.fields(config)
-        for field in dataclasses.fields(getattr(config, part.name))
-    ]
-
-
-def _parse(text: str, kind: Any, dotted: str) -> Any:
-    if (isinstance(kind, type) and issubclass(kind, enum.Enum)) or kind is str:
-        raw: Any = text
-    elif kind is bool:
-        raw = {"true": True, "false": False}.get(text.lower(), text)
-    else:
-        try:
-            raw = json.loads(text)
-        except ValueError:
-            raw = text
-    return from_json(raw, kind, dotted)
-
-
-def to_json(value: Any) -> Any:
-    """Dataclasses, enums and tuples as plain JSON values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {field.name: to_json(getattr(value, field.name)) for field in fields}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, tuple | list):
-        return [to_json(item) for item in value]
-    return value
-
-
-def from_json(raw: Any, kind: Any, where: str = "configuration") -> Any:
-    """The reverse of `to_json`, for a value of type `kind`, checked.
-
-    Raises:
-        InputError: unknown field, or a value of the wrong type.
-    """
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_from_json(raw, typing.cast(type, kind), where)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        choices = [member.value for member in kind]
-        _require(raw in choices, f"{where} is one of {choices}", raw, "Pick one of them.")
-        return kind(raw)
-    if origin is tuple:
-        _require(isinstance(raw, list), f"{where} is a list", raw, "Write it as JSON: [1, 2].")
-        kinds = arguments[:1] * len(raw) if arguments[-1] is Ellipsis else arguments
-        _require(len(raw) == len(kinds), f"{where} has {len(kinds)} values", raw, "Mend it.")
-        pairs = zip(raw, kinds, strict=True)
-        return tuple(from_json(item, part, where) for item, part in pairs)
-    if origin is types.UnionType:
-        return raw if raw is None else from_json(raw, arguments[0], where)
-    if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
-    right = isinstance(raw, kind) and not (kind is int and isinstance(raw, bool))
-    _require(right, f"{where} is of type {kind.__name__}", raw, "Correct the value.")
-    return raw
-
-
-def _dataclass_from_json(raw: Any, kind: type, where: str) -> Any:
-    _require(isinstance(raw, dict), f"{where} is a table of fields", raw, "Write it as JSON.")
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(raw) - set(hints))
-    _require(not unknown, f"{where} has the fields {sorted(hints)}", unknown, "Correct the name.")
-    values = {name: from_json(item, hints[name], f"{where}.{name}") for name, item in raw.items()}
-    return kind(**values)
-
-
-def difference(one: Config, other: Config) -> list[str]:
-    """Lines `field: value of one != value of other` for the fields that differ."""
-    first, second = to_json(one), to_json(other)
-    return [
-        f"{name}: {first[part][field]} != {second[part][field]}"
-        for name in field_names()
-        for part, field in [name.split(".")]
-        if first[part][field] != second[part][field]
-    ]
-
-
-def step_schedule(epochs: int, learning_rate: float, weight_decay: float) -> tuple[Step, ...]:
-    """A short schedule in the manner of Table S.2: tenfold lower after 60% and 85% of a run."""
-    firsts = sorted({1, 1 + round(0.6 * epochs), 1 + round(0.85 * epochs)})
-    rates = (learning_rate, learning_rate / 10, learning_rate / 100)
-    return tuple(
-        Step(first, rate, weight_decay) for first, rate in zip(firsts, rates, strict=False)
-    )
-
-
-MODERN = Config(
-    model=ModelConfig(context=Context.DIFFERENCE),
-    augment=AugmentConfig(
-        brightness=30.0, contrast=(0.6, 1.5), operations=2, magnitude=0.5, hide_context=0.05
-    ),
-    train=TrainConfig(
-        optimizer=Optimizer.ADAMW,
-        schedule_kind=ScheduleKind.COSINE,
-        learning_rate=0.001,
-        weight_decay=0.05,
-        rate_for_batch=128,
-        warmup_epochs=3,
-        label_smoothing=0.1,
-        ema=0.999,
-    ),
-)
-
-# The same for some thousand pictures and for processors: a small network, small batches.
-QUICK = dataclasses.replace(
-    MODERN,
-    model=dataclasses.replace(MODERN.model, architecture="small", crop=112),
-    train=dataclasses.replace(
-        MODERN.train,
-        epochs=20,
-        batch_size=32,
-        learning_rate=0.002,
-        rate_for_batch=0,
-        warmup_epochs=1,
-        ema=0.98,
-    ),
-)
-
-RELEASED_CODE = Config(
-    model=ModelConfig(normalisation=Normalisation.IMAGE),
-    train=TrainConfig(schedule=RELEASED_STEPS),
-)
-
-# Stage 1 on a camera's computer: little data, few epochs, whole numbers afterwards.
-EDGE = Config(
-    model=ModelConfig(architecture="edge", crop=112),
-    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5), operations=1),
-    train=TrainConfig(
-        epochs=20,
-        batch_size=32,
-        optimizer=Optimizer.ADAMW,
-        schedule_kind=ScheduleKind.COSINE,
-        learning_rate=0.002,
-        weight_decay=0.05,
-        warmup_epochs=1,
-        ema=0.99,
-    ),
-)
-
-PRESETS = {
-    "paper": Config(),  # Tables S.1 and S.2
-    "released_code": RELEASED_CODE,  # what the authors' published program does
-    "modern": MODERN,  # what has been learnt about training since, and whole events
-    "quick": QUICK,  # the same with a small network, for small data and processors
-    "edge": EDGE,  # stage 1 for a camera's computer
-}

@@ -22,3 +22,12 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.rule}; received {self.value!r}. {self.way_out}"
+
+
+def require(holds: bool, rule: str, value: object, way_out: str) -> None:
+    """Raises `InputError` unless `holds`.
+
+    >>> require(256 >= 1, "size is at least 1", 256, "Give a size such as 256.")
+    """
+    if not holds:
+        raise InputError(rule, value, way_out)

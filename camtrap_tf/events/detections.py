@@ -20,7 +20,10 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.core import json_files
-from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.artifacts import (
+    PathLike,
+    existing_file,
+)
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.table import find
 
@@ -239,3 +242,8 @@ def _surest(detections: list[dict], file: str, none: set[str]) -> tuple[float, t
         )
     left, top = max(left, 0.0), max(top, 0.0)
     return conf, (left, top, min(width, 1 - left), min(height, 1 - top))
+
+
+def is_stage1(detector: Detector | None) -> bool:
+    """Whether a detector answers in place of stage 1."""
+    return detector is not None and detector.use is Use.STAGE1

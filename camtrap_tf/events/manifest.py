@@ -7,7 +7,8 @@ import dataclasses
 from pathlib import Path
 
 from camtrap_tf.core.artifacts import PathLike, existing_folder, read_json, write_json
-from camtrap_tf.core.config import PictureSpec, from_json, to_json
+from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.core.config_io import from_json, to_json
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary

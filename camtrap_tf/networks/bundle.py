@@ -26,12 +26,14 @@ from camtrap_tf.core.artifacts import (
     sha256,
     write_json,
 )
-from camtrap_tf.core.config import Context, InputSpec, PictureSpec, from_json, to_json
+from camtrap_tf.core.config import Context, InputSpec, PictureSpec
+from camtrap_tf.core.config_io import from_json, to_json
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import FAMILIARITY, Task, Vocabulary
+from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
+from camtrap_tf.events.detections import Detector, Use, is_stage1
+from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context, with_familiarity
-from camtrap_tf.training.familiarity import BOTH, ENERGY
-from camtrap_tf.training.train import Run
+from camtrap_tf.networks.run import Run
 
 FILE, KIND, VERSION = "bundle.json", "bundle", 1
 UNKNOWN_SHARE = 0.05
@@ -323,3 +325,46 @@ def _check_runs(runs: list[Run], folder: Path) -> None:
                 [run.folder.name for run in runs],
                 "Train them on the same shards.",
             )
+
+
+def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple[str, ...]]:
+    """Class names by head, of all the bundle's networks and a detector in place of stage 1."""
+    first = {EMPTY: BINARY} if is_stage1(detector) else {}
+    members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
+    return first | {
+        head: names for member in members for head, names in bundle.heads(member.task).items()
+    }
+
+
+def answering_info(bundle: Bundle, detector: Detector | None = None) -> dict:
+    """What is told of a bundle, and of a detector before it, beside their answers."""
+    info = _info(bundle)
+    if detector is None:
+        return info
+    info["detector"] = detector.record()
+    if detector.use is Use.STAGE1:
+        info["animal_threshold"] = detector.detections.threshold
+        info["model"] = ", ".join(
+            ["MegaDetector", *(m.name for m in bundle.members if m.task is not Task.EMPTY)]
+        )
+    return info
+
+
+def _info(bundle: Bundle) -> dict:
+    return {
+        "model": ", ".join(member.name for member in bundle.members),
+        "model_version": bundle.version,
+        "animal_threshold": bundle.animal_threshold,
+        "familiarity_threshold": bundle.familiarity_threshold,
+        "event_rules": bundle.event_rules,
+        "temperatures": _temperatures(bundle),
+    }
+
+
+def _temperatures(bundle: Bundle) -> dict[str, float]:
+    """By head, what its logits were divided by; of heads that one network answers."""
+    found: dict[str, list[float]] = {}
+    for member in bundle.members:
+        for head in bundle.vocabulary.heads(member.task):
+            found.setdefault(head, []).append(member.temperatures.get(head, 1.0))
+    return {head: values[0] for head, values in found.items() if len(values) == 1}

@@ -8,15 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import Context, InputSpec, ModelConfig
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import FAMILIARITY, Task
-from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.familiarity import energy
 from camtrap_tf.pictures import graph as images
-from camtrap_tf.training.familiarity import energy
 
 
 @dataclasses.dataclass
@@ -97,81 +94,3 @@ def shared_context(specs: Iterable[InputSpec]) -> Context:
             "Train them alike.",
         )
     return next(iter(contexts - {Context.NONE}), Context.NONE)
-
-
-class Split:
-    """A split of shards, opened once to be asked about more than once, as after every epoch.
-
-    Opening it makes TensorFlow trace a pipeline, which takes longer than a few hundred pictures.
-
-    Args:
-        manifest, name: of the pictures.
-        context: what networks see beside them; see `shared_context`.
-        batch_size: pictures at a time.
-        alone: every picture is shown as if its event had no other.
-    """
-
-    def __init__(
-        self,
-        manifest: Manifest,
-        name: str,
-        context: Context = Context.NONE,
-        batch_size: int = 64,
-        alone: bool = False,
-    ):
-        self.name = name
-        self.ids, self.labels, self.event_labels = pipeline.index(manifest, name)
-        self.batches = pipeline.stored_pictures(manifest, name, batch_size, context, alone)
-
-    def predict(self, networks: list[Network]) -> Predictions:
-        """Every network's answers on every picture, one pass over the shards.
-
-        Networks that share a head (an ensemble) are averaged.
-
-        Returns:
-            Image-level predictions with labels, in the order of the shards.
-        """
-        collected: list[dict[str, list[np.ndarray]]] = [
-            {head: [] for head in network.heads} for network in networks
-        ]
-        with Meter(len(self.ids), f"predicting {self.name}") as meter:
-            for pixels in self.batches:
-                for network, answers in zip(networks, collected, strict=True):
-                    for head, values in network.probabilities(pixels).items():
-                        answers[head].append(values)
-                meter.advance(len(pixels))
-        probabilities: dict[str, np.ndarray] = {}
-        for head in dict.fromkeys(head for network in networks for head in network.heads):
-            members = [np.concatenate(answers[head]) for answers in collected if head in answers]
-            mean = np.mean(members, axis=0, dtype=np.float64)
-            probabilities[head] = mean.astype(np.float32)
-        classes = {head: names for network in networks for head, names in network.heads.items()}
-        return Predictions(
-            self.ids,
-            classes,
-            probabilities,
-            _with_empty_class(self.labels, classes),
-            _with_empty_class(self.event_labels, classes),
-            {"split": self.name, "models": [network.name for network in networks]},
-        )
-
-
-def predict_split(
-    networks: list[Network],
-    manifest: Manifest,
-    split: str,
-    batch_size: int = 64,
-    alone: bool = False,
-) -> Predictions:
-    """Answers on a split of shards, asked once; see `Split`."""
-    context = shared_context(network.spec for network in networks)
-    return Split(manifest, split, context, batch_size, alone).predict(networks)
-
-
-def _with_empty_class(labels: dict, classes: dict[str, tuple[str, ...]]) -> dict:
-    """The labels of the heads there are; in a one-stage model 'empty' is a species."""
-    kept = {head: labels[head] for head in classes if head in labels}
-    if classes.get("species", ())[-1:] == ("empty",):
-        last = len(classes["species"]) - 1
-        kept["species"] = np.where(labels["empty"] == 1, last, labels["species"])
-    return kept

@@ -19,19 +19,13 @@ import tensorflow as tf
 
 from camtrap_tf import __version__
 from camtrap_tf.core.artifacts import PathLike, atomic, existing_file, write_json
-from camtrap_tf.core.config import (
-    Config,
-    InputSpec,
-    ModelConfig,
-    Normalisation,
-    PictureSpec,
-    to_json,
-)
+from camtrap_tf.core.config import Config, InputSpec, ModelConfig, Normalisation, PictureSpec
+from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.architectures import alexnet, nin, resnet, vgg
-from camtrap_tf.training.train import KIND, VERSION, Run
+from camtrap_tf.networks.run import KIND, VERSION, Run
 
 # The released code cut the lowest 100 rows off pictures of 1536 rows.
 RELEASED_PICTURE = PictureSpec(bar_share=100 / 1536)

@@ -1,8 +1,8 @@
 """What the frames of a capture event tell about one another, beside each picture.
 
 The camera does not move: frames of an event show the same background, and what differs is the
-animal. `stacked` puts that beside the picture as further channels; `images.stacked` is the same
-in TensorFlow, for the input pipeline and exported graphs, and gives the same numbers.
+animal. `stacked` puts that beside the picture as further channels; `context_graph.stacked` does the
+same in TensorFlow, for the input pipeline and exported graphs, with the same numbers.
 """
 
 import numpy as np

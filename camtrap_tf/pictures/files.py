@@ -11,7 +11,6 @@ import datetime
 import importlib.util
 import io
 import os
-import re
 import stat
 import struct
 import warnings
@@ -24,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.core.config import Fit, PictureSpec
+from camtrap_tf.pictures.exif import DAMAGE, ORIENTATION, burst_of, camera_of, read_exif, time_of
 
 if importlib.util.find_spec("simplejpeg"):
     import simplejpeg
@@ -42,13 +42,6 @@ Image.MAX_IMAGE_PIXELS = None  # our own limit instead
 # Memory of pictures that are done with serves the next: asking the system for it anew, page by
 # page, takes a tenth of the time of a picture.
 Image.core.set_blocks_max(4)
-_BURST = re.compile(
-    r"(?:\b(?:seq|sequence|burst|m)[ :#._-]*(\d{1,2}) ?/ ?(\d{1,2})"
-    r"|(?<!\d)(\d{1,2})[ _-]?of[ _-]?(\d{1,2}))(?!\d)",
-    re.IGNORECASE,
-)
-_MAKER, _MODEL, _SERIAL, _DESCRIPTION, _COMMENT = 0x010F, 0x0110, 0xA431, 0x010E, 0x9286
-_EXIF_IFD, _DATE_TIME_ORIGINAL, _DATE_TIME, _ORIENTATION = 0x8769, 0x9003, 0x0132, 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -65,11 +58,6 @@ _START, _EXIF = b"\xff\xd8", b"Exif\0\0"
 _SEGMENT, _FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")
 _FRAME_MARKERS, _APP1 = (0xFFC0, 0xFFC1, 0xFFC2), 0xFFE1
 _PASSED = frozenset((0xFFC4, 0xFFDB, 0xFFDD, 0xFFFE, 0xFFE0, *range(0xFFE3, 0xFFF0)))
-# What Pillow's readers raise on damaged files, and warn about.
-_DAMAGE = (
-    OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error,
-    LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError, Warning,
-)  # fmt: skip
 _GRAPH_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "RGBA")}  # that a graph reads alike
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -172,7 +160,7 @@ def glance(source: PathLike | bytes) -> Picture:
 
 def _picture(opened: "_Opened", pixels: np.ndarray) -> Picture:
     (width, height), exif = opened.upright, opened.exif
-    taken, camera, burst = _exif_time(exif), _camera(exif), _exif_burst(exif)
+    taken, camera, burst = time_of(exif), camera_of(exif), burst_of(exif)
     return Picture(pixels, width, height, taken, camera, burst)
 
 
@@ -195,28 +183,6 @@ def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
 def _graph_reads(image: Image.Image | None) -> bool:
     """Whether a graph decodes the file to the same pixels; None is a common JPEG."""
     return image is None or image.mode in _GRAPH_MODES.get(image.format or "", ())
-
-
-def taken(path: PathLike) -> datetime.datetime | None:
-    """EXIF time of a picture file, camera-local, without decoding pixels; None if unknown."""
-    try:
-        with Image.open(path) as image:
-            return _exif_time(_exif(image))
-    except _DAMAGE:
-        return None
-
-
-def burst_in(text: str) -> tuple[int, int] | None:
-    """Which picture of how many, where a text says so.
-
-    >>> burst_in("RCNX0012_2of3.JPG"), burst_in("M 1/3"), burst_in("5/12/2019")
-    ((2, 3), (1, 3), None)
-    """
-    found = _BURST.search(text)
-    if not found:
-        return None
-    position, size = (int(number) for number in found.groups() if number)
-    return (position, size) if 1 <= position <= size else None
 
 
 def encode_jpeg(pixels: np.ndarray, quality: int) -> bytes:
@@ -316,7 +282,7 @@ def _told(content: bytes) -> Iterator[None]:
     except UnidentifiedImageError:
         reason = "not a picture, or its header is damaged" if content else "empty file"
         raise PictureError(reason) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise PictureError(f"damaged: {error}") from None
 
 
@@ -340,11 +306,11 @@ def _open(content: bytes) -> _Opened:
     found = _common_jpeg(content) if simplejpeg else None
     if found:
         image, (size, block) = None, found
-        exif = _exif(block)
+        exif = read_exif(block)
     else:
         image = _pillow(content)
-        size, exif = image.size, _exif(image)
-    turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1)) if exif else None
+        size, exif = image.size, read_exif(image)
+    turn = _UPRIGHT.get(exif.get(ORIENTATION, 1)) if exif else None
     return _Opened(image, size, exif, turn)
 
 
@@ -488,52 +454,3 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         upper = np.asarray(image).astype(np.uint32) >> 8
         image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _exif(source: Image.Image | bytes) -> Image.Exif | None:
-    """The EXIF of an image or a block; None where it is damaged, which is not about pixels."""
-    try:
-        if isinstance(source, Image.Image):
-            return source.getexif()
-        exif = Image.Exif()
-        exif.load(source)
-        return exif
-    except _DAMAGE:
-        return None
-
-
-def _exif_time(exif: Image.Exif | None) -> datetime.datetime | None:
-    if exif is None:
-        return None
-    try:
-        text = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME, "")
-        return datetime.datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S")
-    except _DAMAGE:
-        return None
-
-
-def _camera(exif: Image.Exif | None) -> str | None:
-    if not exif:
-        return None
-    try:
-        values = (exif.get(_MAKER), exif.get(_MODEL), exif.get_ifd(_EXIF_IFD).get(_SERIAL))
-    except _DAMAGE:
-        return None
-    return " ".join(filter(None, map(_text, values))) or None
-
-
-def _exif_burst(exif: Image.Exif | None) -> tuple[int, int] | None:
-    if not exif:
-        return None
-    try:
-        values = (exif.get(_DESCRIPTION), exif.get_ifd(_EXIF_IFD).get(_COMMENT))
-    except _DAMAGE:
-        return None
-    return next(filter(None, (burst_in(_text(value)) for value in values)), None)
-
-
-def _text(value: object) -> str:
-    """An EXIF value as text without padding; an odd byte as a question mark."""
-    if isinstance(value, bytes):  # a comment begins with the name of its code in eight bytes
-        value = value.removeprefix(b"ASCII\0\0\0").decode("ascii", "replace")
-    return " ".join(str(value or "").replace("\0", " ").encode("utf-8", "replace").decode().split())

@@ -16,7 +16,8 @@ from camtrap_tf.core import beam_runner
 from camtrap_tf.core.artifacts import as_path, is_remote
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.job import Job
-from camtrap_tf.prediction.predict import Engine, Options, Predictor, Work
+from camtrap_tf.prediction.predict import Engine, Work
+from camtrap_tf.prediction.predictor import Options, Predictor
 
 
 def engine(options: list[str]) -> Engine:

@@ -43,7 +43,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import clocks, grouping
 from camtrap_tf.events.listing import COLUMNS, PIECE, Listing
 from camtrap_tf.events.table import find, occurs
-from camtrap_tf.pictures import files as pictures
+from camtrap_tf.pictures import exif
 
 KIND, VERSION = "prediction job", 1
 BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
@@ -369,7 +369,7 @@ class _Cutter:
             return one[1] == other[1]
         if one[0].rpartition("/")[0] != other[0].rpartition("/")[0]:
             return False
-        times = [pictures.taken(self.root / path) for path, _ in (one, other)]
+        times = [exif.taken(self.root / path) for path, _ in (one, other)]
         if times[0] is None or times[1] is None:
             return False
         return abs((times[1] - times[0]).total_seconds()) <= self.gap

@@ -2,89 +2,39 @@
 
 `predict` answers a season of pictures as a job that can be stopped and goes on
 (`prediction_job`); `predict_folder` some pictures, for a notebook.
-
-Decoding, stage 1 and stage 2 overlap. Threads decode batches ahead of the networks; the
-animals that stage 1 finds are collected until they fill a batch of stage 2. Queues are bounded,
-so that memory does not grow with the number of pictures. Batches never cross blocks: the
-answers of a block are the same whatever was answered before.
 """
 
-import collections
-import concurrent.futures
-import contextlib
 import dataclasses
-import itertools
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import tensorflow as tf
 
-from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote, sha256
-from camtrap_tf.core.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision, to_json
+from camtrap_tf.core.config import EVENT_GAP_SECONDS
+from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import BINARY, EMPTY, Task
 from camtrap_tf.core.progress import Meter
-from camtrap_tf.events.detections import Detector, Use
+from camtrap_tf.events.detections import Detector
 from camtrap_tf.events.listing import Listing, is_shards, listing, shown, with_events
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
-from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import EventTable, occurs
-from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.networks.network import Network, predict_split
+from camtrap_tf.networks.bundle import Bundle, answering_info, classes
 from camtrap_tf.pictures import files as pictures
-from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
-from camtrap_tf.pictures.context import stacked as context_of
 from camtrap_tf.prediction.job import (
-    BLOCK_SIZE,
-    FACTS,
     PICTURES_FILE,
-    PREDICTIONS_FILE,
-    Answers,
-    Block,
     Job,
     NotProcessed,
-    events_of,
 )
+from camtrap_tf.prediction.predictor import Options, Predictor
+from camtrap_tf.prediction.shards import answer_shards
 
-AHEAD = 3  # batches that are decoded before they are needed
-CALLS = 4  # of networks at a time, at most, where processors compute them
 log = logging.getLogger("camtrap")
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How pictures are answered.
-
-    Args:
-        gap_seconds: longest pause inside an event made from times.
-        batch_size: pictures in one call of a network.
-        block_size: pictures that are kept together, see `prediction_job`.
-        precision: of the networks' computation; None = as they were trained.
-        threads: that decode; 0 = one per processor.
-        detector: what was detected in the pictures, and what it is for.
-    """
-
-    gap_seconds: float = EVENT_GAP_SECONDS
-    batch_size: int = 32
-    block_size: int = BLOCK_SIZE
-    precision: Precision | None = None
-    threads: int = 0
-    detector: Detector | None = None
-
-    def __post_init__(self):
-        for name in ("batch_size", "block_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is at least 1", getattr(self, name), "Give 32, say.")
-        if not self.gap_seconds >= 0:
-            raise InputError("a pause is at least 0 s", self.gap_seconds, "Give 10, say.")
 
 
 def predict(
@@ -126,7 +76,7 @@ def predict(
         )
     job = Job.claim(folder, _record(sources, bundle, options, images))
     if of_shards:
-        return _answer_shards(bundle, sources[0], job)
+        return answer_shards(bundle, sources[0], job)
     root = _list(job, sources, options, table, images, only_new)
     if options.detector is not None:
         _check_detections(job, options.detector)
@@ -139,7 +89,7 @@ def predict(
         except KeyboardInterrupt:
             _tell_stopped(job, total)
             raise
-    info = _info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
+    info = answering_info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
     if options.precision is not None:
         info["precision"] = options.precision.value
     return job.assemble(classes(bundle, options.detector), info, options.gap_seconds)
@@ -181,65 +131,6 @@ def predict_folder(
         return Predictions.read(predict([root], bundle, Path(out) / "job", options, table))
 
 
-def _answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
-    """Answers the pictures that shards hold, a split at a time; splits that are there stay.
-
-    Stage 2 counts where stage 1 sees an animal, as with pictures.
-    """
-    found, info = classes(bundle), _info(bundle)
-    path, splits = job.folder / PREDICTIONS_FILE, Manifest.read(shards).splits()
-    files = {split: job.folder / "blocks" / f"{split}.parquet" for split in splits}
-    missing = [split for split, file in files.items() if not file.is_file()]
-    networks = bundle.networks() if missing else []
-    for split in missing:
-        predict_shards(bundle, shards, split, networks).write(files[split])
-    with writing(path, found, info) as add:
-        for file in files.values():
-            answers = Predictions.read(file)
-            values = answers.probabilities
-            if EMPTY in found:
-                empty = answers.judged_empty()[:, None]
-                second = values.keys() - {EMPTY}
-                values |= {head: np.where(empty, np.nan, values[head]) for head in second}
-            add(Predictions(answers.ids, found, values, info=info))
-    return path
-
-
-def predict_shards(
-    bundle: Bundle, shards: PathLike, split: str, networks: list[Network] | None = None
-) -> Predictions:
-    """Every network's answers on a labelled split, stage 2 on empty pictures too.
-
-    Args:
-        bundle: what predicts.
-        shards: a folder of them.
-        split: which.
-        networks: the bundle's, where they are loaded already.
-
-    Raises:
-        InputError: the shards' vocabulary or stored pictures are not the bundle's.
-    """
-    manifest = Manifest.read(shards)
-    for field in ("vocabulary", "picture"):
-        theirs, ours = getattr(manifest, field), getattr(bundle, field)
-        if theirs != ours:
-            raise InputError(
-                f"shards have the bundle's {field}, {ours}", theirs, "Write the shards to match."
-            )
-    predictions = predict_split(networks or bundle.networks(), manifest, split)
-    predictions.info |= _info(bundle)
-    return predictions
-
-
-def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple[str, ...]]:
-    """Class names by head, of all the bundle's networks and a detector in place of stage 1."""
-    first = {EMPTY: BINARY} if _is_stage1(detector) else {}
-    members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
-    return first | {
-        head: names for member in members for head, names in bundle.heads(member.task).items()
-    }
-
-
 @dataclasses.dataclass(frozen=True)
 class Work:
     """Blocks of a job that are to be answered.
@@ -266,337 +157,6 @@ def answer_blocks(work: Work, pictures_left: int) -> None:
     with Meter(pictures_left, "predicting") as meter:
         for block, answers in predictor.answer(work.job.pending(), work.root, meter.advance):
             work.job.write(block, answers)
-
-
-class Predictor:
-    """A bundle's networks, loaded and ready to answer, on every device given.
-
-    Stage 2 is asked only about pictures in which stage 1 sees an animal.
-
-    Args:
-        bundle: what predicts.
-        options: how.
-        devices: names of TensorFlow devices; None = all GPUs, or the processor.
-
-    `calls` of networks are under way at a time on each device.
-    """
-
-    def __init__(
-        self, bundle: Bundle, options: Options | None = None, devices: Sequence[str] | None = None
-    ):
-        self.bundle, self.options = bundle, options or Options()
-        if self.options.precision is Precision.BFLOAT16 and _slow_bfloat16():
-            log.warning("bfloat16 is slower than float32 here: this processor has no AMX")
-        _check_context(bundle.context, self.options.detector)
-        self.classes = classes(bundle, self.options.detector)
-        stages = (2,) if _is_stage1(self.options.detector) else (1, 2)
-        self.devices = list(devices or _devices())
-        self.calls = _calls_at_a_time(len(self.devices))
-        self.replicas = [_Replica(bundle, self.options.precision, d, stages) for d in self.devices]
-
-    def answer(
-        self,
-        blocks: Iterable[Block],
-        root: PathLike,
-        advance: Callable[[int], None] = lambda pictures: None,
-    ) -> Iterator[tuple[Block, Answers]]:
-        """Yields the blocks in order with their answers.
-
-        Args:
-            blocks: what to answer.
-            root: folder that the pictures' paths are relative to.
-            advance: is told of pictures as their first stage is answered.
-        """
-        decoding = self._decoded(blocks, root)
-        if self.bundle.context is not Context.NONE:
-            decoding = self._stacked(decoding)
-        with _Calls(self) as calls, contextlib.closing(decoding) as decoded:
-            under_way: collections.deque[_UnderWay] = collections.deque()
-            for block, rows, read in decoded:
-                if not under_way or under_way[-1].block is not block:
-                    under_way.append(_UnderWay(block, self, calls))
-                under_way[-1].take(rows, read)
-                calls.finish(calls.most)
-                advance(len(rows))
-                while under_way and under_way[0].done:
-                    yield under_way.popleft().result()
-            calls.finish(0)
-            for last in under_way:
-                yield last.result()
-
-    def _decoded(self, blocks: Iterable[Block], root: PathLike) -> Iterator[tuple]:
-        """Block, rows of it and what reading them gave, batch by batch, read ahead by threads."""
-        root, size = as_path(root), self.options.batch_size
-        waiting: collections.deque = collections.deque()
-        with concurrent.futures.ThreadPoolExecutor(self.options.threads or _processors()) as pool:
-            try:
-                for block in blocks:
-                    paths = list(block.pictures["path"])
-                    looks = _looks(block.pictures["path"], self.options.detector)
-                    for start in range(0, len(paths), size):
-                        rows = range(start, min(start + size, len(paths)))
-                        reads = [
-                            pool.submit(_read, root / paths[row], self.bundle.picture, looks[row])
-                            for row in rows
-                        ]
-                        waiting.append((block, rows, reads))
-                        if len(waiting) > AHEAD:
-                            yield _read_now(*waiting.popleft())
-                while waiting:
-                    yield _read_now(*waiting.popleft())
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-
-    def _stacked(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
-        """The same with squares that show what the frames of each event tell about one another.
-
-        A block's squares are in memory together: its events are whole.
-        """
-        events = alone = 0
-        with contextlib.closing(decoded):
-            for _, batches in itertools.groupby(decoded, key=lambda batch: batch[0].number):
-                batches = list(batches)
-                block = batches[0][0]
-                read = [one for _, _, reads in batches for one in reads]
-                read, sizes = _with_context(
-                    block, read, self.bundle.context, self.options.gap_seconds
-                )
-                events, alone = events + len(sizes), alone + sizes.count(1)
-                for _, rows, _ in batches:
-                    yield block, rows, read[rows.start : rows.stop]
-        if 2 * alone > events:
-            log.warning(
-                NOTHING_TO_COMPARE + "Give an event table, or a longer --event_gap.",
-                f"{alone:,}",
-                f"{events:,}",
-                self.bundle.context.value,
-            )
-
-
-def _with_context(
-    block: Block, read: list["_Read"], context: Context, gap_seconds: float
-) -> tuple[list["_Read"], list[int]]:
-    """A block's pictures with what stands beside them, and its events' numbers of them.
-
-    Unreadable frames are left out.
-    """
-    facts = pd.DataFrame(
-        [_facts(path, one) for path, one in zip(block.pictures["path"], read, strict=True)],
-        columns=list(FACTS),
-    )
-    ids = block.pictures[["path", "event_id", "frame"]].reset_index(drop=True)
-    given = block.pictures["datetime"].reset_index(drop=True)
-    ids["datetime"] = given.fillna(pd.to_datetime(facts["datetime"]))
-    events = events_of(ids, facts, gap_seconds)
-    stacked, sizes = list(read), []
-    readable = np.array([one.picture is not None for one in read], bool)
-    for _, frames in events[readable].groupby("event_id", sort=False):
-        rows = frames.sort_values("frame").index
-        sizes.append(len(rows))
-        squares = context_of(np.stack([read[row].picture.pixels for row in rows]), context)
-        for row, square in zip(rows, squares, strict=True):
-            picture = dataclasses.replace(read[row].picture, pixels=square)
-            stacked[row] = read[row]._replace(picture=picture)
-    return stacked, sizes
-
-
-class _Read(NamedTuple):
-    """What reading a picture gave: the square, or the reason why there is none."""
-
-    picture: pictures.Picture | None
-    failure: str | None
-    look: "_Look | None" = None
-
-
-class _Look(NamedTuple):
-    """How a picture is looked at.
-
-    Args:
-        box: the part to look at; None = all of it.
-        empty: what a detector in place of stage 1 says: [2] float32, or None.
-        skip: it is empty, its header is enough.
-        failure: why the detector has no answer, or None.
-    """
-
-    box: tuple[float, ...] | None = None
-    empty: np.ndarray | None = None
-    skip: bool = False
-    failure: str | None = None
-
-
-def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
-    """How each picture of a block is looked at."""
-    if detector is None:
-        return [_Look()] * len(paths)
-    found = detector.detections.of(paths)
-    something = found.something
-    if detector.use is Use.BOXES:
-        return [
-            _Look(tuple(map(float, box)) if seen else None)
-            for box, seen in zip(found.boxes, something, strict=True)
-        ]
-    empty = np.stack([found.confidence, 1 - found.confidence], axis=1)
-    failures = (
-        ("MegaDetector: " + found.failures).astype(object).where(found.failures.notna(), None)
-    )
-    return [
-        _Look(None, own, not seen, failure)
-        for own, seen, failure in zip(empty, something, failures, strict=True)
-    ]
-
-
-def _read(path: Path, spec: PictureSpec, look: _Look) -> _Read:
-    try:
-        if look.failure is not None:
-            return _Read(None, look.failure)
-        if look.skip:
-            return _Read(pictures.glance(path), None, look)
-        return _Read(pictures.read(path, spec, look.box), None, look)
-    except pictures.PictureError as error:
-        return _Read(None, str(error))
-
-
-def _facts(path: str, read: _Read) -> tuple:
-    """What is kept of a picture beside its answers, in the order of `FACTS`."""
-    if read.picture is None:
-        return None, read.failure, None, None
-    burst = read.picture.burst or pictures.burst_in(path.rpartition("/")[2])
-    return read.picture.taken, None, read.picture.camera, burst and burst[0]
-
-
-def _read_now(block: Block, rows: range, reads: list[concurrent.futures.Future]) -> tuple:
-    return block, rows, [read.result() for read in reads]
-
-
-class _Replica:
-    """The networks on one device."""
-
-    def __init__(
-        self, bundle: Bundle, precision: Precision | None, device: str, stages: Sequence[int]
-    ):
-        self.device = device
-        with tf.device(device):
-            side = bundle.context.side(bundle.picture.size)
-            shape = (1, side, side, bundle.context.channels)
-            self.stages = {stage: bundle.networks(stage) for stage in stages}
-            for network in itertools.chain(*self.stages.values()):
-                if precision is not None:
-                    _compute_in(network, precision)
-                network.probabilities(np.zeros(shape, np.uint8))
-
-    def answer(self, stage: int, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean probabilities of a stage by head."""
-        with tf.device(self.device):
-            return _mean_answers(self.stages[stage], pixels)
-
-
-class _Calls:
-    """Calls of networks under way, dealt to the devices in turn, finished in order."""
-
-    def __init__(self, predictor: Predictor):
-        self.replicas = itertools.cycle(predictor.replicas)
-        self.pools = {
-            replica.device: concurrent.futures.ThreadPoolExecutor(predictor.calls)
-            for replica in predictor.replicas
-        }
-        self.most = (predictor.calls + 1) * len(self.pools)
-        self.queue: collections.deque = collections.deque()
-
-    def submit(self, stage: int, pixels: np.ndarray, take: Callable[[dict], None]) -> None:
-        """Asks a stage; `take` is given the answers."""
-        replica = next(self.replicas)
-        future = self.pools[replica.device].submit(replica.answer, stage, pixels)
-        self.queue.append((future, take))
-
-    def finish(self, most: int) -> None:
-        """Waits until `most` calls are under way."""
-        while len(self.queue) > most:
-            future, take = self.queue.popleft()
-            take(future.result())
-
-    def __enter__(self) -> "_Calls":
-        return self
-
-    def __exit__(self, *_) -> None:
-        for pool in self.pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-class _UnderWay:
-    """A block whose pictures are being answered.
-
-    Stage 1 is asked batch by batch; the animals it finds wait until they fill a batch of
-    stage 2, or the block ends.
-    """
-
-    def __init__(self, block: Block, predictor: Predictor, calls: _Calls):
-        self.block, self.calls, self.size = block, calls, predictor.options.batch_size
-        self.threshold = predictor.bundle.animal_threshold
-        self.told = _is_stage1(predictor.options.detector)
-        self.two_stages = bool(predictor.replicas[0].stages.get(1))
-        self.facts: list[tuple] = []  # in the order of `FACTS`
-        self.animals: list[tuple[int, np.ndarray]] = []  # row and square
-        self.open = collections.Counter()  # calls under way, by stage
-        self.probabilities = {
-            head: np.full((len(block), len(names)), np.nan, np.float32)
-            for head, names in predictor.classes.items()
-        }
-
-    def take(self, rows: range, read: list[_Read]) -> None:
-        """The next pictures, decoded."""
-        paths = self.block.pictures["path"].iloc[rows.start : rows.stop]
-        self.facts += [_facts(path, own) for path, own in zip(paths, read, strict=True)]
-        readable = [(row, own) for row, own in zip(rows, read, strict=True) if own.picture]
-        squares = [(row, own.picture.pixels) for row, own in readable]
-        if self.told:
-            self._take_verdicts(readable)
-        elif squares:
-            self._ask(1 if self.two_stages else 2, squares)
-        self._ask_rest()
-
-    @property
-    def done(self) -> bool:
-        """Whether all is answered."""
-        return len(self.facts) == len(self.block) and not self.open.total()
-
-    def result(self) -> tuple[Block, Answers]:
-        """The block with its answers."""
-        facts = pd.DataFrame(self.facts, columns=list(FACTS))
-        return self.block, Answers(facts.astype(FACTS), self.probabilities)
-
-    def _ask(self, stage: int, squares: list[tuple[int, np.ndarray]]) -> None:
-        rows, pixels = np.array([row for row, _ in squares]), np.stack([own for _, own in squares])
-        self.open[stage] += 1
-        self.calls.submit(stage, pixels, lambda found: self._answered(stage, rows, pixels, found))
-
-    def _answered(self, stage: int, rows: np.ndarray, pixels: np.ndarray, found: dict) -> None:
-        self.open[stage] -= 1
-        for head, values in found.items():
-            self.probabilities[head][rows] = values
-        if stage == 1:
-            animal = found[EMPTY][:, 0] >= self.threshold
-            self.animals += zip(rows[animal], pixels[animal], strict=True)
-            self._ask_whole_batches()
-        self._ask_rest()
-
-    def _take_verdicts(self, read: list[tuple[int, _Read]]) -> None:
-        """Takes a detector's word for what is empty."""
-        for row, own in read:
-            self.probabilities[EMPTY][row] = own.look.empty
-            if not own.look.skip:
-                self.animals.append((row, own.picture.pixels))
-        self._ask_whole_batches()
-
-    def _ask_whole_batches(self) -> None:
-        while len(self.animals) >= self.size:
-            self._ask(2, self.animals[: self.size])
-            del self.animals[: self.size]
-
-    def _ask_rest(self) -> None:
-        """Sends what waits for stage 2 when no more will come."""
-        if len(self.facts) == len(self.block) and not self.open[1] and self.animals:
-            self._ask(2, self.animals)
-            self.animals = []
 
 
 def _list(
@@ -672,19 +232,6 @@ def _record(
     }
 
 
-def _check_context(context: Context, detector: Detector | None) -> None:
-    if detector is not None and context is not Context.NONE:
-        raise InputError(
-            "networks that compare an event's frames see them whole, without a detector",
-            f"model.context={context.value}",
-            "Leave out --megadetector, or take a bundle of networks without context.",
-        )
-
-
-def _is_stage1(detector: Detector | None) -> bool:
-    return detector is not None and detector.use is Use.STAGE1
-
-
 def _check_detections(job: Job, detector: Detector) -> None:
     """Says how many of the listed pictures the detector was asked about.
 
@@ -700,93 +247,3 @@ def _check_detections(job: Job, detector: Detector) -> None:
             detector.detections.paths.iloc[0] if len(detector.detections) else "no pictures",
             "Give --images=FOLDER, the folder that its paths are relative to.",
         )
-
-
-def _info(bundle: Bundle, detector: Detector | None = None) -> dict:
-    info = _info_of(bundle)
-    if detector is None:
-        return info
-    info["detector"] = detector.record()
-    if detector.use is Use.STAGE1:
-        info["animal_threshold"] = detector.detections.threshold
-        info["model"] = ", ".join(
-            ["MegaDetector", *(m.name for m in bundle.members if m.task is not Task.EMPTY)]
-        )
-    return info
-
-
-def _info_of(bundle: Bundle) -> dict:
-    return {
-        "model": ", ".join(member.name for member in bundle.members),
-        "model_version": bundle.version,
-        "animal_threshold": bundle.animal_threshold,
-        "familiarity_threshold": bundle.familiarity_threshold,
-        "event_rules": bundle.event_rules,
-        "temperatures": _temperatures(bundle),
-    }
-
-
-def _temperatures(bundle: Bundle) -> dict[str, float]:
-    """By head, what its logits were divided by; of heads that one network answers."""
-    found: dict[str, list[float]] = {}
-    for member in bundle.members:
-        for head in bundle.vocabulary.heads(member.task):
-            found.setdefault(head, []).append(member.temperatures.get(head, 1.0))
-    return {head: values[0] for head, values in found.items() if len(values) == 1}
-
-
-def _mean_answers(networks: list[Network], pixels: np.ndarray) -> dict[str, np.ndarray]:
-    answers = [network.probabilities(pixels) for network in networks]
-    heads = dict.fromkeys(head for answer in answers for head in answer)
-    return {
-        head: np.mean([a[head] for a in answers if head in a], axis=0, dtype=np.float32)
-        for head in heads
-    }
-
-
-def _compute_in(network: Network, precision: Precision) -> None:
-    """Sets the number format of a network's layers; weights, heads and answers stay float32."""
-    mixed = "float32" if precision is Precision.FLOAT32 else f"mixed_{precision.value}"
-    for layer in network.model._flatten_layers(include_self=False):
-        if layer.name not in network.heads:
-            layer.dtype_policy = mixed
-
-
-def _slow_bfloat16() -> bool:
-    """Whether bfloat16 would be computed by AVX-512 or less.
-
-    There AVX512-BF16 does half as many multiplications a second as float32 does (measured on a
-    Sapphire Rapids whose AMX was masked; see `benchmarks/prediction.py`).
-    """
-    facts = Path("/proc/cpuinfo")
-    if tf.config.list_physical_devices("GPU") or not facts.is_file():
-        return False
-    return "amx_bf16" not in facts.read_text()
-
-
-def _devices() -> list[str]:
-    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")[:1]
-    return [device.name for device in found]
-
-
-def share_processors() -> None:
-    """Lets several calls of networks run side by side, each on its part of the processors.
-
-    A call that takes all of them waits, at the end of each layer, for the core that was
-    decoding meanwhile. Does nothing where there is a GPU or TensorFlow has started already.
-    """
-    if not tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(-(-_processors() // CALLS))
-
-
-def _calls_at_a_time(devices: int) -> int:
-    """Calls of networks under way on a device."""
-    if tf.config.list_logical_devices("GPU"):
-        return 2  # one is sent while another is computed
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or _processors()
-    return max(1, _processors() // threads // devices)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

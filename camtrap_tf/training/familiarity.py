@@ -12,46 +12,20 @@ import logging
 
 import keras
 import numpy as np
-from scipy import special
 from sklearn.covariance import ledoit_wolf
 
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import InputSpec
 from camtrap_tf.core.labels import FAMILIARITY, MISSING, Task
 from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.familiarity import energy
 from camtrap_tf.pictures import graph
 
-ENERGY, BOTH = "energy", "energy and distance"  # scores: the first where no distance was learnt
 PER_CLASS = 200  # pictures that a class is learnt from, at most
 FLOOR = 0.01  # of the mean variance, added to every feature's: some never vary
 FEWEST = 10  # pictures that tell what is usual
 _FAR = 1e12  # squared distance to a class without pictures
 log = logging.getLogger("camtrap")
-
-
-def score(model: keras.Model) -> str:
-    """Which score a network tells."""
-    return BOTH if FAMILIARITY in model.output else ENERGY
-
-
-def energy(logits):
-    """Familiarity [n, 1] of logits [n, classes]: log Σ exp(logit), before any temperature.
-
-    The negative of the energy of Liu et al. 2020, 'Energy-based Out-of-distribution Detection':
-    low where no class has evidence for itself. Written out, since TFLite has no `logsumexp`.
-    """
-    ops = keras.ops
-    highest = ops.max(logits, axis=1, keepdims=True)
-    return highest + ops.log(ops.sum(ops.exp(logits - highest), axis=1, keepdims=True))
-
-
-def sides(familiarity: np.ndarray, threshold: float) -> np.ndarray:
-    """[n, 2]: familiarity [n, 1] as 'probabilities' of unknown and known, equal at the threshold.
-
-    As the logistic function of the distance: a difference that matters is one near it.
-    """
-    known = special.expit(familiarity - threshold)
-    return np.concatenate([1 - known, known], axis=1)
 
 
 @dataclasses.dataclass(frozen=True)

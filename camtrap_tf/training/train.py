@@ -13,7 +13,6 @@ A run directory holds
 """
 
 import csv
-import dataclasses
 import hashlib
 import io
 import logging
@@ -28,79 +27,21 @@ from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.batches import sampling
 from camtrap_tf.core.artifacts import PathLike, atomic, read_json, write_json, write_text
-from camtrap_tf.core.config import (
-    Config,
-    InputSpec,
-    SelectBy,
-    TrainConfig,
-    difference,
-    from_json,
-    to_json,
-)
+from camtrap_tf.core.config import Config, SelectBy, TrainConfig
+from camtrap_tf.core.config_io import difference, from_json, to_json
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import MISSING, Task, Vocabulary
+from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks.network import Network, Split, input_spec, with_familiarity
+from camtrap_tf.networks import transfer
+from camtrap_tf.networks.network import input_spec
+from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
+from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training import familiarity, tensorboard
 from camtrap_tf.training.trainer import Trainer
 
-KIND, VERSION = "run", 1
 SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most likely a mistake
 log = logging.getLogger("camtrap")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished run directory.
-
-    Args:
-        folder: where it lies.
-        config: its configuration.
-        spec: input of its network.
-        vocabulary: names of its labels.
-        picture, data: JSON facts: how pictures were stored, and which shards they came from.
-        result: best epoch and figures.
-    """
-
-    folder: Path
-    config: Config
-    spec: InputSpec
-    vocabulary: Vocabulary
-    picture: dict
-    data: dict
-    result: dict
-
-    @classmethod
-    def read(cls, folder: PathLike) -> "Run":
-        """Reads a finished run.
-
-        Raises:
-            InputError: no run, another version, or a run that is not finished.
-        """
-        folder = Path(folder)
-        content = read_json(folder / "config.json", KIND, VERSION)
-        result = read_json(folder / "result.json", "run result", VERSION)
-        return cls(
-            folder,
-            from_json(content["config"], Config),
-            from_json(content["input"], InputSpec),
-            Vocabulary.from_json(content["vocabulary"]),
-            content["picture"],
-            content["data"],
-            result,
-        )
-
-    def network(self) -> Network:
-        """The network of the best epoch."""
-        return load_network(self.folder, self.spec, self.config.train.task, self.vocabulary)
-
-
-def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
-    """The network of the best epoch of a run directory."""
-    model = keras.saving.load_model(folder / "best.keras", compile=False)
-    heads = with_familiarity(vocabulary.heads(task), familiarity.score(model))
-    return Network(model, spec, task, heads, folder.name)
 
 
 def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = False) -> Run:
@@ -138,10 +79,6 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     if trainer.restore(folder):
         log.info("going on in epoch %d of %d", progress.epoch, config.train.epochs)
     elif config.train.init:
-        from camtrap_tf.networks import (
-            transfer,  # which reads runs and bundles, and so imports this
-        )
-
         transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
     watched = _Watched(config, manifest) if trainer.chief else None

@@ -85,7 +85,8 @@ def _data(folder: Path, events: int, seed: int) -> None:
 
 
 def _networks(folder: Path, seed: int) -> None:
-    from camtrap_tf.core.config import QUICK, override
+    from camtrap_tf.core.config_io import override
+    from camtrap_tf.core.recipes import QUICK
     from camtrap_tf.networks.bundle import make_bundle
     from camtrap_tf.training.train import train
 
@@ -104,9 +105,10 @@ def _answers(folder: Path, report: Path) -> None:
     from camtrap_tf.core.artifacts import write_text
     from camtrap_tf.events.manifest import Manifest
     from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
     from camtrap_tf.report import write_report
-    from export.verify import Request, export_and_verify
+    from export.request import Request
+    from export.verify import export_and_verify
 
     pictures = folder / "world" / "images"
     if not (folder / "export").is_dir():

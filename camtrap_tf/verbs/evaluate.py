@@ -28,7 +28,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     from camtrap_tf.answers import metrics
     from camtrap_tf.core.artifacts import write_text
     from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
 
     predictions = predict_shards(Bundle.read(values.bundle), values.shards, values.split)
     scores = metrics.evaluate(predictions)

@@ -103,7 +103,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.core.config import Precision
     from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.prediction.predict import Options, predict, share_processors
+    from camtrap_tf.prediction.predict import predict
+    from camtrap_tf.prediction.predictor import Options, share_processors
 
     share_processors()
 

@@ -5,9 +5,11 @@ A two-stage system takes two runs: --task=empty and --task=animal.
 
 from absl import flags
 
-from camtrap_tf.core.config import PRESETS, Words, override
+from camtrap_tf.core.config import Words
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import PRESETS
 
 
 def define(values: flags.FlagValues) -> None:

@@ -12,7 +12,7 @@ from camtrap_tf.core.labels import ATTRIBUTES
 from camtrap_tf.events import grouping
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import Dropped, EventTable, occurs
-from camtrap_tf.pictures import files
+from camtrap_tf.pictures import exif, files
 from data_prep.sources import csv_files, folder_names
 from data_prep.sources.csv_files import FIRST_ROW
 from data_prep.sources.fields import animals, drops, mapped, species_or_empty, times
@@ -87,7 +87,7 @@ def read_folders(folder: PathLike, folders: str | None = None) -> EventTable:
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
     layout = _layout(paths, folders)
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        taken = list(pool.map(lambda path: files.taken(folder / path), paths))
+        taken = list(pool.map(lambda path: exif.taken(folder / path), paths))
     rows = pd.DataFrame({"path": paths}).reindex(columns=list(FIELDS)).astype("string")
     rows["species"] = [_part(path, _SPECIES_AT.get(layout)) for path in paths]
     rows["species"] = mapped(rows["species"].astype("string"), species_or_empty)

@@ -32,8 +32,9 @@ from absl import app, flags
 from camtrap_tf.answers import intervals
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import write_text
-from camtrap_tf.core.config import PRESETS, Config
+from camtrap_tf.core.config import Config
 from camtrap_tf.core.labels import EMPTY, MISSING, Task
+from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.review import answers, queue
 from camtrap_tf.review.journal import Answer, Journal, Ledger, Sighting, Verdict
@@ -220,7 +221,7 @@ class Loop:
     def _train(self, given: list, folder: Path, init: str) -> tuple[Predictions, Predictions]:
         """Shards of the answers, a training, and its answers to the pool and the test days."""
         from camtrap_tf.events.manifest import Manifest
-        from camtrap_tf.networks.network import predict_split
+        from camtrap_tf.prediction.shards import predict_split
         from camtrap_tf.training.train import train
 
         files = [folder / f"{split}.parquet" for split in ("train", "test")]

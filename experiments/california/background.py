@@ -137,7 +137,7 @@ def learn(config, spec, squares: np.ndarray, labels: np.ndarray, heads: dict):
 
 def main(_) -> None:
     """Reads the flags, trains and writes the table."""
-    from camtrap_tf.core.config import override
+    from camtrap_tf.core.config_io import override
     from camtrap_tf.core.startup import start_tensorflow
     from camtrap_tf.events.manifest import Manifest
     from camtrap_tf.networks.network import Network, input_spec

@@ -88,8 +88,10 @@ _RATE = 0.002  # of `modern` at batch 32, for some hundred steps
 
 def recipe(row: str, seed: int, epochs: int, crop: int):
     """A row's preset for this small data set: batch 32, the schedule in proportion."""
-    from camtrap_tf.core.config import PRESETS, Step, override
+    from camtrap_tf.core.config import Step
+    from camtrap_tf.core.config_io import override
     from camtrap_tf.core.labels import Task
+    from camtrap_tf.core.recipes import PRESETS
 
     preset, changes, _ = ROWS[row]
     config = PRESETS[preset]
@@ -159,7 +161,7 @@ def answers(run, split: str, alone: bool = False):
         alone: every picture as if its event had no other.
     """
     from camtrap_tf.events.manifest import Manifest
-    from camtrap_tf.networks.network import predict_split
+    from camtrap_tf.prediction.shards import predict_split
 
     shards = Manifest.read(run.folder.parent / "shards")
     return predict_split([run.network()], shards, split, alone=alone)

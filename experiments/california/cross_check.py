@@ -117,7 +117,7 @@ def _cross_check(manifest, truth, out: Path, seed: int) -> tuple[dict[str, list[
     """By event which pictures are taken for empty, and how often that is true."""
     from camtrap_tf.answers import intervals
     from camtrap_tf.batches import pipeline
-    from camtrap_tf.networks.network import predict_split
+    from camtrap_tf.prediction.shards import predict_split
     from experiments import subsets
 
     ids, labels, whole = pipeline.index(truth, "train")

@@ -106,10 +106,10 @@ def believed(answers) -> dict[str, tuple[int, list[int]]]:
 def main(_) -> None:
     """Reads the flags, trains what is missing and writes the table."""
     from camtrap_tf.batches import pipeline
-    from camtrap_tf.core.config import override
+    from camtrap_tf.core.config_io import override
     from camtrap_tf.core.startup import start_tensorflow
     from camtrap_tf.events.manifest import Manifest
-    from camtrap_tf.networks.network import predict_split
+    from camtrap_tf.prediction.shards import predict_split
     from camtrap_tf.training.train import train
     from experiments import subsets
     from experiments.california import california

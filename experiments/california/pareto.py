@@ -110,7 +110,7 @@ def main(arguments: list[str]) -> None:
     import tensorflow as tf
 
     from camtrap_tf.core.startup import start_tensorflow
-    from camtrap_tf.training.train import Run
+    from camtrap_tf.networks.run import Run
 
     start_tensorflow()
     tf.config.threading.set_intra_op_parallelism_threads(1)

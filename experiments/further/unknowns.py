@@ -23,6 +23,7 @@ import numpy as np
 
 from camtrap_tf.core.labels import MISSING, Task
 from camtrap_tf.networks.bundle import UNKNOWN_SHARE
+from camtrap_tf.networks.familiarity import BOTH
 from camtrap_tf.training import familiarity
 from experiments import draws, subsets
 from experiments.lab import Job, Lab, NotAvailable
@@ -97,8 +98,8 @@ def look(lab: Lab, job: Job, split: str) -> Animals:
     import keras
 
     from camtrap_tf.batches import pipeline
+    from camtrap_tf.networks.run import Run
     from camtrap_tf.pictures import graph
-    from camtrap_tf.training.train import Run
 
     network = Run.read(lab.run(job)).network()
     outputs = [network.model.get_layer("species").input, network.model.output["species"]]
@@ -187,7 +188,7 @@ SCORES: dict[str, Score] = {
     "max logit": max_logit,
     "energy": energy,
     "Mahalanobis": mahalanobis,
-    familiarity.BOTH: energy_and_distance,
+    BOTH: energy_and_distance,
     "cosine": cosine,
     "neighbours": neighbours,
 }
@@ -260,7 +261,7 @@ def _auroc_rows(
 def _threshold_rows(tried: dict[str, list[Animals]]) -> list[Row]:
     """Shares below the threshold that 5% of the known animals of 'val' lie below."""
     rows = []
-    score = SCORES[familiarity.BOTH]
+    score = SCORES[BOTH]
     for left_out, looked in tried.items():
         validated, _ = _scored(score, looked, 1, True)
         if not len(validated):

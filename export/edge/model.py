@@ -8,7 +8,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from camtrap_tf.core.artifacts import PathLike
-from camtrap_tf.core.config import Context, PictureSpec, from_json
+from camtrap_tf.core.config import Context, PictureSpec
+from camtrap_tf.core.config_io import from_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, Task
 from camtrap_tf.pictures import files as pictures

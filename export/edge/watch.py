@@ -11,7 +11,7 @@ from typing import Any
 
 from camtrap_tf.core.artifacts import atomic
 from camtrap_tf.core.config import Context
-from camtrap_tf.pictures import files
+from camtrap_tf.pictures import exif, files
 from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
 from export.edge import bursts, journal
 from export.edge.bursts import Frame
@@ -121,7 +121,7 @@ class Watch:
             if known and (known.modified, known.size) == (status.st_mtime, status.st_size):
                 frames[path] = known
             else:
-                taken = files.taken(self.settings.folder / path)
+                taken = exif.taken(self.settings.folder / path)
                 frames[path] = Frame(path, taken, status.st_mtime, status.st_size)
         self._frames = frames
         return list(frames.values())

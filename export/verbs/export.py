@@ -72,9 +72,10 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
 
     start_tensorflow()
     from camtrap_tf.networks.bundle import Bundle
+    from export.request import Request
     from export.tflite import Form
     from export.threshold import Level
-    from export.verify import Request, export_and_verify
+    from export.verify import export_and_verify
 
     request = Request(
         check_on=values.check_on,

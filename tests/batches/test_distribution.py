@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from camtrap_tf.batches import distribution
-from camtrap_tf.core.config import Config, ModelConfig, Step, Strategy, TrainConfig, override
+from camtrap_tf.core.config import Config, ModelConfig, Step, Strategy, TrainConfig
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 
@@ -71,7 +72,7 @@ def losses_and_answers(config, shards, out, tf_config=None, double=False) -> Non
     import keras
 
     from camtrap_tf.events.manifest import Manifest
-    from camtrap_tf.networks.network import predict_split
+    from camtrap_tf.prediction.shards import predict_split
     from camtrap_tf.training.trainer import Trainer
 
     if double:

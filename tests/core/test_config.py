@@ -3,21 +3,11 @@
 import numpy as np
 import pytest
 
-from camtrap_tf.core.config import (
-    PRESETS,
-    TABLE_S2,
-    Config,
-    ScheduleKind,
-    Step,
-    TrainConfig,
-    difference,
-    from_json,
-    override,
-    step_schedule,
-    to_json,
-)
+from camtrap_tf.core.config import TABLE_S2, Config, ScheduleKind, Step, TrainConfig
+from camtrap_tf.core.config_io import difference, from_json, override, to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import PRESETS, step_schedule
 from camtrap_tf.training import schedules
 
 

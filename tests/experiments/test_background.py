@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.core.config import PRESETS, override
+from camtrap_tf.core.config_io import override
+from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.network import input_spec
 from experiments.california import background

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from camtrap_tf.core.config import PRESETS, AugmentConfig, InputSpec, override
+from camtrap_tf.core.config import AugmentConfig, InputSpec
+from camtrap_tf.core.config_io import override
+from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.pictures import augmentation, graph
 from camtrap_tf.training.train import train

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf.core.labels import Task
-from camtrap_tf.training import familiarity
+from camtrap_tf.networks.familiarity import BOTH, ENERGY, energy
 from experiments import draws
 from experiments.further import unknowns
 from experiments.further.unknowns import Animals
@@ -27,7 +27,7 @@ def test_scores_of_logits_by_hand():
     np.testing.assert_allclose(unknowns.max_probability(LEARNT, LEARNT, seen), [0.75, 0.5])
     np.testing.assert_allclose(unknowns.max_logit(LEARNT, LEARNT, seen), [np.log(3), np.log(2)])
     np.testing.assert_allclose(unknowns.energy(LEARNT, LEARNT, seen), [np.log(4), np.log(4)])
-    written_out = familiarity.energy(seen.logits)[:, 0]
+    written_out = energy(seen.logits)[:, 0]
     np.testing.assert_allclose(written_out, unknowns.energy(LEARNT, LEARNT, seen), rtol=1e-6)
 
 
@@ -116,5 +116,5 @@ def test_report(report):
 
 
 def test_the_score_in_use_is_among_those_tried():
-    assert {familiarity.ENERGY, familiarity.BOTH} <= set(unknowns.SCORES)
+    assert {ENERGY, BOTH} <= set(unknowns.SCORES)
     assert SCALES["small"].seeds[: unknowns.SEEDS] == (0, 1)

@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture(scope="session")
 def bundle(tiny_shards, tmp_path_factory):
     """A two-stage bundle that tells red from blue from grey."""
-    from camtrap_tf.core.config import override
+    from camtrap_tf.core.config_io import override
     from camtrap_tf.networks.bundle import make_bundle
     from camtrap_tf.training.train import train
     from tests.recipes import SMALL

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from camtrap_tf.core.config import Context, override
+from camtrap_tf.core.config import Context
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
+from export.request import Request
 from tests.recipes import SMALL
 
 FRAMES = 2  # of an event of the tiny shards
@@ -76,7 +78,7 @@ def season(tiny_shards, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(bundle, tiny_shards):
     """Answers on the validation split, by path."""
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
 
     return predict_shards(bundle, tiny_shards, "val")
 
@@ -94,8 +96,8 @@ def test_contexts_that_cannot_be_had_at_once_are_refused(trained, tmp_path):
 
 def test_a_network_without_context_answers_as_it_does_alone(trained, tiny_shards, tmp_path):
     from camtrap_tf.events.manifest import Manifest
-    from camtrap_tf.networks.network import predict_split
-    from camtrap_tf.training.train import Run
+    from camtrap_tf.networks.run import Run
+    from camtrap_tf.prediction.shards import predict_split
 
     manifest = Manifest.read(tiny_shards)
     plain, other = (
@@ -176,7 +178,7 @@ def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     from export.edge import carried
     from export.tflite import Form
 
-    request = verify.Request(tiny_shards, forms=(Form.FLOAT32, Form.DYNAMIC), shards=tiny_shards)
+    request = Request(tiny_shards, forms=(Form.FLOAT32, Form.DYNAMIC), shards=tiny_shards)
     rows = verify.export_and_verify(bundle, tmp_path / "out", request)
     assert {row.export for row in rows} == {"SavedModel", "float32", "dynamic"}
     content = carried.read(tmp_path / "out" / "tflite" / "float32" / "animal-1.tflite")
@@ -260,7 +262,7 @@ def _flat(batch):
 
 def test_a_detector_does_not_go_with_compared_frames(bundle, season, shared_data):
     from camtrap_tf.events.detections import Detector, Use, read
-    from camtrap_tf.prediction.predict import Options, Predictor
+    from camtrap_tf.prediction.predictor import Options, Predictor
 
     found = read(next((shared_data / "megadetector").glob("*.json")))
     with pytest.raises(InputError, match=r"without a detector; received 'model\.context="):

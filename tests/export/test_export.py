@@ -13,9 +13,11 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.events.grouping import group
 from camtrap_tf.networks.bundle import Bundle, make_bundle
-from camtrap_tf.prediction.predict import predict, predict_folder, predict_shards
+from camtrap_tf.prediction.predict import predict, predict_folder
+from camtrap_tf.prediction.shards import predict_shards
 from export import threshold, verify
 from export.edge import carried
+from export.request import Request
 from export.saved_model import write_saved_model
 from export.tflite import Form, balanced_rows, draw_representative, write_tflite
 from tests import odd_pictures
@@ -106,7 +108,7 @@ def test_shards_are_answered_split_by_split(bundle, tiny_shards, tmp_path):
 
 
 def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shards, tmp_path):
-    request = verify.Request(tiny_shards, forms=(Form.FLOAT32, Form.INT8), shards=tiny_shards)
+    request = Request(tiny_shards, forms=(Form.FLOAT32, Form.INT8), shards=tiny_shards)
     rows = verify.export_and_verify(bundle, tmp_path / "out", request)
     whole = [row for row in rows if not row.label]
     assert {(row.export, row.head) for row in whole} == {
@@ -132,7 +134,7 @@ def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shard
 @pytest.mark.slow
 def test_what_is_refused_stays_apart_unless_forced(bundle, folder, tmp_path, monkeypatch):
     monkeypatch.setitem(verify.LIMITS, "float32", verify.Limits(-1.0, 0.0))
-    request = verify.Request(folder, forms=(Form.FLOAT32,))
+    request = Request(folder, forms=(Form.FLOAT32,))
     with pytest.raises(InputError, match="float32, empty: a probability differs by"):
         verify.export_and_verify(bundle, tmp_path / "out", request)
     assert not (tmp_path / "out").exists()

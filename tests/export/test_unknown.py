@@ -9,11 +9,12 @@ from PIL import Image
 
 from camtrap_tf.core.labels import FAMILIARITY
 from camtrap_tf.networks.bundle import make_bundle
+from camtrap_tf.networks.familiarity import sides
 from camtrap_tf.prediction.predict import predict_folder
-from camtrap_tf.training import familiarity
 from export import verify
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import judge, parse_rule
+from export.request import Request
 from export.saved_model import write_saved_model
 from export.tflite import Form, write_tflite
 
@@ -66,7 +67,7 @@ def test_saved_model_and_tflite_say_unknown_of_the_same_pictures(half, folder, t
 
 @pytest.mark.slow
 def test_the_gate_compares_familiarity(half, folder, tmp_path):
-    request = verify.Request(folder, forms=(Form.FLOAT32,))
+    request = Request(folder, forms=(Form.FLOAT32,))
     rows = verify.export_and_verify(half, tmp_path / "out", request)
     gated = [row for row in rows if row.head == FAMILIARITY and not row.label]
     assert [row.export for row in gated] == ["SavedModel", "float32"]
@@ -77,8 +78,8 @@ def test_the_gate_compares_familiarity(half, folder, tmp_path):
 
 def test_sides_by_hand():
     # At the threshold both are one half; log 3 above it, 3 to 1 for 'known'.
-    sides = familiarity.sides(np.array([[2.0], [2 + np.log(3)]]), 2.0)
-    np.testing.assert_allclose(sides, [[0.5, 0.5], [0.25, 0.75]])
+    both = sides(np.array([[2.0], [2 + np.log(3)]]), 2.0)
+    np.testing.assert_allclose(both, [[0.5, 0.5], [0.25, 0.75]])
 
 
 def test_an_event_is_unknown_by_its_mean_familiarity():

@@ -7,7 +7,7 @@ import pytest
 
 from camtrap_tf.answers import calibration
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.config import override
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.labels import Task
 from tests.recipes import SMALL
 
@@ -56,7 +56,7 @@ def test_the_rule_for_events_is_chosen_on_validation_and_goes_with_the_answers(
     run, tiny_shards, tmp_path
 ):
     from camtrap_tf.networks.bundle import make_bundle
-    from camtrap_tf.prediction.predict import predict_shards
+    from camtrap_tf.prediction.shards import predict_shards
 
     bundle = make_bundle([run.folder], tmp_path / "bundle")
     assert list(bundle.event_rules) == ["species"]

@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from camtrap_tf.core.config import Config, ModelConfig, TrainConfig, Words, override, step_schedule
+from camtrap_tf.core.config import Config, ModelConfig, TrainConfig, Words
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import step_schedule
 
 CONFIG = Config(
     model=ModelConfig(architecture="small", crop=32),

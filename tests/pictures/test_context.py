@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from camtrap_tf.core.config import Context
-from camtrap_tf.pictures import graph
+from camtrap_tf.pictures import context_graph
 from camtrap_tf.pictures.context import ALONE, median, nine, stacked, window
 
 
@@ -53,10 +53,12 @@ def test_graphs_give_the_same_numbers(frames, context, count):
     expected = stacked(frames[:count], context)
     side = context.side(6)
     assert expected.shape == (count, side, side, context.channels)
-    np.testing.assert_array_equal(graph.stacked(tf.constant(frames[:count]), context), expected)
+    np.testing.assert_array_equal(
+        context_graph.stacked(tf.constant(frames[:count]), context), expected
+    )
 
     signature = [tf.TensorSpec([None, 6, 6, 3], tf.uint8)]
-    in_graph = tf.function(lambda f: graph.stacked(f, context), input_signature=signature)
+    in_graph = tf.function(lambda f: context_graph.stacked(f, context), input_signature=signature)
     np.testing.assert_array_equal(in_graph(frames[:count]), expected)
 
 
@@ -64,21 +66,25 @@ def test_graphs_give_the_same_numbers(frames, context, count):
 @pytest.mark.parametrize("count", [1, 2, 5, 7])  # compiled for 1, 2, 6 and 8
 def test_the_input_pipeline_gives_the_same_numbers(frames, context, count):
     signature = [tf.TensorSpec([None, 6, 6, 3], tf.uint8)]
-    quickly = tf.function(lambda f: graph.stacked_quickly(f, context), input_signature=signature)
+    quickly = tf.function(
+        lambda f: context_graph.stacked_quickly(f, context), input_signature=signature
+    )
     np.testing.assert_array_equal(quickly(frames[:count]), stacked(frames[:count], context))
 
 
 @pytest.mark.parametrize("lengths", [[1, 2, 3, 4], [1, 2]])
 def test_events_longer_than_all_lengths_are_compiled_for_their_own(frames, lengths, monkeypatch):
-    monkeypatch.setattr(graph, "_LENGTHS", lengths)
-    found = graph.stacked_quickly(tf.constant(frames[:4]), Context.DIFFERENCE)
+    monkeypatch.setattr(context_graph, "_LENGTHS", lengths)
+    found = context_graph.stacked_quickly(tf.constant(frames[:4]), Context.DIFFERENCE)
     np.testing.assert_array_equal(found, stacked(frames[:4], Context.DIFFERENCE))
 
 
 @pytest.mark.parametrize("context", Context)
 def test_pictures_alone_are_events_of_one_frame(frames, context):
     expected = np.concatenate([stacked(frame[None], context) for frame in frames])
-    np.testing.assert_array_equal(graph.stacked_alone(tf.constant(frames), context), expected)
+    np.testing.assert_array_equal(
+        context_graph.stacked_alone(tf.constant(frames), context), expected
+    )
 
 
 def an_event(size, side, places):
@@ -124,5 +130,5 @@ def test_zoom_in_graphs_gives_the_same_pixels(size):
         places = generator.integers(0, size - side + 1, (4, 2))
         frames = an_event(size, side, places)
         expected = stacked(frames, Context.ZOOM)
-        for form in (graph.stacked, graph.stacked_quickly):
+        for form in (context_graph.stacked, context_graph.stacked_quickly):
             np.testing.assert_array_equal(form(tf.constant(frames), Context.ZOOM), expected)

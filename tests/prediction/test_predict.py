@@ -13,11 +13,12 @@ from PIL import Image
 
 from camtrap_tf import cli
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.config import to_json
+from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.prediction.predict import Options, predict, predict_folder
+from camtrap_tf.prediction.predict import predict, predict_folder
+from camtrap_tf.prediction.predictor import Options
 from tests import odd_pictures
 
 RED, BLUE, GREY = (230, 90, 90), (90, 90, 230), (100, 100, 100)

@@ -16,7 +16,8 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import detections
 from camtrap_tf.events.detections import Detector, Use
 from camtrap_tf.pictures import files
-from camtrap_tf.prediction.predict import Options, predict
+from camtrap_tf.prediction.predict import predict
+from camtrap_tf.prediction.predictor import Options
 
 NAMES = [f"{i}.jpg" for i in range(6)]
 RED, BLUE = (230, 90, 90), (90, 90, 230)

@@ -13,7 +13,8 @@ import pytest
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.prediction.predict import Options, predict
+from camtrap_tf.prediction.predict import predict
+from camtrap_tf.prediction.predictor import Options
 from tests import odd_pictures
 from tests.moments import until_changed
 from tests.prediction.test_predict import BLUE, GREY, RED, save

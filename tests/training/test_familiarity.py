@@ -8,13 +8,14 @@ from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import Context
 from camtrap_tf.core.labels import FAMILIARITY, Task
 from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.familiarity import BOTH, ENERGY, energy, score
 from camtrap_tf.training import familiarity
 
 
 def test_energy_is_the_logarithm_of_the_sum():
     logits = np.array([[1.0, 2.0, -3.0], [100.0, 100.0, 100.0]], np.float32)
     expected = [np.log(np.exp(logits[0]).sum()), 100 + np.log(3)]
-    np.testing.assert_allclose(familiarity.energy(logits)[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(energy(logits)[:, 0], expected, rtol=1e-6)
 
 
 def test_distances_are_those_to_the_nearest_mean():
@@ -38,7 +39,7 @@ def test_the_block_answers_as_the_formulas_do():
     features = rng.gamma(2.0, size=(60, 8)).astype(np.float32) + labels[:, None]
     logits = rng.normal(size=(60, 3)).astype(np.float32)
     block = familiarity._block(features, logits, labels, features, logits)
-    energies = np.asarray(familiarity.energy(logits))[:, 0]
+    energies = np.asarray(energy(logits))[:, 0]
     distances = familiarity.Distance.learn(features, labels, 3)(features)
     of_energy, of_distance, constant = familiarity.of_both(energies, distances)
     expected = of_energy * energies + of_distance * distances + constant
@@ -79,7 +80,7 @@ def test_a_stack_has_its_events_label(tiny_shards):
     ["none", *(pytest.param(name, marks=pytest.mark.slow) for name in ("difference", "late"))],
 )
 def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
-    from camtrap_tf.core.config import override
+    from camtrap_tf.core.config_io import override
     from camtrap_tf.training.train import train
     from tests.recipes import SMALL
 
@@ -87,7 +88,7 @@ def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     config = override(SMALL, changes | {"train.task": "one_stage", "model.context": context})
     run = train(config, tiny_shards, tmp_path / "run")
     network = run.network()
-    assert network.heads[FAMILIARITY] == (familiarity.BOTH,)
+    assert network.heads[FAMILIARITY] == (BOTH,)
     pixels = next(iter(pipeline.stored_pictures(
         Manifest.read(tiny_shards), "train", 16, network.spec.context)))  # fmt: skip
     answers = network.probabilities(pixels.numpy())
@@ -96,7 +97,7 @@ def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     # Its other answers are those of the network as it was trained.
     logits = network.model.output
     bare = keras.Model(network.model.input, {h: v for h, v in logits.items() if h != FAMILIARITY})
-    assert familiarity.score(bare) == familiarity.ENERGY
+    assert score(bare) == ENERGY
     network.model = bare
     del network._answer
     before = network.probabilities(pixels.numpy())

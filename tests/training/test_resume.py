@@ -8,15 +8,9 @@ import signal
 import numpy as np
 import pytest
 
-from camtrap_tf.core.config import (
-    AugmentConfig,
-    Config,
-    ModelConfig,
-    RareClasses,
-    TrainConfig,
-    step_schedule,
-)
+from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, RareClasses, TrainConfig
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import step_schedule
 
 KILLS = 20
 CONFIG = Config(
@@ -91,7 +85,7 @@ def digest(folder) -> str:
 
 @pytest.mark.slow
 def test_twenty_kills_leave_no_trace(noise_shards, forked, tmp_path):
-    from camtrap_tf.training.train import Run
+    from camtrap_tf.networks.run import Run
 
     def in_process(*arguments) -> int:
         (process,) = forked(run, [arguments])

@@ -8,17 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from camtrap_tf.core.config import (
-    AugmentConfig,
-    Config,
-    ModelConfig,
-    SelectBy,
-    TrainConfig,
-    override,
-    step_schedule,
-)
+from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, SelectBy, TrainConfig
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import step_schedule
 
 TINY = Config(
     model=ModelConfig(architecture="small", crop=32),
@@ -47,7 +41,8 @@ def last_rows(folder):
 
 def test_learns_red_from_blue_and_writes_a_whole_run(tiny_shards, tmp_path):
     from camtrap_tf.answers.predictions import Predictions
-    from camtrap_tf.training.train import Run, train
+    from camtrap_tf.networks.run import Run
+    from camtrap_tf.training.train import train
 
     run = train(TINY, tiny_shards, tmp_path / "run")
     assert run.result["best"]["val_accuracy_species"] == 1.0
@@ -224,7 +219,7 @@ def test_the_modern_recipe_trains_in_every_precision_and_leaves_what_people_watc
     from tensorflow.python.lib.io import tf_record
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    from camtrap_tf.core.config import PRESETS
+    from camtrap_tf.core.recipes import PRESETS
     from camtrap_tf.training.train import train
 
     changes = {

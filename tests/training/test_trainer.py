@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from camtrap_tf.batches import sampling
-from camtrap_tf.core.config import Config, ModelConfig, TrainConfig, override
+from camtrap_tf.core.config import Config, ModelConfig, TrainConfig
+from camtrap_tf.core.config_io import override
 from camtrap_tf.core.labels import Task
 from camtrap_tf.events.manifest import Manifest
 

@@ -10,7 +10,8 @@ import sys
 import keras
 import numpy as np
 
-from camtrap_tf.core.config import ModelConfig, from_json
+from camtrap_tf.core.config import ModelConfig
+from camtrap_tf.core.config_io import from_json
 from camtrap_tf.networks import architectures
 
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, TrainConfig, step_schedule
+from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, TrainConfig
 from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import step_schedule
 from tests.conftest import write_tiny_shards
 
 RECIPE = Config(

@@ -1,0 +1,91 @@
+"""Recipes: configurations by name, each a difference from the paper's."""
+
+import dataclasses
+
+from camtrap_tf.core.config import (
+    RELEASED_STEPS,
+    AugmentConfig,
+    Config,
+    Context,
+    ModelConfig,
+    Normalisation,
+    Optimizer,
+    ScheduleKind,
+    Step,
+    TrainConfig,
+)
+
+
+def step_schedule(epochs: int, learning_rate: float, weight_decay: float) -> tuple[Step, ...]:
+    """A short schedule in the manner of Table S.2: tenfold lower after 60% and 85% of a run."""
+    firsts = sorted({1, 1 + round(0.6 * epochs), 1 + round(0.85 * epochs)})
+    rates = (learning_rate, learning_rate / 10, learning_rate / 100)
+    return tuple(
+        Step(first, rate, weight_decay) for first, rate in zip(firsts, rates, strict=False)
+    )
+
+
+MODERN = Config(
+    model=ModelConfig(context=Context.DIFFERENCE),
+    augment=AugmentConfig(
+        brightness=30.0, contrast=(0.6, 1.5), operations=2, magnitude=0.5, hide_context=0.05
+    ),
+    train=TrainConfig(
+        optimizer=Optimizer.ADAMW,
+        schedule_kind=ScheduleKind.COSINE,
+        learning_rate=0.001,
+        weight_decay=0.05,
+        rate_for_batch=128,
+        warmup_epochs=3,
+        label_smoothing=0.1,
+        ema=0.999,
+    ),
+)
+
+
+# The same for some thousand pictures and for processors: a small network, small batches.
+QUICK = dataclasses.replace(
+    MODERN,
+    model=dataclasses.replace(MODERN.model, architecture="small", crop=112),
+    train=dataclasses.replace(
+        MODERN.train,
+        epochs=20,
+        batch_size=32,
+        learning_rate=0.002,
+        rate_for_batch=0,
+        warmup_epochs=1,
+        ema=0.98,
+    ),
+)
+
+
+RELEASED_CODE = Config(
+    model=ModelConfig(normalisation=Normalisation.IMAGE),
+    train=TrainConfig(schedule=RELEASED_STEPS),
+)
+
+
+# Stage 1 on a camera's computer: little data, few epochs, whole numbers afterwards.
+EDGE = Config(
+    model=ModelConfig(architecture="edge", crop=112),
+    augment=AugmentConfig(brightness=30.0, contrast=(0.6, 1.5), operations=1),
+    train=TrainConfig(
+        epochs=20,
+        batch_size=32,
+        optimizer=Optimizer.ADAMW,
+        schedule_kind=ScheduleKind.COSINE,
+        learning_rate=0.002,
+        weight_decay=0.05,
+        warmup_epochs=1,
+        ema=0.99,
+    ),
+)
+
+
+PRESETS = {
+    "paper": Config(),  # Tables S.1 and S.2
+    "released_code": RELEASED_CODE,  # what the authors' published program does
+    "modern": MODERN,  # what has been learnt about training since, and whole events
+    "quick": QUICK,  # the same with a small network, for small data and processors
+    "edge": EDGE,  # stage 1 for a camera's computer
+}

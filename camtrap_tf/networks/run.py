@@ -1,0 +1,68 @@
+"""A run directory: what training leaves, and how it is read. See `camtrap_tf.training.train`."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from camtrap_tf.core.artifacts import PathLike, read_json
+from camtrap_tf.core.config import Config, InputSpec
+from camtrap_tf.core.config_io import from_json
+from camtrap_tf.core.labels import Task, Vocabulary
+from camtrap_tf.networks import familiarity
+from camtrap_tf.networks.network import Network, with_familiarity
+
+KIND, VERSION = "run", 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run directory.
+
+    Args:
+        folder: where it lies.
+        config: its configuration.
+        spec: input of its network.
+        vocabulary: names of its labels.
+        picture, data: JSON facts: how pictures were stored, and which shards they came from.
+        result: best epoch and figures.
+    """
+
+    folder: Path
+    config: Config
+    spec: InputSpec
+    vocabulary: Vocabulary
+    picture: dict
+    data: dict
+    result: dict
+
+    @classmethod
+    def read(cls, folder: PathLike) -> "Run":
+        """Reads a finished run.
+
+        Raises:
+            InputError: no run, another version, or a run that is not finished.
+        """
+        folder = Path(folder)
+        content = read_json(folder / "config.json", KIND, VERSION)
+        result = read_json(folder / "result.json", "run result", VERSION)
+        return cls(
+            folder,
+            from_json(content["config"], Config),
+            from_json(content["input"], InputSpec),
+            Vocabulary.from_json(content["vocabulary"]),
+            content["picture"],
+            content["data"],
+            result,
+        )
+
+    def network(self) -> Network:
+        """The network of the best epoch."""
+        return load_network(self.folder, self.spec, self.config.train.task, self.vocabulary)
+
+
+def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
+    """The network of the best epoch of a run directory."""
+    model = keras.saving.load_model(folder / "best.keras", compile=False)
+    heads = with_familiarity(vocabulary.heads(task), familiarity.score(model))
+    return Network(model, spec, task, heads, folder.name)

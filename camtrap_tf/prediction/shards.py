@@ -1,0 +1,148 @@
+"""Answers on the labelled pictures of shards."""
+
+from pathlib import Path
+
+import numpy as np
+
+from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.config import Context
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core.progress import Meter
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.bundle import Bundle, answering_info, classes
+from camtrap_tf.networks.network import Network, shared_context
+from camtrap_tf.prediction.job import (
+    PREDICTIONS_FILE,
+    Job,
+)
+
+
+class Split:
+    """A split of shards, opened once to be asked about more than once, as after every epoch.
+
+    Opening it makes TensorFlow trace a pipeline, which takes longer than a few hundred pictures.
+
+    Args:
+        manifest, name: of the pictures.
+        context: what networks see beside them; see `shared_context`.
+        batch_size: pictures at a time.
+        alone: every picture is shown as if its event had no other.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        name: str,
+        context: Context = Context.NONE,
+        batch_size: int = 64,
+        alone: bool = False,
+    ):
+        self.name = name
+        self.ids, self.labels, self.event_labels = pipeline.index(manifest, name)
+        self.batches = pipeline.stored_pictures(manifest, name, batch_size, context, alone)
+
+    def predict(self, networks: list[Network]) -> Predictions:
+        """Every network's answers on every picture, one pass over the shards.
+
+        Networks that share a head (an ensemble) are averaged.
+
+        Returns:
+            Image-level predictions with labels, in the order of the shards.
+        """
+        collected: list[dict[str, list[np.ndarray]]] = [
+            {head: [] for head in network.heads} for network in networks
+        ]
+        with Meter(len(self.ids), f"predicting {self.name}") as meter:
+            for pixels in self.batches:
+                for network, answers in zip(networks, collected, strict=True):
+                    for head, values in network.probabilities(pixels).items():
+                        answers[head].append(values)
+                meter.advance(len(pixels))
+        probabilities: dict[str, np.ndarray] = {}
+        for head in dict.fromkeys(head for network in networks for head in network.heads):
+            members = [np.concatenate(answers[head]) for answers in collected if head in answers]
+            mean = np.mean(members, axis=0, dtype=np.float64)
+            probabilities[head] = mean.astype(np.float32)
+        classes = {head: names for network in networks for head, names in network.heads.items()}
+        return Predictions(
+            self.ids,
+            classes,
+            probabilities,
+            _with_empty_class(self.labels, classes),
+            _with_empty_class(self.event_labels, classes),
+            {"split": self.name, "models": [network.name for network in networks]},
+        )
+
+
+def predict_split(
+    networks: list[Network],
+    manifest: Manifest,
+    split: str,
+    batch_size: int = 64,
+    alone: bool = False,
+) -> Predictions:
+    """Answers on a split of shards, asked once; see `Split`."""
+    context = shared_context(network.spec for network in networks)
+    return Split(manifest, split, context, batch_size, alone).predict(networks)
+
+
+def _with_empty_class(labels: dict, classes: dict[str, tuple[str, ...]]) -> dict:
+    """The labels of the heads there are; in a one-stage model 'empty' is a species."""
+    kept = {head: labels[head] for head in classes if head in labels}
+    if classes.get("species", ())[-1:] == ("empty",):
+        last = len(classes["species"]) - 1
+        kept["species"] = np.where(labels["empty"] == 1, last, labels["species"])
+    return kept
+
+
+def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
+    """Answers the pictures that shards hold, a split at a time; splits that are there stay.
+
+    Stage 2 counts where stage 1 sees an animal, as with pictures.
+    """
+    found, info = classes(bundle), answering_info(bundle)
+    path, splits = job.folder / PREDICTIONS_FILE, Manifest.read(shards).splits()
+    files = {split: job.folder / "blocks" / f"{split}.parquet" for split in splits}
+    missing = [split for split, file in files.items() if not file.is_file()]
+    networks = bundle.networks() if missing else []
+    for split in missing:
+        predict_shards(bundle, shards, split, networks).write(files[split])
+    with writing(path, found, info) as add:
+        for file in files.values():
+            answers = Predictions.read(file)
+            values = answers.probabilities
+            if EMPTY in found:
+                empty = answers.judged_empty()[:, None]
+                second = values.keys() - {EMPTY}
+                values |= {head: np.where(empty, np.nan, values[head]) for head in second}
+            add(Predictions(answers.ids, found, values, info=info))
+    return path
+
+
+def predict_shards(
+    bundle: Bundle, shards: PathLike, split: str, networks: list[Network] | None = None
+) -> Predictions:
+    """Every network's answers on a labelled split, stage 2 on empty pictures too.
+
+    Args:
+        bundle: what predicts.
+        shards: a folder of them.
+        split: which.
+        networks: the bundle's, where they are loaded already.
+
+    Raises:
+        InputError: the shards' vocabulary or stored pictures are not the bundle's.
+    """
+    manifest = Manifest.read(shards)
+    for field in ("vocabulary", "picture"):
+        theirs, ours = getattr(manifest, field), getattr(bundle, field)
+        if theirs != ours:
+            raise InputError(
+                f"shards have the bundle's {field}, {ours}", theirs, "Write the shards to match."
+            )
+    predictions = predict_split(networks or bundle.networks(), manifest, split)
+    predictions.info |= answering_info(bundle)
+    return predictions
