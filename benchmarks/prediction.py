@@ -47,8 +47,8 @@ from PIL import Image
 
 from benchmarks.sharding import make_pictures
 from camtrap_tf.core.artifacts import sha256, write_json
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import InputSpec, ModelConfig, PictureSpec, Precision
-from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from camtrap_tf.answers.predictions import Predictions, ensemble
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, Step, TrainConfig
-from camtrap_tf.core.config_io import difference, field_names, override, to_json
+from camtrap_tf.core.config_io import difference, field_names, override
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import step_schedule
 from camtrap_tf.events.manifest import Manifest

@@ -1,6 +1,6 @@
 """What an export carries of its bundle besides the networks."""
 
-from camtrap_tf.core.config_io import to_json
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.networks.bundle import Bundle
 
 

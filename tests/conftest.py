@@ -198,8 +198,8 @@ def write_colour_bundle(folder: Path, size: int = 40):
     import keras
 
     from camtrap_tf.core import artifacts
+    from camtrap_tf.core.codec import to_json
     from camtrap_tf.core.config import InputSpec, PictureSpec
-    from camtrap_tf.core.config_io import to_json
     from camtrap_tf.core.labels import Task, Vocabulary
     from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member
 

@@ -33,11 +33,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # What needs no TensorFlow stands apart from what does.
 PLAIN = ("camtrap_tf.core", "camtrap_tf.pictures", "camtrap_tf.events", "camtrap_tf.answers")
+VERSION = "camtrap_tf"
 LIMITS = {
-    "data_prep": PLAIN,
-    "camtrap_tf.outputs": PLAIN,
-    "camtrap_tf.report": PLAIN,
-    "camtrap_tf.review": PLAIN,
+    "data_prep": (VERSION, *PLAIN),
+    "camtrap_tf.outputs": (VERSION, *PLAIN),
+    "camtrap_tf.report": (VERSION, *PLAIN),
+    "camtrap_tf.review": (VERSION, *PLAIN),
 }
 # Rooms that are imported without TensorFlow, but for these modules of theirs.
 WITHOUT_TENSORFLOW = (
@@ -104,7 +105,7 @@ def faults(module: str, imported: Iterable[str]) -> list[str]:
             continue
         if floor(name) >= floor(module):
             wrong.append(f"{module} (floor {floor(module)}) imports {name} (floor {floor(name)})")
-        elif here in LIMITS and not within(name, LIMITS[here]):
+        elif here in LIMITS and room(name) not in LIMITS[here]:
             wrong.append(f"{module} imports {name}: {here} may import {', '.join(LIMITS[here])}")
     return wrong
 

@@ -13,6 +13,7 @@ count) is asked for. 'unknown' is an answer of neither kind: people label it.
 import dataclasses
 import json
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -372,33 +373,51 @@ def _part(
         threshold = promised_threshold(seen.confidence, seen.right, seen.events, target, risk)
     else:
         threshold = lowest_threshold(seen.confidence, seen.right, target)
-    chosen = _at(seen, threshold)
-    coverage, coverage_interval, accuracy, accuracy_interval = _at(unseen, threshold)
+    chosen, reached = _accepted(seen, threshold), _accepted(unseen, threshold)
     proof = len(np.unique(seen.events[seen.confidence >= threshold]))  # independent answers
     needed = smallest_proof(target, risk)
     return Part(
-        kind,
-        threshold,
-        float(np.mean(~np.isnan(unseen.confidence))),
-        chosen[0],
-        chosen[2],
-        coverage,
-        coverage_interval,
-        accuracy,
-        accuracy_interval,
-        proof,
-        needed,
-        tuple(_warnings(target, threshold, proof, needed, chosen[3], accuracy, risk, promise)),
+        kind=kind,
+        threshold=threshold,
+        share=float(np.mean(~np.isnan(unseen.confidence))),
+        chosen_coverage=chosen.coverage,
+        chosen_accuracy=chosen.accuracy,
+        coverage=reached.coverage,
+        coverage_interval=reached.coverage_interval,
+        accuracy=reached.accuracy,
+        accuracy_interval=reached.accuracy_interval,
+        proof=proof,
+        needed=needed,
+        warnings=tuple(
+            _warnings(
+                target,
+                threshold,
+                proof,
+                needed,
+                chosen.accuracy_interval,
+                reached.accuracy,
+                risk,
+                promise,
+            )
+        ),
     )
 
 
-def _at(split: Answers, threshold: float) -> tuple:
-    """Coverage and accuracy at a threshold, each with its interval."""
+class _Accepted(NamedTuple):
+    """Coverage and accuracy of the answers at or above a threshold, each with its interval."""
+
+    coverage: float
+    coverage_interval: tuple[float, float]
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+
+
+def _accepted(split: Answers, threshold: float) -> _Accepted:
     mine = ~np.isnan(split.confidence)
     accepted = split.confidence >= threshold
     covered = np.where(mine, accepted, np.nan)
     good = np.where(accepted, split.right, np.nan)
-    return (
+    return _Accepted(
         metrics.Ratio.of(covered).value,
         intervals.ratio(covered, split.events),
         metrics.Ratio.of(good).value,

@@ -6,9 +6,7 @@ stopped and started again sees the same pictures in the same order. Every pictur
 """
 
 import dataclasses
-import struct
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -184,27 +182,8 @@ class Again:
 
     def _read(self, shard: int, event: int) -> bytes:
         if shard not in self.offsets:
-            self.offsets[shard] = record_offsets(self.files[shard])
-        with open(self.files[shard], "rb") as file:
-            file.seek(self.offsets[shard][event])
-            (length,) = struct.unpack("<Q", file.read(8))
-            file.seek(4, 1)
-            return file.read(length)
-
-
-def record_offsets(path: Path) -> np.ndarray:
-    """[records] int64: where each record of a TFRecord file begins.
-
-    A record is its length (8 bytes), a checksum (4), its content and another checksum (4).
-    """
-    offsets, place, end = [], 0, path.stat().st_size
-    with open(path, "rb") as file:
-        while place < end:
-            offsets.append(place)
-            file.seek(place)
-            (length,) = struct.unpack("<Q", file.read(8))
-            place += 8 + 4 + length + 4
-    return np.array(offsets, np.int64)
+            self.offsets[shard] = records.offsets(self.files[shard])
+        return records.read_at(self.files[shard], int(self.offsets[shard][event]))
 
 
 def _epoch_order(

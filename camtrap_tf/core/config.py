@@ -30,7 +30,8 @@ class Variant(enum.Enum):
 
     STANDARD = "standard"  # as published
     RELEASED_CODE = "released_code"  # as the code released with the paper has it
-    RELEASED_CODE_STAGE1 = "released_code_stage1"  # its VGG of stage 1, which differs again
+    # Its VGG of `phase1` and of `phase2_recognition_only`, which differs again.
+    RELEASED_CODE_STAGE1 = "released_code_stage1"
 
 
 class Context(enum.Enum):

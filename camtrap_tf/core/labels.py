@@ -10,6 +10,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 
+from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.errors import InputError
 
 # Alphabetical, numbered 0-47, as the authors of the paper number them.
@@ -83,12 +84,12 @@ class Vocabulary:
 
     def to_json(self) -> dict[str, list[str]]:
         """The vocabulary as JSON values."""
-        return {key: list(value) for key, value in dataclasses.asdict(self).items()}
+        return to_json(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Iterable[str]]) -> "Vocabulary":
         """The reverse of `to_json`."""
-        return cls(**{key: tuple(value) for key, value in content.items()})
+        return from_json(content, cls, "vocabulary")
 
 
 def count_bin(number: int) -> str:

@@ -7,8 +7,8 @@ import dataclasses
 from pathlib import Path
 
 from camtrap_tf.core.artifacts import PathLike, existing_folder, read_json, write_json
+from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.core.config_io import from_json, to_json
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
@@ -111,7 +111,7 @@ class Manifest:
         """
         folder = existing_folder(folder, "a folder of shards")
         content = read_json(folder / FILE, KIND, VERSION)
-        shards = tuple(Shard(**shard) for shard in content["shards"])
+        shards = from_json(content["shards"], tuple[Shard, ...], str(folder / FILE))
         absent = [shard.file for shard in shards if not (folder / shard.file).is_file()]
         if absent:
             raise InputError(
@@ -120,7 +120,7 @@ class Manifest:
         return cls(
             folder=folder,
             vocabulary=Vocabulary.from_json(content["vocabulary"]),
-            picture=from_json(content["picture"], PictureSpec),
+            picture=from_json(content["picture"], PictureSpec, "picture"),
             mean=tuple(content["mean"]),
             std=tuple(content["std"]),
             shards=shards,

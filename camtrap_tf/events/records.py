@@ -16,6 +16,7 @@ import typing
 from collections.abc import Iterable, Iterator
 
 import google_crc32c
+import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
@@ -152,15 +153,37 @@ def read_file(path: PathLike) -> Iterator[bytes]:
     """
     with as_path(path).open("rb") as file:
         while length := file.read(_LENGTH.size):
-            if file.read(4) != _checksum(length):
+            if file.read(_CHECKSUM_BYTES) != _checksum(length):
                 raise ValueError(f"{path}: not a TFRecord file, or damaged")
             record = file.read(_LENGTH.unpack(length)[0])
-            if file.read(4) != _checksum(record):
+            if file.read(_CHECKSUM_BYTES) != _checksum(record):
                 raise ValueError(f"{path}: a record is cut short or damaged")
             yield record
 
 
-_LENGTH = struct.Struct("<Q")
+def offsets(path: PathLike) -> np.ndarray:
+    """[records] int64: where each record of a TFRecord file begins, bytes."""
+    places, place, end = [], 0, as_path(path).stat().st_size
+    with as_path(path).open("rb") as file:
+        while place < end:
+            places.append(place)
+            file.seek(place)
+            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+            place += _LENGTH.size + _CHECKSUM_BYTES + length + _CHECKSUM_BYTES
+    return np.array(places, np.int64)
+
+
+def read_at(path: PathLike, offset: int) -> bytes:
+    """The serialised record that begins at `offset`, unchecked; see `offsets`."""
+    with as_path(path).open("rb") as file:
+        file.seek(offset)
+        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+        file.seek(_CHECKSUM_BYTES, 1)
+        return file.read(length)
+
+
+# A record is its length, a checksum of that, its content and a checksum of that.
+_LENGTH, _CHECKSUM_BYTES = struct.Struct("<Q"), 4
 
 
 def _checksum(content: bytes) -> bytes:

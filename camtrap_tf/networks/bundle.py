@@ -26,8 +26,8 @@ from camtrap_tf.core.artifacts import (
     sha256,
     write_json,
 )
+from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Context, InputSpec, PictureSpec
-from camtrap_tf.core.config_io import from_json, to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
@@ -105,16 +105,7 @@ class Bundle:
         """
         folder = existing_folder(folder, "a bundle")
         content = read_json(folder / FILE, KIND, VERSION)
-        members = tuple(
-            Member(
-                **{
-                    **member,
-                    "task": Task(member["task"]),
-                    "input": from_json(member["input"], InputSpec),
-                }
-            )
-            for member in content["members"]
-        )
+        members = from_json(content["members"], tuple[Member, ...], str(folder / FILE))
         for member in members:
             path = folder / member.file
             if not path.is_file() or sha256(path) != member.sha256:
@@ -133,7 +124,7 @@ class Bundle:
         return cls(
             folder,
             Vocabulary.from_json(content["vocabulary"]),
-            from_json(content["picture"], PictureSpec),
+            from_json(content["picture"], PictureSpec, "picture"),
             members,
             content["animal_threshold"],
             content.get("event_rules", {}),

@@ -72,6 +72,14 @@ def with_familiarity(heads: dict[str, tuple[str, ...]], score: str) -> dict[str,
     return heads | {FAMILIARITY: (score,)} if "species" in heads else heads
 
 
+def layers_within(model: keras.Model) -> list[keras.Layer]:
+    """All layers of a network, those of networks inside it too, not the network itself.
+
+    Keras keeps the function to itself; its public `layers` stop at the first level.
+    """
+    return list(model._flatten_layers(include_self=False))
+
+
 def input_spec(model: ModelConfig, manifest: Manifest) -> InputSpec:
     """From the stored squares of some shards to a network's input."""
     return InputSpec(model.crop, model.normalisation, manifest.mean, manifest.std, model.context)

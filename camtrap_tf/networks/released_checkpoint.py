@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from camtrap_tf import __version__
 from camtrap_tf.core.artifacts import PathLike, atomic, existing_file, write_json
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import Config, InputSpec, ModelConfig, Normalisation, PictureSpec
-from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import architectures

@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 
 from camtrap_tf.core.artifacts import PathLike, read_json
+from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Config, InputSpec
-from camtrap_tf.core.config_io import from_json
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import familiarity
 from camtrap_tf.networks.network import Network, with_familiarity
@@ -48,8 +48,8 @@ class Run:
         result = read_json(folder / "result.json", "run result", VERSION)
         return cls(
             folder,
-            from_json(content["config"], Config),
-            from_json(content["input"], InputSpec),
+            from_json(content["config"], Config, "config"),
+            from_json(content["input"], InputSpec, "input"),
             Vocabulary.from_json(content["vocabulary"]),
             content["picture"],
             content["data"],

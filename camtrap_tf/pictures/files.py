@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.core.config import Fit, PictureSpec
+from camtrap_tf.pictures import pillow_inside
 from camtrap_tf.pictures.exif import DAMAGE, ORIENTATION, burst_of, camera_of, read_exif, time_of
 
 if importlib.util.find_spec("simplejpeg"):
@@ -39,9 +40,7 @@ MARGIN = 0.1  # around a detected box, share of its longer side
 BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels white or black
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit instead
-# Memory of pictures that are done with serves the next: asking the system for it anew, page by
-# page, takes a tenth of the time of a picture.
-Image.core.set_blocks_max(4)
+pillow_inside.reuse_memory()
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -370,8 +369,7 @@ def _decoded_quickly(content: bytes, size: tuple[int, int], scale: int) -> Image
     )
     rows, columns, _ = pixels.shape
     image = Image.frombuffer("RGBX", (columns, rows), pixels, "raw", "RGBX", 0, 1)
-    image.im.setmode("RGB")
-    return image._new(image.im)
+    return pillow_inside.rgb_in_place(image)
 
 
 def _check(image: Image.Image, content: bytes) -> None:

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote, sha256
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
-from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.detections import Detector

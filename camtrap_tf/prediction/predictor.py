@@ -26,7 +26,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.networks.bundle import Bundle, classes
-from camtrap_tf.networks.network import Network
+from camtrap_tf.networks.network import Network, layers_within
 from camtrap_tf.pictures import exif
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
@@ -426,7 +426,7 @@ def _mean_answers(networks: list[Network], pixels: np.ndarray) -> dict[str, np.n
 def _compute_in(network: Network, precision: Precision) -> None:
     """Sets the number format of a network's layers; weights, heads and answers stay float32."""
     mixed = "float32" if precision is Precision.FLOAT32 else f"mixed_{precision.value}"
-    for layer in network.model._flatten_layers(include_self=False):
+    for layer in layers_within(network.model):
         if layer.name not in network.heads:
             layer.dtype_policy = mixed
 

@@ -27,8 +27,9 @@ from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.batches import sampling
 from camtrap_tf.core.artifacts import PathLike, atomic, read_json, write_json, write_text
+from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Config, SelectBy, TrainConfig
-from camtrap_tf.core.config_io import difference, from_json, to_json
+from camtrap_tf.core.config_io import difference
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
@@ -174,7 +175,7 @@ def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
     path = folder / "config.json"
     if path.is_file():
         present = read_json(path, KIND, VERSION)
-        changes = difference(from_json(present["config"], Config), config)
+        changes = difference(from_json(present["config"], Config, "config"), config)
         if present["data"]["manifest_sha256"] != manifest_hash:
             changes.append("data: the shards are others")
         if changes:

@@ -26,7 +26,8 @@ def define(values: flags.FlagValues) -> None:
         "variant",
         Variant.RELEASED_CODE.value,
         [variant.value for variant in Variant if variant is not Variant.STANDARD],
-        "form of the network; stage 1 has a VGG of its own",
+        "form of the network; phase1 and phase2_recognition_only have a VGG of their own, "
+        "released_code_stage1",
         flag_values=values,
     )
     flags.DEFINE_enum(

@@ -26,8 +26,8 @@ from camtrap_tf.core.artifacts import (
     sha256,
     write_json,
 )
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, MISSING, Task, Vocabulary
 from camtrap_tf.events import records

@@ -29,8 +29,8 @@ from camtrap_tf.core.artifacts import (
     write_json,
     write_text,
 )
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.core.config_io import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events import manifest

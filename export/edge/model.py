@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Context, PictureSpec
-from camtrap_tf.core.config_io import from_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, Task
 from camtrap_tf.pictures import files as pictures
@@ -51,7 +51,7 @@ class EdgeModel:
         contents = [carried.read(file) for file in files]
         _check_together(path, contents)
         self.content = contents[0]
-        self.picture = from_json(self.content["picture"], PictureSpec)
+        self.picture = from_json(self.content["picture"], PictureSpec, "picture")
         self.context = Context(self.content["context"])
         self.version: str = self.content["model_version"]
         self.automatic_at: float = self.content["automatic_at"]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import TABLE_S2, Config, ScheduleKind, Step, TrainConfig
-from camtrap_tf.core.config_io import difference, from_json, override, to_json
+from camtrap_tf.core.config_io import difference, override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS, step_schedule
@@ -13,7 +14,7 @@ from camtrap_tf.training import schedules
 
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_json_round_trip(name):
-    assert from_json(to_json(PRESETS[name]), Config) == PRESETS[name]
+    assert from_json(to_json(PRESETS[name]), Config, "config") == PRESETS[name]
 
 
 def test_override_parses_by_the_type_of_the_field():
@@ -109,7 +110,9 @@ def test_the_released_code_counts_boundaries_to_the_stage_before():
         assert schedules.weight_decay(train, epoch) == (0.0005 if epoch <= 30 else 0.0)
     augment = PRESETS["released_code"].augment
     assert (augment.brightness, augment.contrast) == (63.0, (0.2, 1.8))
-    assert PRESETS["released_code"].model.normalisation.value == "image"
+    model = PRESETS["released_code"].model
+    assert (model.architecture, model.variant.value) == ("resnet50", "released_code")
+    assert model.normalisation.value == "image"
 
 
 def test_cosine_with_warm_up_and_a_rate_for_another_batch():

@@ -64,3 +64,12 @@ def test_a_damaged_file_is_told(tmp_path):
         list(records.read_file(path))
     with pytest.raises(ValueError, match="not a record"):
         records.decode(b"\xff\xff")
+
+
+def test_records_are_found_by_where_they_begin(tmp_path):
+    # Length 8, checksum 4, content, checksum 4: 16 bytes around each.
+    written = [b"one", b"", b"three"]
+    records.write_file(tmp_path / "x.tfrecord", written)
+    assert records.offsets(tmp_path / "x.tfrecord").tolist() == [0, 19, 35]
+    found = [records.read_at(tmp_path / "x.tfrecord", place) for place in (0, 19, 35)]
+    assert found == written

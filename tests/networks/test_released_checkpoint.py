@@ -164,8 +164,8 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path):
 
 
 def test_the_verb(written, tmp_path, capsys):
+    from camtrap_tf.core.codec import to_json
     from camtrap_tf.core.config import PictureSpec
-    from camtrap_tf.core.config_io import to_json
     from camtrap_tf.networks.run import Run
 
     path, _ = written("resnet18", {"output": 4})

@@ -13,7 +13,7 @@ from PIL import Image
 
 from camtrap_tf import cli
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.config_io import to_json
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks.bundle import Bundle

@@ -3,8 +3,8 @@
 Table 1 of the camera-trap paper gives VGG 22 layers. No configuration has 22 layers of weights.
 Counted with its five pools and the softmax, configuration D has 13 + 3 + 5 + 1 = 22, and the
 others 17, 19 and 25; so `vgg16` stands for the paper's VGG. The released code's default is
-configuration A, `vgg11`, with batch norm: after every layer in stage 2, after the ReLUs of the
-two dense layers only in stage 1.
+configuration A, `vgg11`, with batch norm: after every layer in its `phase2`, after the ReLUs of
+the two dense layers only in its `phase1` and `phase2_recognition_only`.
 """
 
 import dataclasses

@@ -10,15 +10,15 @@ import sys
 import keras
 import numpy as np
 
+from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import ModelConfig
-from camtrap_tf.core.config_io import from_json
 from camtrap_tf.networks import architectures
 
 
 def main(config: str, source: str, target: str) -> None:
     with open(config, encoding="utf-8") as file:
         content = json.load(file)
-    model = architectures.build(from_json(content["model"], ModelConfig), content["heads"])
+    model = architectures.build(from_json(content["model"], ModelConfig, "model"), content["heads"])
     arrays = np.load(source)
     model.set_weights([arrays[f"w{index}"] for index in range(len(model.weights))])
     np.savez(target, **model.predict(arrays["image"], verbose=0))

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import Context, ModelConfig, Variant
-from camtrap_tf.core.config_io import to_json
 
 ROOT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "camtrap_tf"
