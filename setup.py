@@ -1,4 +1,9 @@
-"""Packaging of camtrap_tf: `pip install -e .[dev] -c constraints.txt`."""
+"""Packaging of camtrap_tf: `pip install -e ".[dev]" -c constraints.txt`.
+
+What a module imports at its top is in `install_requires`; an extra is imported within
+`camtrap_tf.core.extras.needed`, or does without. `tests/test_packaging.py` compares both lists with
+the imports.
+"""
 
 from pathlib import Path
 
@@ -9,16 +14,12 @@ EXTRAS = {
     "beam": ["apache-beam>=2.77"],
     # Decodes JPEGs to the same pixels a little faster.
     "fast": ["simplejpeg>=1.9"],
-    # Running a TFLite model and checking exports. On a camera's computer, which needs no
-    # TensorFlow: pip install --no-deps camtrap_tf; pip install numpy pillow ai-edge-litert
-    "edge": ["ai-edge-litert>=2.3"],
     # Pictures and shards on gs://, s3://, hdfs:// paths; add gcsfs, s3fs or what the store needs.
     "remote": ["universal-pathlib>=0.3.10"],
     # camtrap remote-predict over gRPC, warm-up requests in a SavedModel.
     "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
     "dev": [
         "apache-beam>=2.77",
-        "ai-edge-litert>=2.3",
         "grpcio>=1.80",
         "hypothesis>=6.150",
         "playwright>=1.60",  # drives an installed Chromium; downloads none
@@ -27,11 +28,15 @@ EXTRAS = {
         "pytest-timeout>=2.4",
         "pytest-xdist>=3.8",
         "ruff>=0.15",
+        "setuptools>=77",  # a test builds a wheel without fetching it
         "simplejpeg>=1.9",
         "universal-pathlib>=0.3.10",
         "tensorflow-serving-api>=2.21,<2.22",
     ],
 }
+# Files beside the code that a wheel takes along.
+SUFFIXES = ("config", "css", "csv", "html", "js", "md", "typed", "yaml")
+DATA = [f"**/*.{suffix}" for suffix in SUFFIXES]
 
 setup(
     name="camtrap_tf",
@@ -40,13 +45,10 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.14",  # TensorFlow 2.21 has no wheel for 3.14
+    classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)],
     packages=find_packages(include=["camtrap_tf*", "data_prep*", "export*", "experiments*"]),
-    package_data={
-        "camtrap_tf.outputs": ["*.csv"],
-        "camtrap_tf.report": ["*.html"],
-        "camtrap_tf.review": ["page/*"],
-    },
+    package_data={"": DATA},
     install_requires=[
         "tensorflow>=2.21,<2.22",  # exported graphs and Keras fit work-arounds are checked on 2.21
         "keras>=3.15",
@@ -60,11 +62,13 @@ setup(
         "pyarrow>=25.0,<26",  # apache-beam 2.77 refuses 26
         "protobuf>=6.33,<7",  # TensorFlow 2.21 and Beam 2.77 share major version 6
         "google-crc32c>=1.9",  # checksums of TFRecord files
+        "ai-edge-litert>=2.3",  # exports are checked with what runs them on a camera
         "pillow>=12.3",
         "absl-py>=2.5",
         "requests>=2.32",
         "matplotlib>=3.11",
         "jinja2>=3.1",
+        "markupsafe>=3.0",
         "flask>=3.1",  # camtrap review: TRUSTED_HOSTS came with 3.1
         "waitress>=3.0",  # serves it
         "tqdm>=4.67",

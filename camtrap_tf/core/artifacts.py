@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.extras import needed
 
 PathLike = str | os.PathLike
 # Stores where an upload is seen whole or not at all; elsewhere it is renamed when whole.
@@ -32,18 +33,12 @@ def as_path(path: PathLike) -> Path:
     """A local path, or a remote one that behaves like it.
 
     Raises:
-        InputError: the path is remote and the package for that is not installed.
+        InputError: the path is remote and the extra [remote] is not installed.
     """
     if not is_remote(path):
         return Path(path)
-    try:
+    with needed("remote", f"{path} (and the store's own package, such as gcsfs or s3fs)"):
         import upath
-    except ImportError:
-        raise InputError(
-            "remote paths need universal-pathlib and the store's own package (gcsfs, s3fs, ...)",
-            str(path),
-            "pip install 'camtrap_tf[remote]' gcsfs",
-        ) from None
     return typing.cast(Path, upath.UPath(path))
 
 

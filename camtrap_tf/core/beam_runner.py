@@ -14,6 +14,7 @@ Beam's default runner fetches a program from the internet; options name another:
 from collections.abc import Callable, Sequence
 
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.extras import needed
 
 
 def run(tasks: Sequence, do: Callable, arguments: tuple, options: list[str]) -> None:
@@ -28,13 +29,9 @@ def run(tasks: Sequence, do: Callable, arguments: tuple, options: list[str]) -> 
     Raises:
         InputError: Beam is not installed, or the pipeline does not come to its end.
     """
-    try:
+    with needed("beam", "--engine=beam"):
         import apache_beam
         from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError as error:
-        raise InputError(
-            "--engine=beam needs Apache Beam", str(error), "pip install 'camtrap_tf[beam]'"
-        ) from None
     pipeline = apache_beam.Pipeline(options=PipelineOptions(options))
     named = pipeline | "tasks" >> apache_beam.Create(tasks)
     # Without a reshuffle a runner may fuse everything into one step of one worker.

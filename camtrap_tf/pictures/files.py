@@ -8,7 +8,6 @@ TensorFlow graphs; tests hold the three together.
 import contextlib
 import dataclasses
 import datetime
-import importlib.util
 import io
 import os
 import stat
@@ -26,9 +25,9 @@ from camtrap_tf.core.config import Fit, PictureSpec
 from camtrap_tf.pictures import pillow_inside
 from camtrap_tf.pictures.exif import DAMAGE, ORIENTATION, burst_of, camera_of, read_exif, time_of
 
-if importlib.util.find_spec("simplejpeg"):
+try:
     import simplejpeg
-else:
+except ImportError:
     simplejpeg = None
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})

@@ -16,6 +16,7 @@ import numpy as np
 
 from camtrap_tf.core.artifacts import PathLike, existing_folder, write_text
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.extras import needed
 from camtrap_tf.core.labels import UNKNOWN
 from camtrap_tf.pictures import files
 
@@ -98,8 +99,9 @@ class GrpcClient:
     """gRPC `PredictionService.Predict`."""
 
     def __init__(self, address: urllib.parse.SplitResult, model: str):
-        import grpc
-        from tensorflow_serving.apis import prediction_service_pb2_grpc
+        with needed("serving", "a server at grpc://"):
+            import grpc
+            from tensorflow_serving.apis import prediction_service_pb2_grpc
 
         self._address, self._model = address, model
         limits = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -108,9 +110,11 @@ class GrpcClient:
 
     def answer(self, encoded: Sequence[bytes]) -> Answers:
         """Answers by output name, one row per picture."""
-        import grpc
         import tensorflow as tf
-        from tensorflow_serving.apis import predict_pb2
+
+        with needed("serving", "a server at grpc://"):
+            import grpc
+            from tensorflow_serving.apis import predict_pb2
 
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model

@@ -18,12 +18,15 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.extras import needed
+
+with needed("serving", "the stand-in server"):
+    import grpc
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
 class Model:

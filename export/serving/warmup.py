@@ -1,12 +1,12 @@
 """Requests that TensorFlow Serving runs on loading, so that the first visitor does not wait."""
 
-import importlib.util
 import logging
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from camtrap_tf.core.extras import install_command
 from camtrap_tf.pictures import files
 
 log = logging.getLogger("camtrap")
@@ -24,12 +24,13 @@ def write_warmup(
         batch_sizes: of `serving_default` requests.
 
     Returns:
-        The file; None where tensorflow-serving-api is not installed.
+        The file; None, with a note, if the extra [serving] is not installed.
     """
-    if not importlib.util.find_spec("tensorflow_serving"):
-        log.info("no warm-up requests: tensorflow-serving-api is not installed")
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError:
+        log.info("no warm-up requests for TensorFlow Serving: %s", install_command("serving"))
         return None
-    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     picture = files.encode_jpeg(np.full((size, size, 3), 128, np.uint8), 95)
     path = saved_model / "assets.extra" / FILE

