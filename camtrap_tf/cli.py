@@ -2,29 +2,43 @@
 
 The modules of verbs stand beside what they call, in `camtrap_tf.verbs`, `data_prep.verbs` and
 `export.verbs`. Each has `define(values)`, which declares the verb's flags, and
-`run(values, arguments)`, which reads them and calls one public function. Neither imports
-TensorFlow before it must, so that `--help` answers at once.
+`run(values, arguments)`, which reads them, calls one public function and returns an `Ending`.
+Neither imports TensorFlow before it must, so that `--help` answers at once. What a verb needs
+from a package that its own must not import is handed to `run`, as the table says.
 """
 
 import importlib
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 from absl import flags
 
 from camtrap_tf import __version__
 from camtrap_tf.core import startup
+from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
 
 
 class Verb(NamedTuple):
-    """Where a verb is defined, and what it does in one line: what it reads -> what it makes."""
+    """A row of the table.
+
+    Args:
+        module: where the verb is defined.
+        summary: what it does in one line: what it reads -> what it makes.
+        given: functions that are handed to its `run`, as 'module:function'; they are imported
+            when the verb is called.
+    """
 
     module: str
     summary: str
+    given: tuple[str, ...] = ()
+
+
+_READ_METADATA, _CALL = "data_prep.sources:read_pictures", "camtrap_tf.cli:call"
 
 
 VERBS = {
@@ -50,7 +64,11 @@ VERBS = {
     "evaluate": Verb(
         "camtrap_tf.verbs.evaluate", "a bundle on labelled shards -> predictions and metrics"
     ),
-    "predict": Verb("camtrap_tf.verbs.predict", "a bundle on a folder of new pictures -> answers"),
+    "predict": Verb(
+        "camtrap_tf.verbs.predict",
+        "a bundle on a folder of new pictures -> answers",
+        (_READ_METADATA,),
+    ),
     "review": Verb(
         "camtrap_tf.verbs.review",
         "predictions + pictures -> people answer what the model is unsure of",
@@ -72,7 +90,9 @@ VERBS = {
     "synthesize": Verb(
         "data_prep.verbs.synthesize", "a drawn data set with known truth, for demos and experiments"
     ),
-    "demo": Verb("camtrap_tf.verbs.demo", "the whole chain on a small synthetic data set"),
+    "demo": Verb(
+        "camtrap_tf.verbs.demo", "the whole chain on a small synthetic data set", (_CALL,)
+    ),
 }
 
 USAGE = "camtrap VERB [--flag=value ...]"
@@ -93,12 +113,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(verb, rest)
 
 
+def call(verb: str, arguments: Sequence[str]) -> Ending | None:
+    """Runs one verb of `VERBS` inside this process; returns what it came to.
+
+    Raises:
+        InputError: bad input.
+        flags.Error: bad flags.
+    """
+    command, values = _defined(verb)
+    return _do(verb, command, values, values([f"camtrap {verb}", *arguments])[1:])
+
+
 def _run(verb: str, arguments: list[str]) -> int:
     startup.set_defaults()
-    command = importlib.import_module(VERBS[verb].module)
-    values = flags.FlagValues()
-    command.define(values)
-    flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
+    command, values = _defined(verb)
     if {"--help", "-h", "-help"} & set(arguments):
         print(f"camtrap {verb}: {VERBS[verb].summary}\n\n{command.__doc__}\n")
         print(_flag_help(values))
@@ -106,8 +134,7 @@ def _run(verb: str, arguments: list[str]) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr, level=logging.WARNING)
     logging.getLogger("camtrap").setLevel(logging.INFO)
     try:
-        rest = values([f"camtrap {verb}", *arguments])[1:]
-        command.run(values, rest)
+        ending = _do(verb, command, values, values([f"camtrap {verb}", *arguments])[1:])
     except (flags.Error, InputError) as error:
         if isinstance(error, InputError) and values.is_parsed() and values.traceback:
             raise
@@ -115,7 +142,27 @@ def _run(verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    if ending is not None:
+        print(ending, flush=True)
     return 0
+
+
+def _defined(verb: str) -> tuple[ModuleType, flags.FlagValues]:
+    """A verb's module, and its flags, not yet parsed."""
+    command, values = importlib.import_module(VERBS[verb].module), flags.FlagValues()
+    command.define(values)
+    flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
+    return command, values
+
+
+def _do(verb: str, command: ModuleType, values: flags.FlagValues, rest: list[str]) -> Ending | None:
+    return command.run(values, rest, *map(_found, VERBS[verb].given))
+
+
+def _found(name: str) -> Callable:
+    """The function 'module:function'."""
+    module, function = name.split(":")
+    return getattr(importlib.import_module(module), function)
 
 
 # absl's words for a flag that is not given.
@@ -139,7 +186,7 @@ def _closest(verb: str) -> str:
 
 def _overview() -> str:
     width = max(map(len, VERBS))
-    rows = [f"  {verb:<{width}} {summary}" for verb, (_, summary) in VERBS.items()]
+    rows = [f"  {verb:<{width}} {summary}" for verb, (_, summary, _) in VERBS.items()]
     text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
     return "\n".join(text)
 

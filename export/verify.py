@@ -5,6 +5,7 @@ import dataclasses
 import io
 import logging
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from export.serving.warmup import write_warmup
 from export.tflite import Form, draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
-SAVED_MODEL = "SavedModel"
+SAVED_MODEL, CARD = "SavedModel", "model_card.md"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +112,8 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     """
     out = Path(out)
     unchecked = out.with_name(f"{out.name}.unchecked")
+    if unchecked.exists() and not (unchecked / CARD).is_file():
+        shutil.rmtree(unchecked)  # of a process that was killed: nobody has judged it
     for folder in (out, unchecked):
         if folder.exists():
             raise InputError("an export is written to a new folder", str(folder), "Remove it.")
@@ -127,7 +130,7 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     write_text(unchecked / "parity.csv", as_csv(rows))
     faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
     card = model_card(bundle, request, len(checks.encoded), table(rows), effects, faults)
-    write_text(unchecked / "model_card.md", card)
+    write_text(unchecked / CARD, card)
     if faults and not request.force:
         raise InputError(
             "an export answers as Keras does", "; ".join(faults), _way_out(rows, unchecked)

@@ -23,6 +23,7 @@ the numbers decide.
 
 import logging
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -79,8 +80,13 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
-    """Reads the flags, predicts and writes."""
+def run(
+    values: flags.FlagValues, arguments: list[str], read_pictures: Callable[[Path], object]
+) -> None:
+    """Reads the flags, predicts and writes.
+
+    `read_pictures` makes an event table of metadata, and None of any other path.
+    """
     if not arguments:
         raise InputError(
             "predict takes folders, lists or metadata of pictures",
@@ -93,7 +99,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     from camtrap_tf.events.listing import root_of
     from camtrap_tf.events.table import EventTable
 
-    sources, images = [_source(path) for path in arguments], values.images
+    sources, images = [_source(path, read_pictures) for path in arguments], values.images
     if images is None and any(isinstance(source, EventTable) for source in sources):
         images = _folder(arguments[0])
     options = output_flags.options(values, root_of(sources, images))
@@ -161,17 +167,10 @@ def _detector(values: flags.FlagValues):
     return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
 
 
-def _source(path: str):
+def _source(path: str, read_pictures: Callable[[Path], object]):
     """A path that `predict` takes as it is, or the event table of metadata."""
-    from camtrap_tf.events.listing import is_megadetector
-    from data_prep import sources
-
-    where = Path(path)
-    if where.name == "datapackage.json" or (where / "datapackage.json").is_file():
-        return sources.read("camtrap_dp", where)
-    if where.suffix.lower() == ".json" and where.is_file() and not is_megadetector(where):
-        return sources.read("coco", where)
-    return path
+    table = read_pictures(Path(path))
+    return path if table is None else table
 
 
 def _folder(path: str) -> Path:

@@ -1,9 +1,11 @@
 """Metadata formats of camera-trap projects, each read into an event table by one module."""
 
 import importlib
+from pathlib import Path
 
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.events.listing import is_megadetector
 from camtrap_tf.events.table import EventTable
 
 # name: (module, function of a path, options of the function)
@@ -42,3 +44,16 @@ def read(source: str, metadata: PathLike, **options) -> EventTable:
         where = f"belongs to {', '.join(taking)}" if taking else "is an option of no source"
         raise InputError(f"{name} {where}", source, f"Leave {name} out.")
     return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata, **given)
+
+
+def read_pictures(path: Path) -> EventTable | None:
+    """The events of metadata whose pictures can be answered; None for any other path.
+
+    Args:
+        path: a Camtrap DP package (its folder or datapackage.json) or a COCO Camera Traps file.
+    """
+    if path.name == "datapackage.json" or (path / "datapackage.json").is_file():
+        return read("camtrap_dp", path)
+    if path.suffix.lower() == ".json" and path.is_file() and not is_megadetector(path):
+        return read("coco", path)
+    return None
