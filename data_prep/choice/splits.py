@@ -2,6 +2,7 @@
 
 Rules
     event      each event by a hash of its id. Adding events moves none of the others.
+    class      events of each class by themselves, so that rare classes are in every split.
     site       whole sites, so that no camera station is in two splits.
     season     whole seasons.
     day        whole days of a site, so that no two splits share one.
@@ -56,8 +57,35 @@ def by_season(table: EventTable, shares: tuple[float, ...], seed: int) -> np.nda
 def by_day(table: EventTable, shares: tuple[float, ...], seed: int) -> np.ndarray:
     """[events] split names; all events of a site's calendar day in one split."""
     _complete(table, "datetime", "day")
+    return _whole_groups(group_names(table, "day"), shares, seed, "day")
+
+
+def by_class(table: EventTable, shares: tuple[float, ...], seed: int) -> np.ndarray:
+    """[events] split names; each class is divided by the shares, as far as it goes round.
+
+    The events of a class come in the order of `by_event`'s hash. A class with as many events as
+    there are splits has one in each, a smaller one is in train first.
+    """
+    names = [name for name, share in zip(NAMES, shares, strict=True) if share > 0]
+    targets = np.cumsum([share for share in shares if share > 0])
+    labels = event_labels(table).drop_duplicates("event_id")
+    classes = pd.Series(labels["species"].to_numpy(), labels["event_id"].to_numpy())
+    code = pd.factorize(classes.reindex(table.events["event_id"]).fillna(""))[0]
+    number = draws.uniform(table.events["event_id"], seed, "split")
+    split = np.empty(len(table), np.int64)
+    for one in range(code.max() + 1):
+        members = np.flatnonzero(code == one)
+        order = members[np.argsort(number[members], kind="stable")]
+        split[order] = _dealt(len(order), targets)
+    return np.array(names)[split]
+
+
+def group_names(table: EventTable, rule: str) -> pd.Series:
+    """[events] what `rule` keeps together: the 'site', or the site's 'day'."""
+    if rule == "site":
+        return table.events["site"]
     day = table.events["datetime"].dt.strftime("%Y-%m-%d")
-    return _whole_groups(table.events["site"].fillna("") + "/" + day, shares, seed, "day")
+    return table.events["site"].fillna("") + "/" + day
 
 
 def by_date(
@@ -133,6 +161,7 @@ def by_paper(table: EventTable, shares: tuple[float, ...], seed: int) -> np.ndar
 
 RULES: dict[str, Callable[..., np.ndarray]] = {
     "event": by_event,
+    "class": by_class,
     "site": by_site,
     "season": by_season,
     "day": by_day,
@@ -297,6 +326,19 @@ def _cut(order: np.ndarray, sizes: np.ndarray, targets: np.ndarray) -> np.ndarra
     split = np.empty(len(order), np.int64)
     split[order] = np.searchsorted(cuts, np.arange(len(order)), side="right")
     return split
+
+
+def _dealt(size: int, targets: np.ndarray) -> np.ndarray:
+    """[size] splits of a class's events, in their order: one each at least, if there are enough.
+
+    >>> _dealt(10, np.array([0.8, 0.9, 1.0])).tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
+    >>> _dealt(2, np.array([0.8, 0.9, 1.0])).tolist()
+    [0, 1]
+    """
+    if size < len(targets):
+        return np.arange(size)
+    return _cut(np.arange(size), np.ones(size, np.int64), targets)
 
 
 def _distance(split: np.ndarray, sizes: np.ndarray, targets: np.ndarray) -> float:

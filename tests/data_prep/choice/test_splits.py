@@ -94,7 +94,7 @@ def test_shares_are_checked(wrong):
 
 
 def test_unknown_rules_are_named():
-    with pytest.raises(InputError, match=r"is one of event, site, .*; received 'roll'"):
+    with pytest.raises(InputError, match=r"is one of event, class, .*; received 'roll'"):
         splits.assign(table({"site": ["A"]}), "roll")
 
 
@@ -184,3 +184,18 @@ def test_the_shares_of_classes_show_what_is_missing():
     assert splits.missing_classes(counts) == {"val": ["empty", "topi"], "test": ["topi"]}
     zebra = splits.balance_table(counts).splitlines()[1].split()
     assert zebra == ["zebra", "4", "50.0%", "25.0%", "25.0%"]
+
+
+def test_by_class_has_rare_classes_in_every_split():
+    species = ["cow"] * 80 + ["elk"] * 10 + ["fox"] * 3 + ["owl"] * 2 + ["emu"]
+    data = table({"site": ["A"] * 96})
+    data.labels["species"] = pd.array(species, "string")
+    split = splits.assign(data, "class", seed=2)
+    counts = splits.class_shares(data, split)
+    assert counts.loc["cow"].tolist() == [64, 8, 8]
+    assert counts.loc["elk"].tolist() == [8, 1, 1]
+    assert counts.loc["fox"].tolist() == [1, 1, 1]
+    assert counts.loc["owl"].tolist() == [1, 1, 0]
+    assert counts.loc["emu"].tolist() == [1, 0, 0]
+    assert (splits.assign(data, "class", seed=3) != split).any()
+    assert (splits.assign(data, "class", (0.5, 0.5, 0.0))[:80] == "train").sum() == 40
