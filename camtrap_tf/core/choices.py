@@ -1,0 +1,147 @@
+"""What suits the amount of data and the hardware: recipe, stored size, crop, batch, and how long.
+
+The choices are rules of thumb with their reasons; whoever knows better sets the flag.
+"""
+
+import dataclasses
+from collections.abc import Collection
+
+from camtrap_tf.core.commands import counted
+from camtrap_tf.core.config import PRESETS, Config, Context
+from camtrap_tf.core.hardware import Hardware
+
+ENOUGH_FOR_A_LARGE_NETWORK = 5_000  # pictures to learn from
+LEAST_FRAMES = 1.5  # pictures of an event, on average, that are worth comparing
+LEAST_STEPS = 4  # of an epoch, where a batch must be made smaller
+CROP_SHARE = 224 / 256  # of the stored square's side (the paper)
+# Processor time to learn from one picture, in seconds, of a crop of 112 pixels; it grows with the
+# square of the crop. Two cores of an AMD EPYC, decoding and augmentation included.
+COST = {"small": 0.020, "edge": 0.014, "resnet18": 0.075}
+ANSWERING = 0.2  # of the cost of learning, to answer a picture
+
+
+def choose_preset(pictures: int, hardware: Hardware) -> tuple[str, str]:
+    """Name of the recipe that suits, and why.
+
+    Args:
+        pictures: to learn from.
+        hardware: what computes.
+
+    >>> choose_preset(90_000, Hardware(8))
+    ('quick', '8 processors and no GPU: a small network')
+    """
+    if not hardware.gpus:
+        return "quick", f"{hardware}: a small network"
+    enough = pictures >= ENOUGH_FOR_A_LARGE_NETWORK
+    found = f"{hardware}, {counted(pictures, 'pictures')} to learn from"
+    return (
+        ("modern", f"{found}: a large network")
+        if enough
+        else (
+            "quick",
+            f"{found}, fewer than {ENOUGH_FOR_A_LARGE_NETWORK:,}: a small network",
+        )
+    )
+
+
+def stored_size(preset: str) -> int:
+    """Side of the stored square that a recipe's crop is made for, pixels.
+
+    >>> stored_size("paper"), stored_size("quick")
+    (256, 128)
+    """
+    model = PRESETS[preset].model
+    size = round(model.crop / CROP_SHARE)
+    return 2 * size if model.context is Context.ZOOM else size
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a network is to learn from.
+
+    Args:
+        pictures: of the training split that the task can use.
+        events: of the training split.
+        frames: pictures of those events.
+        size: side of the stored squares, pixels.
+    """
+
+    pictures: int
+    events: int
+    frames: int
+    size: int
+
+
+def choose_context(config: Config, data: Data) -> tuple[Config, list[str]]:
+    """The recipe without comparing an event's pictures, where most events have but one."""
+    if config.model.context is Context.NONE or data.frames >= LEAST_FRAMES * data.events:
+        return config, []
+    alone = dataclasses.replace(config.model, context=Context.NONE)
+    shown = dataclasses.replace(config.augment, hide_context=0.0)
+    note = "model.context=none: most events have one picture, which compares with no other"
+    return dataclasses.replace(config, model=alone, augment=shown), [note]
+
+
+def fit(config: Config, data: Data, given: Collection[str] = ()) -> tuple[Config, list[str]]:
+    """The recipe with a crop that fits the shards and a batch that the pictures fill.
+
+    Args:
+        config: a recipe.
+        data: what it is for.
+        given: dotted names of fields that a person has set; they stay.
+
+    Returns:
+        The recipe, and a note on each field that was changed, for people.
+    """
+    notes = []
+    crop = round(config.model.context.side(data.size) * CROP_SHARE)
+    if "model.crop" not in given and crop != config.model.crop:
+        notes.append(f"model.crop={crop} instead of {config.model.crop}: shards of {data.size}")
+        config = dataclasses.replace(config, model=dataclasses.replace(config.model, crop=crop))
+    examples = data.events if config.model.context.stacks else data.pictures
+    if "train.batch_size" not in given and examples < config.train.batch_size:
+        batch = fitting_batch(examples)
+        notes.append(
+            f"train.batch_size={batch} instead of {config.train.batch_size}: "
+            f"there are {counted(data.pictures, 'pictures')} to learn from"
+        )
+        config = dataclasses.replace(
+            config, train=dataclasses.replace(config.train, batch_size=batch)
+        )
+    return config, notes
+
+
+def fitting_batch(pictures: int) -> int:
+    """The largest power of two that goes into `pictures` four times; 1 at least.
+
+    >>> [fitting_batch(number) for number in (3, 21, 100, 127)]
+    [1, 4, 16, 16]
+    """
+    return 1 << max((pictures // LEAST_STEPS).bit_length() - 1, 0)
+
+
+def training_seconds(config: Config, pictures: int, hardware: Hardware) -> float | None:
+    """About how long training takes on processors; None for GPUs and networks not measured.
+
+    Args:
+        config: the recipe.
+        pictures: of an epoch.
+        hardware: what computes.
+    """
+    if hardware.gpus or config.model.architecture not in COST:
+        return None
+    cost = COST[config.model.architecture] * (config.model.crop / 112) ** 2
+    return config.train.epochs * pictures * cost / hardware.processors
+
+
+def duration(seconds: float) -> str:
+    """A duration for people, in two figures at most.
+
+    >>> [duration(s) for s in (8, 95, 600, 5000, 40_000, 500_000)]
+    ['8 s', '2 min', '10 min', '1.4 h', '11 h', '5.8 days']
+    """
+    for unit, size in (("days", 86_400), ("h", 3_600)):
+        if seconds >= size:
+            number = seconds / size
+            return f"{number:.0f} {unit}" if number >= 10 else f"{number:.1f} {unit}"
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
