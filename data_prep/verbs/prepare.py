@@ -1,7 +1,10 @@
 """Reads the metadata of a camera-trap project and writes one event table (Parquet).
 
-  camtrap prepare --source=coco --metadata=project.json --out=events.parquet
+  camtrap prepare --metadata=project.json --out=events.parquet
   camtrap prepare --source=dryad --metadata=serengeti/ --out=events.parquet
+
+What the metadata are is recognised and shown (--source=auto); where that is not certain, a
+question is asked, which a flag answers, or --yes. Sources:
 
 camtrap_dp    folder of a Camtrap DP package, or its datapackage.json
 coco          COCO Camera Traps JSON file
@@ -15,13 +18,12 @@ megadetector  JSON of MegaDetector: pictures are empty, or show an animal, perso
 zooniverse    CSV export of raw classifications, of Panoptes or the former platform
 """
 
-import logging
+from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
-
-log = logging.getLogger("camtrap")
 
 # The keys of data_prep.sources.SOURCES; written out so that --help needs no imports.
 SOURCES = [
@@ -36,9 +38,12 @@ OPTIONS = [
 
 def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
-        "source", None, SOURCES, "format of the metadata",
-        required=True, flag_values=values,
+        "source", "auto", ["auto", *SOURCES], "format of the metadata; auto: what they look like",
+        flag_values=values,
     )  # fmt: skip
+    flags.DEFINE_boolean(
+        "yes", False, "of --source=auto: accept a guess that is not certain", flag_values=values
+    )
     flags.DEFINE_enum(
         "on_unknown", None, ["error", "drop"],
         "a species or count that the source does not know: stop with its row, or leave the event "
@@ -82,14 +87,27 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("prepare takes flags only", arguments, "Write --metadata=PATH.")
-    from data_prep import sources
-    from data_prep.choice.statistics import summary
+    from data_prep import prepare
 
     options = {name: values[name].value for name in OPTIONS}
-    table = sources.read(values.source, values.metadata, **options)
-    log.info("read %s\n%s\n%s", values.metadata, summary(table), table.dropped)
-    table.write(values.out)
-    log.info("wrote %s", values.out)
+    table = prepare.prepare(values.metadata, values.out, values.source, yes=values.yes, **options)
+    images = prepare.images_beside(values.metadata)
+    return Ending(prepare.tally(table), _next(table, values.out, images))
+
+
+def _next(table, events: str, images: Path) -> tuple[Command | str, ...]:
+    if not len(table.labels):
+        return (command("review", events, images=images), _WITHOUT_LABELS)
+    return (
+        command("shard", events=events, images=images, out="shards"),
+        command("lint", events=events, images=images),
+    )
+
+
+_WITHOUT_LABELS = (
+    "if someone has trained a bundle for such pictures: camtrap predict PICTURES --bundle=BUNDLE "
+    "--out=answers"
+)

@@ -1,0 +1,98 @@
+"""Metadata of any kind -> one event table; what they are is recognised where it is not said."""
+
+import logging
+from pathlib import Path
+
+from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.commands import counted, listed
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.events.table import EventTable
+from data_prep import sources
+from data_prep.choice.select import event_labels
+from data_prep.choice.statistics import summary
+from data_prep.sources.recognise import Recognised, recognise
+
+AUTO = "auto"
+log = logging.getLogger("camtrap")
+
+
+def prepare(
+    metadata: PathLike,
+    out: PathLike | None = None,
+    source: str = AUTO,
+    yes: bool = False,
+    **options: str | float | None,
+) -> EventTable:
+    """Reads the metadata of a camera-trap project.
+
+    Args:
+        metadata: a file or folder.
+        out: event table to write (Parquet); None writes none.
+        source: a name in `sources.SOURCES`, or 'auto', which looks at what is there.
+        yes: take a guess that a person should look at.
+        options: of `sources.read`; they overrule what is recognised, and settle its questions.
+
+    Raises:
+        InputError: metadata that are not recognised, or only with a question, or that break a
+            rule of their format.
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    if source == AUTO:
+        found = settled(recognise(metadata), options, yes)
+        source, metadata = str(found.source), found.metadata
+        options = {**found.options, **options}
+    table = sources.read(source, metadata, **options)
+    log.info("read %s\n%s\n%s", metadata, summary(table), table.dropped)
+    if out is not None:
+        table.write(out)
+        log.info("wrote %s", out)
+    return table
+
+
+def settled(found: Recognised, options: dict, yes: bool) -> Recognised:
+    """Says what was recognised; returns it if it can be read and holds no open question.
+
+    Args:
+        found: what was recognised.
+        options: those that a person gave: each of them answers a question.
+        yes: take the guess.
+
+    Raises:
+        InputError: no source reads it, or a person should be asked.
+    """
+    if found.source is None:
+        reasons = " ".join(found.evidence)
+        raise InputError(
+            f"metadata are of a known format; {found.metadata} is {found.what}",
+            reasons or found.metadata.name,
+            "See camtrap prepare --help for the formats, and name one with --source.",
+        )
+    log.info("%s", found)
+    answered = {"dates", "columns", "folders"} & options.keys()
+    if found.uncertain and not (yes or answered):
+        raise InputError(
+            f"what metadata are is certain; {found.metadata} may be {found.what}",
+            " ".join(found.evidence),
+            f"{found.question} Say so with the flag, or accept the guess with --yes.",
+        )
+    return found
+
+
+def tally(table: EventTable) -> str:
+    """What a table holds, in a line: events by class, empty ones first.
+
+    Example: '1,218 pictures in 245 capture events: 62 empty, 46 cow, 30 elk.'
+    """
+    sizes = event_labels(table)["species"].value_counts()
+    counts = {EMPTY: int(sizes.get(EMPTY, 0))} | sizes.drop(EMPTY, errors="ignore").to_dict()
+    unlabelled = len(table) - event_labels(table)["event_id"].nunique()
+    said = [part for part in (listed(counts), listed({"without a label": unlabelled})) if part]
+    where = f"{counted(len(table.frames), 'pictures')} in {counted(len(table), 'capture events')}"
+    return f"{where}: {', '.join(said)}." if said else f"{where}."
+
+
+def images_beside(metadata: PathLike) -> Path:
+    """The folder where pictures most likely lie: that of the metadata."""
+    path = Path(metadata)
+    return path if path.is_dir() else path.parent
