@@ -7,8 +7,9 @@ import dataclasses
 from collections.abc import Collection
 
 from camtrap_tf.core.commands import counted
-from camtrap_tf.core.config import PRESETS, Config, Context
+from camtrap_tf.core.config import Config, Context
 from camtrap_tf.core.hardware import Hardware
+from camtrap_tf.core.recipes import PRESETS
 
 ENOUGH_FOR_A_LARGE_NETWORK = 5_000  # pictures to learn from
 LEAST_FRAMES = 1.5  # pictures of an event, on average, that are worth comparing

@@ -4,8 +4,9 @@ import pytest
 
 from camtrap_tf.core import choices
 from camtrap_tf.core.choices import Data
-from camtrap_tf.core.config import PRESETS, Context
+from camtrap_tf.core.config import Context
 from camtrap_tf.core.hardware import Hardware, gpus
+from camtrap_tf.core.recipes import PRESETS
 
 CARDS = Hardware(processors=16, gpus=2)
 
