@@ -26,17 +26,27 @@ class Piece(NamedTuple):
     rows: list
 
 
-def pieces(path: Path) -> Iterator[Piece]:
+def pieces(path: Path, alone: str | None = None) -> Iterator[Piece]:
     """Yields the lists of a file that holds one JSON object, in the order of the file.
 
     A list without rows is one piece without rows. What else the object holds is passed over.
 
+    Args:
+        path: the file.
+        alone: name of the list in a file that holds a list and no object; None refuses it.
+
     Raises:
         ValueError: not such a file, with the place of the error.
     """
-    for _, part in _members(path):
+    for _, part in _members(path, alone):
         if isinstance(part, Iterator):
             yield from part
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file begins as a JSON list."""
+    with path.open(encoding="utf-8-sig") as file:
+        return file.read(4096).lstrip()[:1] == "["
 
 
 def members(path: Path, names: Set[str]) -> dict[str, Any]:
@@ -74,10 +84,14 @@ def outline(path: Path, rows: int = 2000) -> Iterator[tuple[str, Any]]:
             yield name, part
 
 
-def _members(path: Path) -> Iterator[tuple[str, Any]]:
+def _members(path: Path, alone: str | None = None) -> Iterator[tuple[str, Any]]:
     """Yields name and value of each member; of a list its pieces, to be walked through at once."""
     with path.open(encoding="utf-8-sig") as file:
         reader = _Reader(file)
+        if alone is not None and reader.peek() == "[":
+            yield alone, _cut(alone, reader)
+            reader.finish()
+            return
         reader.take("{")
         for _ in reader.items("}"):
             name = str(reader.value())

@@ -76,7 +76,7 @@ def dialect(path: PathLike, encoding: str | None = None) -> Dialect:
 def _dialect(path: Path, encoding: str | None, size: int, modified: int) -> Dialect:
     """`dialect` of a file as it is at this moment."""
     del size, modified  # they tell a file from the one that it replaced
-    name, guessed = (_known(encoding), False) if encoding else _encoding(path)
+    name, guessed = (_known(encoding), False) if encoding else _guessed(path)
     lines = _first_lines(path, name)
     skipped, told = _separator_line(lines)
     rest = lines[skipped:]
@@ -113,7 +113,12 @@ def _known(encoding: str) -> str:
     return {"utf-8": "utf-8-sig", "iso8859-1": "cp1252"}.get(name, name)
 
 
-def _encoding(path: Path) -> tuple[str, bool]:
+def encoding(path: PathLike, told: str | None = None) -> str:
+    """The encoding of a text file: the one that is told, or the one that its bytes look like."""
+    return _known(told) if told else _guessed(Path(path))[0]
+
+
+def _guessed(path: Path) -> tuple[str, bool]:
     """Name of a file's encoding, and whether it is a guess."""
     try:
         with _binary(path) as file:

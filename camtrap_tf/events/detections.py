@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import enum
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.core import json_files
-from camtrap_tf.core.artifacts import (
-    PathLike,
-    existing_file,
-)
+from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.paths import normal
+from camtrap_tf.events import paths as names
 from camtrap_tf.events.table import find
 
 THRESHOLD = 0.2  # 'typical_detection_threshold' of MegaDetector 5
-EMPTY_NAMES = ("empty", "blank")
+# Those of files that do not name their own.
+CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
+_FILE = ("file", "image_file", "filepath", "file_path")  # names that a picture's path goes by
+_ROUNDING = 1e-3  # by so much a confidence may lie beyond 1
 UNLISTED = "not in MegaDetector's results"
 
 
@@ -63,7 +67,7 @@ class Detections:
     """The surest detection of each picture.
 
     Args:
-        paths: [n] string, with '/', as the file has them; each once.
+        paths: [n] string, in their one form (`core.paths`); each once.
         confidence: [n] float32 in [0, 1], 0 where nothing was detected, NaN where it failed.
         boxes: [n, 4] float32, left, top, width and height as shares of the picture; NaN where
             nothing was detected.
@@ -82,7 +86,7 @@ class Detections:
 
     def of(self, paths: pd.Series) -> "Detections":
         """Those of the given pictures in their order; a failure where one is not listed."""
-        place = find(paths, self.paths)
+        place = find(names.normal(paths), self.paths)
         known = place >= 0
         failures = pd.Series(self.failures.array.take(place, allow_fill=True))
         return Detections(
@@ -111,31 +115,45 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
         InputError: no such file, one that breaks a rule of the format, or another threshold.
     """
     content = head(path)
-    metadata = content.get("info", {}).get("detector_metadata") or {}
+    info = content.get("info")
+    metadata = (info.get("detector_metadata") if isinstance(info, dict) else None) or {}
     if threshold is None:
         threshold = metadata.get("typical_detection_threshold", THRESHOLD)
     if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
         raise InputError("a threshold lies above 0, up to 1", threshold, "Give 0.2, say.")
-    none = {key for key, name in content["detection_categories"].items() if name in EMPTY_NAMES}
-    parts = [_surest_of(rows, none) for rows in images(path)]
-    paths, confidence, boxes, failures = zip(*parts, strict=True)
+    categories = content["detection_categories"].items()
+    none = {key for key, name in categories if Names().meaning(str(name)) is Meaning.EMPTY}
+    parts = [(*_surest_of(rows, none), contents(rows)) for rows in images(path)]
+    paths, confidence, boxes, failures, answers = zip(*parts, strict=True)
+    paths, failures = (pd.concat(part, ignore_index=True) for part in (paths, failures))
+    kept = once(paths, failures.notna().to_numpy(), np.concatenate(answers), path)
     return Detections(
-        once(pd.concat(paths, ignore_index=True), path),
-        np.concatenate(confidence),
-        np.concatenate(boxes),
-        pd.concat(failures, ignore_index=True),
+        paths[kept].reset_index(drop=True),
+        np.concatenate(confidence)[kept],
+        np.concatenate(boxes)[kept],
+        failures[kept].reset_index(drop=True),
         float(threshold),
     )
+
+
+def contents(images: list[dict]) -> np.ndarray:
+    """[images] int64: equal where what was detected is equal."""
+    texts = (json.dumps(image.get("detections"), sort_keys=True) for image in images)
+    return np.array([hash(text) for text in texts], np.int64)
 
 
 def head(path: PathLike) -> dict[str, Any]:
     """`info`, where the file has it, and `detection_categories`.
 
+    A file that names no categories, such as a plain list of pictures, has MegaDetector's.
+
     Raises:
         InputError: no such file, or something else.
     """
     with _told(path) as file:
-        content = json_files.members(file, {"info", "detection_categories"})
+        wanted = {"info", "detection_categories"}
+        content = {} if json_files.is_list(file) else json_files.members(file, wanted)
+        content.setdefault("detection_categories", dict(CATEGORIES))
         content["detection_categories"].items()
         return content
 
@@ -148,7 +166,7 @@ def images(path: PathLike) -> Iterator[list[dict]]:
     """
     listed = False
     with _told(path) as file:
-        for piece in json_files.pieces(file):
+        for piece in json_files.pieces(file, "images"):
             if piece.part == "images":
                 listed = True
                 yield [_named(image, row) for row, image in enumerate(piece.rows, piece.first)]
@@ -173,25 +191,42 @@ def _told(path: PathLike) -> Iterator[Path]:
 
 
 def _named(image: Any, row: int) -> dict:
-    if not isinstance(image, dict) or not isinstance(image.get("file"), str):
+    """An image of the list, whose `file` is its path in its one form."""
+    image = {"file": image} if isinstance(image, str) else image
+    found = [image.get(key) for key in _FILE] if isinstance(image, dict) else []
+    path = next((path for path in found if isinstance(path, str) and path), None)
+    if path is None:
         raise InputError("every image has a `file`", image, f"Correct image {row} (from 0).")
-    image["file"] = image["file"].replace("\\", "/")
-    return image
+    return {**image, "file": normal(path)}
 
 
-def once(paths: pd.Series, path: PathLike) -> pd.Series:
-    """The paths of a file's pictures, each of them once.
+def once(paths: pd.Series, failed: np.ndarray, contents: np.ndarray, path: PathLike) -> np.ndarray:
+    """Which entries of a file count, one of each picture: the first that did not fail.
+
+    Batches that are merged list a picture once more where it failed before, or twice alike.
+
+    Args:
+        paths: [n] string.
+        failed: [n] bool, the detector gave no answer.
+        contents: [n] int64, equal where the answers are.
+        path: of the file, for people.
+
+    Returns:
+        [kept] int64 positions, in the order of the file.
 
     Raises:
-        InputError: a picture that is listed twice.
+        InputError: a picture has two answers that differ.
     """
-    twice = paths[paths.duplicated()]
-    if len(twice):
-        name = Path(path).name
+    order = np.lexsort((np.arange(len(paths)), failed, pd.factorize(paths)[0]))
+    again = paths.iloc[order].duplicated().to_numpy()
+    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))  # of each picture
+    differ = again & ~failed[order] & (contents[order] != contents[order][first])
+    if differ.any():
         raise InputError(
-            "a picture is listed once", twice.iloc[0], f"Drop the second one from {name}."
-        )
-    return paths
+            "a picture is listed once, or with one answer", paths.iloc[order[differ.argmax()]],
+            f"Drop one of its answers from {Path(path).name}.",
+        )  # fmt: skip
+    return np.sort(order[~again])
 
 
 def _surest_of(
@@ -216,12 +251,20 @@ def _surest_of(
 _NO_BOX = (np.nan,) * 4
 
 
+def is_removed(detection: dict) -> bool:
+    """Whether a detection was taken back: its confidence is negative then."""
+    conf = detection.get("conf")
+    return isinstance(conf, int | float) and -1 - _ROUNDING <= conf < 0
+
+
 def _surest(detections: list[dict], file: str, none: set[str]) -> tuple[float, tuple[float, ...]]:
     """Confidence and box of the surest detection; the largest box between equals.
 
-    Categories in `none` are what some relatives write for an empty picture.
+    Categories in `none` are what some relatives write for an empty picture. A negative
+    confidence marks a detection that was taken back (repeat detection elimination).
     """
     detections = [one for one in detections if str(one.get("category")) not in none]
+    detections = [one for one in detections if not is_removed(one)]
     if not detections:
         return 0.0, _NO_BOX
     try:
@@ -234,14 +277,14 @@ def _surest(detections: list[dict], file: str, none: set[str]) -> tuple[float, t
         ) from error
     # Detectors round, and some reach a little beyond the edge.
     inside = min(left, top) >= -0.01 and max(left + width, top + height) <= 1.01
-    if not (0 <= conf <= 1 and inside and min(width, height) > 0):
+    if not (0 <= conf <= 1 + _ROUNDING and inside and min(width, height) > 0):
         raise InputError(
             "`conf` is a share, and `bbox` a part of the picture as shares of it",
             {"file": file, "conf": conf, "bbox": list(box)},
             "Correct it, or write the file again with relative boxes.",
         )
     left, top = max(left, 0.0), max(top, 0.0)
-    return conf, (left, top, min(width, 1 - left), min(height, 1 - top))
+    return min(conf, 1.0), (left, top, min(width, 1 - left), min(height, 1 - top))
 
 
 def is_stage1(detector: Detector | None) -> bool:

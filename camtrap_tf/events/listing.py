@@ -21,9 +21,11 @@ from typing import TypeGuard
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.core import json_files
 from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import detections
+from camtrap_tf.core.paths import on_disk
+from camtrap_tf.events import csv_columns, csv_dialect, csv_files, dates, detections, paths
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, find
 from camtrap_tf.pictures import files as pictures
@@ -38,7 +40,6 @@ VIDEOS = frozenset(
 PIECE = 20_000  # rows
 _LOOK = 100_000  # bytes of a JSON file in which its keys are looked for
 _PATH_NAMES = ("path", "file", "filepath", "filename", "file_name")
-_EVENT_NAMES = ("event_id", "event", "sequence_id", "seq_id")
 
 log = logging.getLogger("camtrap")
 
@@ -68,9 +69,9 @@ def listing(
 
     Args:
         sources: folders (searched with their subfolders), picture files, lists of files (.txt
-            with a path a line; .csv with a column `path`, and `event_id`, `site`, `season`,
-            `datetime` where they are known; .json of MegaDetector), event tables, or their
-            .parquet files.
+            with a path a line; .csv with a column `path`, or a folder and a file, and
+            `event_id`, `site`, `season`, `datetime` where they are known; .json of MegaDetector
+            or a plain list), `PictureList`s, event tables, or their .parquet files.
         skip: is told of what is no picture.
         images: folder that the paths of lists and event tables, and of the result, are
             relative to. None: of a list or table its own folder; of the result the folder that
@@ -129,7 +130,7 @@ def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[p
     told = ["event_id", "frame", "site", "season", "datetime"]
     strangers = 0
     for piece in pieces:
-        place = find(piece["path"], known["path"])
+        place = find(paths.normal(piece["path"]), paths.normal(known["path"]))
         rows = known.iloc[place].reset_index(drop=True)
         for name in told:
             piece[name] = rows[name].where(place >= 0, piece[name])
@@ -152,7 +153,12 @@ def is_shards(source: PathLike | EventTable) -> TypeGuard[PathLike]:
 
 
 def is_megadetector(path: Path) -> bool:
-    """Whether a JSON file is MegaDetector's: its first or last part names what it detects."""
+    """Whether a JSON file is MegaDetector's: its first or last part names what it detects.
+
+    So is a plain list of pictures.
+    """
+    if json_files.is_list(path):
+        return True
     with path.open("rb") as file:
         head = file.read(_LOOK)
         file.seek(max(0, path.stat().st_size - _LOOK))
@@ -178,12 +184,13 @@ def _open(
         return Listing(path, in_folder(path, skip, leave_out))
     if not path.is_file():
         raise InputError("a source of pictures exists", str(path), "Check the path.")
-    suffix = path.suffix.lower()
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     root = path.parent if images is None else existing_folder(images, "the picture folder")
     if suffix == ".parquet":
         return Listing(root, of_table(EventTable.read(path), root))
     if suffix in _LISTS:
-        return _of_list(_LISTS[suffix](path), root, images is not None)
+        listed = source if isinstance(source, PictureList) else PictureList(path)
+        return _of_list(_LISTS[suffix](listed), root, images is not None)
     if suffix in pictures.SUFFIXES:
         return Listing(path.parent, _of_paths(pd.DataFrame({"path": [path.name]}), path.parent))
     raise InputError(
@@ -260,7 +267,7 @@ def _scanned(rows: list[tuple]) -> pd.DataFrame:
 
 
 def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> Listing:
-    rows["path"] = rows["path"].str.replace("\\", "/", regex=False)
+    rows["path"] = paths.normal(rows["path"])
     absolute = rows["path"].str.startswith("/") | rows["path"].str.match(r"[A-Za-z]:/")
     if absolute.all() and not told:
         root = Path(os.path.commonpath([os.path.dirname(one) for one in rows["path"]]))
@@ -270,41 +277,55 @@ def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> Listing:
     return Listing(root, _once(_of_paths(rows, root)))
 
 
-def _read_lines(path: Path) -> pd.DataFrame:
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    found = [line.strip() for line in lines if line.strip()]
+def _read_lines(listed: "PictureList") -> pd.DataFrame:
+    path = Path(listed.path)
+    with csv_dialect.open_text(path, csv_dialect.encoding(path, listed.encoding)) as file:
+        found = [line.strip() for line in file if line.strip()]
     if not found:
         raise InputError("a list of files has a path in each line", str(path), "Fill it.")
     return pd.DataFrame({"path": pd.Series(found, dtype="string")})
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(path, dtype="string", sep=None, engine="python", encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise InputError("a list of files is a CSV file", str(path), f"{error}.") from error
-    rows = rows.rename(columns=lambda name: name.strip().lower())
-    for field, names in (("path", _PATH_NAMES), ("event_id", _EVENT_NAMES)):
-        present = [name for name in names if name in rows]
-        if present:
-            rows = rows.rename(columns={present[0]: field})
-    if "path" not in rows or rows["path"].isna().all():
+def _read_csv(listed: "PictureList") -> pd.DataFrame:
+    path = Path(listed.path)
+    header = csv_files.header(path, listed.encoding)
+    rows = csv_files.read(
+        path, {name: name for name in header if name}, newlines=True, encoding=listed.encoding
+    ).astype("string")  # fmt: skip
+    named = csv_columns.picture_columns(header, rows)
+    if not named or rows[named.get("file") or named["path"]].isna().all():
         raise InputError(
-            f"a list of files has a column {', '.join(_PATH_NAMES)}",
-            ", ".join(rows.columns),
+            f"a list of files has a column {', '.join(_PATH_NAMES)}, or a folder and a file",
+            ", ".join(header),
             "Rename the column that holds the paths.",
         )
-    if "datetime" in rows:
-        rows["datetime"] = pd.to_datetime(rows["datetime"], errors="coerce", format="ISO8601")
-    kept = rows[[name for name in ("path", *_FACTS) if name in rows]]
-    return kept[kept["path"].notna()].copy()
+    found = pd.DataFrame({"path": _paths(rows, named)})
+    for fact, names in _FACTS.items():
+        column = next((name for name in header if name.casefold() in names), None)
+        if column is not None:
+            found[fact] = rows[column]
+    if "datetime" in found:
+        times = dates.read(found["datetime"], listed.order)
+        dates.check(times, found["datetime"], path.name)
+        found["datetime"] = times.values
+    return found[found["path"].notna()].copy()
 
 
-_FACTS = ("event_id", "site", "season", "datetime")
+def _paths(rows: pd.DataFrame, named: dict[str, str]) -> pd.Series:
+    if "path" in named:
+        return rows[named["path"]]
+    return paths.joined(rows[named["folder"]], rows[named["file"]])
 
 
-def _read_megadetector(path: Path) -> pd.DataFrame:
+_FACTS = {
+    "event_id": ("event_id", "event", "sequence_id", "seq_id"), "site": ("site",),
+    "season": ("season",), "datetime": ("datetime",),
+}  # fmt: skip
+
+
+def _read_megadetector(listed: "PictureList") -> pd.DataFrame:
     """The pictures of MegaDetector's results, those too that it could not read."""
+    path = Path(listed.path)
     try:
         parts = detections.images(path)
         files = [image["file"] for part in parts for image in part]
@@ -317,7 +338,27 @@ def _read_megadetector(path: Path) -> pd.DataFrame:
     return pd.DataFrame({"path": pd.Series(files, dtype="string")})
 
 
-_LISTS = {".txt": _read_lines, ".csv": _read_csv, ".json": _read_megadetector}
+_LISTS = {
+    ".txt": _read_lines, ".csv": _read_csv, ".tsv": _read_csv, ".json": _read_megadetector,
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureList(os.PathLike):
+    """A file that lists pictures, and what is known of how it is written.
+
+    Args:
+        path: the file.
+        encoding: of a text or CSV file; None to find out.
+        order: of day and month in its times; None to find out.
+    """
+
+    path: PathLike
+    encoding: str | None = None
+    order: dates.Order | None = None
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
 
 
 def _of_paths(rows: pd.DataFrame, root: Path) -> Iterator[pd.DataFrame]:
@@ -330,7 +371,11 @@ def _of_paths(rows: pd.DataFrame, root: Path) -> Iterator[pd.DataFrame]:
 def _with_status(rows: pd.DataFrame, root: Path) -> pd.DataFrame:
     if is_remote(root):
         return rows
-    found = [_status((root / path).stat) for path in rows["path"]]
+    files = [on_disk(root, path) for path in rows["path"]]
+    found = [_status(file.stat) for file in files]
+    spelled = [path if path.isascii() else file.relative_to(root).as_posix()
+               for path, file in zip(rows["path"], files, strict=True)]  # fmt: skip
+    rows = rows.assign(path=pd.Series(spelled, rows.index, "string"))
     return rows.assign(bytes=[one[0] for one in found], modified=[one[1] for one in found])
 
 

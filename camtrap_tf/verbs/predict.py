@@ -3,7 +3,7 @@
   camtrap predict CARD_1 CARD_2 --bundle=bundle --out=answers
 
 Each PATH is a folder (searched with its subfolders), a list of files (.txt with a path a line,
-.csv with a column `path`), an event table (.parquet), a COCO Camera Traps or MegaDetector file
+.csv with a column `path`, or `folder` and `file`), an event table (.parquet), a COCO Camera Traps or MegaDetector file
 (.json), a Camtrap DP package (its folder or datapackage.json) or a picture. A single PATH may be
 a folder of shards.
 
@@ -48,6 +48,14 @@ def define(values: flags.FlagValues) -> None:
         "else that of the list or metadata, or the folder that holds all of PATH", **where,
     )  # fmt: skip
     flags.DEFINE_string("events", None, "event table that gives event ids", **where)
+    flags.DEFINE_enum(
+        "dates", None, ["DMY", "MDY"],
+        "which of day and month comes first in a list's dates like 3/4/2020 (default: the one "
+        "that fits all rows)", **where,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "encoding", None, "of lists, such as cp1252 (default: told by their bytes)", **where
+    )
     flags.DEFINE_float(
         "event_gap", EVENT_GAP_SECONDS,
         "seconds between pictures of one folder that begin a new event", **where,
@@ -99,7 +107,8 @@ def run(
     from camtrap_tf.events.listing import root_of
     from camtrap_tf.events.table import EventTable
 
-    sources, images = [_source(path, read_pictures) for path in arguments], values.images
+    sources = [_source(path, values, read_pictures) for path in arguments]
+    images = values.images
     if images is None and any(isinstance(source, EventTable) for source in sources):
         images = _folder(arguments[0])
     options = output_flags.options(values, root_of(sources, images))
@@ -167,10 +176,17 @@ def _detector(values: flags.FlagValues):
     return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
 
 
-def _source(path: str, read_pictures: Callable[[Path], object]):
-    """A path that `predict` takes as it is, or the event table of metadata."""
+def _source(path: str, values: flags.FlagValues, read_pictures: Callable[[Path], object]):
+    """A path that `predict` takes as it is, a list of pictures, or the event table of metadata."""
+    from camtrap_tf.events.dates import Order
+    from camtrap_tf.events.listing import PictureList
+
     table = read_pictures(Path(path))
-    return path if table is None else table
+    if table is not None:
+        return table
+    order = Order(values.dates) if values.dates else None
+    written = order is not None or values.encoding is not None
+    return PictureList(path, values.encoding, order) if written else path
 
 
 def _folder(path: str) -> Path:

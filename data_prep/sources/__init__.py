@@ -7,21 +7,21 @@ from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.listing import is_megadetector
 from camtrap_tf.events.table import EventTable
+from data_prep.sources.fields import Reading, Rules
 
-# name: (module, function of a path, options of the function)
+# name: (module, function of a path, a `Reading` and the options of its own)
 SOURCES: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "camtrap_dp": ("camtrap_dp", "read", ("on_unknown",)),
+    "camtrap_dp": ("camtrap_dp", "read", ()),
     "coco": ("coco", "read", ()),
-    "csv": ("plain", "read_csv", ("on_unknown", "columns")),
-    "dryad": ("dryad", "read_folder", ("on_unknown",)),
-    "dryad_raw": ("zooniverse", "read_dryad", ("on_unknown", "even_median", "blank_rule")),
+    "csv": ("plain", "read_csv", ("columns",)),
+    "dryad": ("dryad", "read_folder", ()),
+    "dryad_raw": ("zooniverse", "read_dryad", ("even_median", "blank_rule")),
     "folders": ("plain", "read_folders", ("folders",)),
-    "lila": ("lila", "read", ("on_unknown",)),
+    "lila": ("lila", "read", ()),
     "megadetector": ("megadetector", "read", ("threshold",)),
-    "zooniverse": (
-        "zooniverse", "read", ("on_unknown", "even_median", "blank_rule", "workflow"),
-    ),
-}  # fmt: skip
+    "zooniverse": ("zooniverse", "read", ("even_median", "blank_rule", "workflow", "choices")),
+}
+COMMON = ("on_unknown", "empty_names", "dates", "encoding")  # what `Rules` are made of
 
 
 def read(source: str, metadata: PathLike, **options) -> EventTable:
@@ -30,7 +30,7 @@ def read(source: str, metadata: PathLike, **options) -> EventTable:
     Args:
         source: the name.
         metadata: path of the file or folder.
-        options: of the source's function, by name; those that are None are left out.
+        options: by name, `COMMON` ones and those of the source; what is None is left out.
 
     Raises:
         InputError: unknown source or option, or metadata that break a rule of the format.
@@ -39,11 +39,16 @@ def read(source: str, metadata: PathLike, **options) -> EventTable:
         raise InputError(f"a source is one of {', '.join(SOURCES)}", source, "Pick one of them.")
     module, function, accepted = SOURCES[source]
     given = {name: value for name, value in options.items() if value is not None}
+    rules = {name: given.pop(name) for name in COMMON if name in given}
     for name in given.keys() - set(accepted):
         taking = [other for other, (*_, names) in SOURCES.items() if name in names]
         where = f"belongs to {', '.join(taking)}" if taking else "is an option of no source"
         raise InputError(f"{name} {where}", source, f"Leave {name} out.")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(metadata, **given)
+    reading = Reading(Rules.parse(**rules))
+    reader = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    table = reader(metadata, reading, **given)
+    reading.report()
+    return table
 
 
 def read_pictures(path: Path) -> EventTable | None:
@@ -51,9 +56,10 @@ def read_pictures(path: Path) -> EventTable | None:
 
     Args:
         path: a Camtrap DP package (its folder or datapackage.json) or a COCO Camera Traps file.
+            What is wrong with their labels is of no concern, and left out.
     """
     if path.name == "datapackage.json" or (path / "datapackage.json").is_file():
-        return read("camtrap_dp", path)
+        return read("camtrap_dp", path, on_unknown="drop")
     if path.suffix.lower() == ".json" and path.is_file() and not is_megadetector(path):
-        return read("coco", path)
+        return read("coco", path, on_unknown="drop")
     return None

@@ -2,10 +2,15 @@
 
 Observations of media label frames, observations of events label whole events. What an animal
 does, its age and sex are free or finer than the attributes here and are not read.
+
+An event has its id in its deployment only, and need not have one: then deployment, begin and end
+say which event an observation is about. A picture belongs to every event whose observations name
+it, and to every event of its deployment in whose time it was taken.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +18,13 @@ import pandas as pd
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, count_bin
-from camtrap_tf.events.table import Dropped, EventTable, find, occurs
-from data_prep.sources import csv_files
-from data_prep.sources.csv_files import FIRST_ROW
-from data_prep.sources.fields import drops, known, times
+from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events.table import EventTable, find, occurs
+from data_prep.sources import spans
+from data_prep.sources.fields import Reading, known
 
 PACKAGE = "datapackage.json"
+MISSING = ("", "NA", "NaN", "nan")  # what version 1.0.2 counts as missing
 _TYPES = ("animal", "human", "vehicle", "blank", "unknown", "unclassified")
 _NAMED = {"blank": EMPTY, "human": "human", "vehicle": "vehicle"}
 _TABLES = {
@@ -26,149 +32,266 @@ _TABLES = {
     "media": (["mediaID", "deploymentID", "timestamp", "filePath"], ["fileName", "fileMediatype"]),
     "observations": (
         ["observationID", "deploymentID", "eventStart", "eventEnd", "observationType"],
-        ["mediaID", "eventID", "scientificName", "count"],
+        ["mediaID", "eventID", "observationLevel", "scientificName", "count"],
     ),
 }
+_FILLED = {
+    "deployments": ["deploymentID"], "media": ["mediaID", "deploymentID", "filePath"],
+    "observations": ["observationID", "deploymentID", "observationType"],
+}  # fmt: skip
 
 
-def read(path: PathLike, on_unknown: str = "error") -> EventTable:
+def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads a package, given as its folder or its datapackage.json.
 
-    A picture belongs to the event that its observations name, else to the event of its
-    deployment within whose time it was taken, else it is an event of its own. The site is the
-    location of the deployment, or the deployment where it has none. A picture behind a URL is
-    expected in the picture folder as deploymentID/fileName. Rows of one species are added up.
+    A picture that belongs to no event is one of its own; one that belongs to several is a frame
+    of each. An event has its eventID, with its deployment before it where several deployments
+    use the id, else 'DEPLOYMENT/BEGIN/END' in UTC. The site is the location of the deployment,
+    or the deployment where it has none. A picture behind a URL is expected in the picture folder
+    as deploymentID/fileName, or deploymentID/mediaID where its deployment has the name twice.
+    Rows of one species are added up.
 
     Args:
         path: the folder or file.
-        on_unknown: 'drop' leaves out observations of an unknown type, and counts them.
+        reading: with on_unknown 'drop', observations of an unknown type, counts that are no
+            numbers and pictures of unknown deployments are left out and counted.
 
     Raises:
         InputError: not such a package, or a row that breaks a rule.
     """
-    dropped = Dropped()
-    tables = _read_tables(path)
-    media = _media(tables["media"], dropped)
-    rows = tables["observations"]
-    rows["observationType"] = known(
-        rows["observationType"], _TYPES, "observationType", "observations", FIRST_ROW,
-        drops(on_unknown, dropped),
-    )  # fmt: skip
-    rows["count"] = csv_files.numbers(rows["count"], "count", "observations")
-    media["event_id"] = _event_of(media, rows)
-    time = pd.to_datetime(media["timestamp"], utc=True, format="ISO8601", errors="coerce")
-    order = np.lexsort(
-        (media["path"].argsort().argsort(), time, pd.factorize(media["event_id"])[0])
-    )
-    media = media.iloc[order].reset_index(drop=True)
-    events = _events(media, tables["deployments"], dropped)
-    labels = _labels(rows, media, dropped)
-    events["source"] = np.where(
-        occurs(events["event_id"], labels["event_id"]), "annotation", "none"
-    )
-    frames = media[["event_id", "path", "mediaID"]].rename(columns={"mediaID": "image_id"})
-    return EventTable(events, frames, labels, f"Camtrap DP package {Path(path).name}", dropped)
+    reading = reading or Reading()
+    tables = _read_tables(path, reading)
+    media = _media(tables["media"], tables["deployments"], reading)
+    rows = _observations(tables["observations"], reading)
+    rows["event"] = _event_ids(rows)
+    frames = _frames(media, rows)
+    events = _events(frames, tables["deployments"], reading)
+    labels = _labels(rows, frames, reading)
+    labelled = occurs(events["event_id"], labels["event_id"])
+    events["source"] = np.where(labelled, "annotation", "none")
+    frames = frames[["event", "path", "mediaID"]]
+    frames = frames.rename(columns={"event": "event_id", "mediaID": "image_id"})
+    origin = f"Camtrap DP package {Path(path).name}"
+    return EventTable(events, frames, labels, origin, reading.dropped)
 
 
-def _read_tables(path: PathLike) -> dict[str, pd.DataFrame]:
+def _read_tables(path: PathLike, reading: Reading) -> dict[str, pd.DataFrame]:
     """The three tables of a package by name."""
     path = Path(path) / PACKAGE if Path(path).is_dir() else Path(path)
     path = existing_file(path, "a Camtrap DP package")
     try:
-        resources = json.loads(path.read_bytes())["resources"]
-        files = {resource["name"]: resource.get("path") for resource in resources}
+        resources = {one["name"]: one for one in json.loads(path.read_bytes())["resources"]}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{PACKAGE} is JSON with `resources`", str(path), f"Export it again: {error}."
         ) from error
-    tables = {}
-    for name, (required, optional) in _TABLES.items():
-        file = files.get(name)
-        if not isinstance(file, str):
-            raise InputError(
-                f"a Camtrap DP package has the resource {name} in one file", file, f"Check {path}."
-            )
-        columns, more = ({column: column for column in part} for part in (required, optional))
-        tables[name] = csv_files.read(path.parent / file, columns, more, newlines=True)
-        csv_files.filled(tables[name], required, file)
-    return tables
+    return {
+        name: _read_table(path.parent, name, resources.get(name, {}), reading)
+        for name in _TABLES
+    }  # fmt: skip
 
 
-def _media(media: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+def _read_table(
+    folder: Path, name: str, resource: dict[str, Any], reading: Reading
+) -> pd.DataFrame:
+    file = resource.get("path")
+    if not isinstance(file, str):
+        raise InputError(
+            f"a Camtrap DP package has the resource {name} in one file", file,
+            f"Check {folder / PACKAGE}.",
+        )  # fmt: skip
+    path = folder / file
+    if not path.is_file() and path.with_name(path.name + ".gz").is_file():
+        path = path.with_name(path.name + ".gz")
+    columns, more = ({column: column for column in part} for part in _TABLES[name])
+    encoding = reading.rules.encoding or resource.get("encoding")
+    table = csv_files.read(
+        path, columns, more, newlines=True, encoding=encoding, missing=_missing(folder, resource)
+    )
+    csv_files.filled(table, _FILLED[name], path)
+    table.attrs["path"] = str(path)
+    return table
+
+
+def _missing(folder: Path, resource: dict[str, Any]) -> set[str]:
+    """What stands for a missing value: as the schema says, and as version 1.0.2 does."""
+    schema = resource.get("schema")
+    if isinstance(schema, str) and "://" not in schema and (folder / schema).is_file():
+        schema = json.loads((folder / schema).read_bytes())
+    told = schema.get("missingValues", []) if isinstance(schema, dict) else []
+    told = [*told, *resource.get("missingValues", [])]
+    return {*MISSING, *(one.get("value", "") if isinstance(one, dict) else one for one in told)}
+
+
+def _media(media: pd.DataFrame, deployments: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """The pictures, with `path` in the picture folder."""
     other = ~media["fileMediatype"].fillna("image/").str.startswith("image/").to_numpy(bool)
-    dropped.add("media that is no picture", media["filePath"][other])
-    media = media[~other].reset_index(drop=True)
+    reading.dropped.add("media that is no picture", media["filePath"][other])
+    media = media[~other]
+    same = media.duplicated()
+    reading.dropped.add("media row listed twice", media["mediaID"][same])
+    media = media[~same]
+    media = media[~_strays(media, deployments, reading)].reset_index(drop=True)
     if media["mediaID"].duplicated().any():
         twice = media["mediaID"][media["mediaID"].duplicated()].iloc[0]
         raise InputError("a mediaID occurs once", twice, "Drop the second row of media.")
-    url = media["filePath"].str.contains("://", regex=False)
-    named = media["deploymentID"] + "/" + media["fileName"].fillna(media["mediaID"])
-    return media.assign(path=media["filePath"].mask(url, named))
+    media["path"] = _paths(media)
+    again = reading.named_before(media["path"], media["mediaID"])
+    return media[~again].reset_index(drop=True)
 
 
-def _event_of(media: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """[media] id of the event of each picture."""
-    linked = rows[rows["mediaID"].notna() & rows["eventID"].notna()].drop_duplicates("mediaID")
-    place = find(media["mediaID"], linked["mediaID"])
-    ids = pd.Series(linked["eventID"].array.take(place, allow_fill=True), index=media.index)
-    return ids.fillna(_by_time(media[ids.isna()], rows)).fillna(media["mediaID"])
-
-
-def _by_time(media: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """Id of the event of the deployment within whose time a picture was taken, if any."""
-    spans = rows[rows["mediaID"].isna() & rows["eventID"].notna()].drop_duplicates("eventID")
-    spans = pd.DataFrame({
-        "deploymentID": spans["deploymentID"], "eventID": spans["eventID"],
-        **{name: pd.to_datetime(spans[name], utc=True, format="ISO8601", errors="coerce")
-           for name in ("eventStart", "eventEnd")},
-    }).dropna().sort_values("eventStart")  # fmt: skip
-    taken = pd.to_datetime(media["timestamp"], utc=True, format="ISO8601", errors="coerce")
-    shots = media[["deploymentID"]].assign(taken=taken, row=media.index)
-    shots = shots.dropna().sort_values("taken")
-    spans["eventStart"] = spans["eventStart"].astype(shots["taken"].dtype)
-    joined = pd.merge_asof(
-        shots, spans, left_on="taken", right_on="eventStart", by="deploymentID"
-    ).set_index("row")  # fmt: skip
-    return joined["eventID"].where(joined["taken"] <= joined["eventEnd"])
-
-
-def _events(media: pd.DataFrame, deployments: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
-    """`event_id, site, datetime`, from the first picture of each event."""
-    first = media.drop_duplicates("event_id")
-    place = find(first["deploymentID"], deployments["deploymentID"])
-    if (place < 0).any():
+def _strays(media: pd.DataFrame, deployments: pd.DataFrame, reading: Reading) -> np.ndarray:
+    """[media] bool: pictures of a deployment that is not listed."""
+    stray = ~occurs(media["deploymentID"], deployments["deploymentID"])
+    if stray.any() and reading.unknown is None:
         raise InputError(
             "the deploymentID of a media row is that of a deployment",
-            first["deploymentID"].iloc[int((place < 0).argmax())],
-            "Add it to the deployments.",
+            media["deploymentID"][stray].iloc[0],
+            "Add it to the deployments, or leave its pictures out with --on_unknown=drop.",
         )
+    reading.dropped.add("picture of a deployment that is not listed", media["mediaID"][stray])
+    return stray
+
+
+def _paths(media: pd.DataFrame) -> pd.Series:
+    """[media] where each picture lies."""
+    url = media["filePath"].str.contains("://", regex=False)
+    named = media["deploymentID"] + "/" + media["fileName"].fillna(media["mediaID"])
+    suffix = media["fileName"].str.extract(r"(\.[^./]+)$", expand=False).fillna("")
+    unique = media["deploymentID"] + "/" + media["mediaID"] + suffix
+    named = named.mask(named.where(url).duplicated(keep=False), unique)
+    return paths.normal(media["filePath"].mask(url, named))
+
+
+def _observations(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The observations, each once, with `species, number, start, end` and `whole`."""
+    file = Path(rows.attrs["path"])
+    rows["observationType"] = known(
+        rows["observationType"].str.lower(), _TYPES, "observationType", "observations",
+        csv_files.first_row(file), reading.unknown,
+    )  # fmt: skip
+    rows["number"] = _numbers(rows["count"], file, reading)
+    rows = _once(rows, reading)
+    rows["start"], rows["end"] = (
+        spans.milliseconds(rows[name]) for name in ("eventStart", "eventEnd")
+    )
+    rows["end"] = rows["end"].fillna(rows["start"])
+    rows["whole"] = rows["mediaID"].isna() | (rows["observationLevel"] == "event").fillna(False)
+    species = rows["scientificName"].where(rows["observationType"] == "animal")
+    rows["species"] = reading.named(species).fillna(rows["observationType"].map(_NAMED))
+    return rows
+
+
+def _once(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The rows without those that repeat another."""
+    same = rows.duplicated()
+    reading.dropped.add("observation listed twice", rows["observationID"][same])
+    rows = rows[~same]
+    twice = rows["observationID"].duplicated()
+    if twice.any():
+        raise InputError(
+            "an observationID occurs once", rows["observationID"][twice].iloc[0],
+            "Give the second observation an id of its own.",
+        )  # fmt: skip
+    return rows.reset_index(drop=True)
+
+
+def _numbers(texts: pd.Series, file: Path, reading: Reading) -> pd.Series:
+    """Numbers of animals; what is none is an error, or missing and counted."""
+    found = pd.to_numeric(texts, errors="coerce").astype("Float64")
+    wrong = texts.notna() & ~(found >= 0).fillna(False)
+    if wrong.any() and reading.unknown is None:
+        csv_files.numbers(texts, "count", file)
+    reading.dropped.add("observations: unknown count", texts[wrong])
+    return found.mask(wrong)
+
+
+def _event_ids(rows: pd.DataFrame) -> pd.Series:
+    """[rows] id of the event that each observation is about; missing where it tells none."""
+    named = rows["eventID"].notna()
+    homes = rows[named].drop_duplicates(["deploymentID", "eventID"])
+    shared = homes["eventID"][homes["eventID"].duplicated()]
+    clash = named & occurs(rows["eventID"], shared)
+    ids = rows["eventID"].mask(clash, rows["deploymentID"] + "/" + rows["eventID"])
+    timed = ~named & rows["start"].notna() & (rows["whole"] | (rows["end"] > rows["start"]))
+    return ids.mask(timed.fillna(False).astype(bool), _interval(rows))
+
+
+def _interval(rows: pd.DataFrame) -> pd.Series:
+    """[rows] deployment, begin and, where it is another time, end of an event, in UTC."""
+    begin, end = (
+        pd.to_datetime(rows[name].astype("Float64"), unit="ms").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        for name in ("start", "end")
+    )
+    times = begin.where(begin == end, begin + "/" + end)
+    return rows["deploymentID"] + "/" + times.astype("string")
+
+
+def _frames(media: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per event and picture of it, in order: media's columns, `event` and `frame`."""
+    pairs = _pairs(media, rows)
+    alone = media[["mediaID"]][~occurs(media["mediaID"], pairs["mediaID"])]
+    taken = occurs(alone["mediaID"], rows["event"])
+    ids = alone["mediaID"].mask(taken, "media/" + alone["mediaID"])
+    pairs = pd.concat([pairs, alone.assign(event=ids)], ignore_index=True)
+    place = find(pairs["mediaID"], media["mediaID"])
+    frames = media.iloc[place].assign(event=pairs["event"].array)
+    frames = frames.iloc[np.argsort(place, kind="stable")]
+    taken = spans.milliseconds(frames["timestamp"]).to_numpy(float, na_value=np.inf)
+    by_path = frames["path"].argsort().argsort()
+    order = np.lexsort((by_path, taken, pd.factorize(frames["event"])[0]))
+    frames = frames.iloc[order].reset_index(drop=True)
+    return frames.assign(frame=frames.groupby("event", sort=False).cumcount())
+
+
+def _pairs(media: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """`event, mediaID`: pictures that observations name, and those within an event's time."""
+    told = rows[rows["event"].notna()]
+    named = told[occurs(told["mediaID"], media["mediaID"])][["event", "mediaID"]]
+    whole = told[told["whole"]]
+    others = told[~occurs(told["event"], whole["event"])]
+    timed = pd.concat([whole, others]).groupby("event", sort=False)
+    events = timed.agg(place=("deploymentID", "first"), start=("start", "min"), end=("end", "max"))
+    shots = pd.DataFrame({
+        "shot": media["mediaID"], "place": media["deploymentID"],
+        "taken": spans.milliseconds(media["timestamp"]),
+    })  # fmt: skip
+    held = spans.within(events.reset_index(), shots).rename(columns={"shot": "mediaID"})
+    return pd.concat([named, held]).astype("string").drop_duplicates(ignore_index=True)
+
+
+def _events(frames: pd.DataFrame, deployments: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """`event_id, site, datetime`, from the first picture of each event."""
+    first = frames.drop_duplicates("event")
     site = deployments["locationID"].fillna(deployments["locationName"])
     site = site.fillna(deployments["deploymentID"])
+    place = find(first["deploymentID"], deployments["deploymentID"])
     return pd.DataFrame({
-        "event_id": first["event_id"], "site": site.array.take(place),
-        "datetime": times(first["timestamp"], dropped),
+        "event_id": first["event"], "site": site.array.take(place),
+        "datetime": reading.times(first["timestamp"], "media"),
     })  # fmt: skip
 
 
-def _labels(rows: pd.DataFrame, media: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """Label rows: of frames, and of whole events."""
-    species = rows["scientificName"].where(rows["observationType"] == "animal")
-    species = species.fillna(rows["observationType"].map(_NAMED))
-    dropped.add("observation that names no species", rows["observationID"][species.isna()])
-    rows = rows.assign(species=species)[species.notna()]
-    place = find(rows["mediaID"], media["mediaID"])
-    whole = rows["mediaID"].isna().to_numpy()
-    stray = (~whole & (place < 0)) | (whole & ~occurs(rows["eventID"], media["event_id"]))
-    dropped.add("observation without a picture", rows["observationID"][stray])
-    frame = np.arange(len(media)) - find(media["event_id"], media["event_id"])
-    ids = media["event_id"].array.take(np.maximum(place, 0))
-    labels = pd.DataFrame({
-        "event_id": rows["eventID"].where(whole, pd.Series(ids, index=rows.index)),
-        "frame": pd.Series(frame[np.maximum(place, 0)], rows.index, "Int32").mask(whole),
-        "species": rows["species"], "number": rows["count"],
-    })[~stray]  # fmt: skip
-    return _added(labels)
+    nameless = rows["species"].isna()
+    reading.dropped.add("observation that names no species", rows["observationID"][nameless])
+    rows = rows[~nameless]
+    keys = ["observationID", "species", "number"]
+    whole = rows[rows["whole"] & occurs(rows["event"], frames["event"])]
+    whole = whole[["event", *keys]].assign(frame=pd.NA)
+    single = rows[~rows["whole"] | (rows["event"].isna() & rows["mediaID"].notna())]
+    named = single[single["event"].notna()].merge(
+        frames[["event", "mediaID", "frame"]], on=["event", "mediaID"]
+    )
+    loose = single[single["event"].isna()].drop(columns="event")
+    loose = loose.merge(frames[["event", "mediaID", "frame"]], on="mediaID")
+    parts = [whole, *(part[["event", *keys, "frame"]] for part in (named, loose))]
+    labels = pd.concat([part.astype({"frame": "Int32"}) for part in parts])
+    stray = ~occurs(rows["observationID"], labels["observationID"])
+    reading.dropped.add("observation without a picture", rows["observationID"][stray])
+    order = np.argsort(find(labels["observationID"], rows["observationID"]), kind="stable")
+    return _added(labels.iloc[order].rename(columns={"event": "event_id"}))
 
 
 def _added(labels: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 The dialects in use differ; all of these are read: `frame_num` from 0 or from 1, `datetime` or
 `date_captured`, ids and locations as text or as numbers, bare NaN, labels of single images or
 of whole sequences repeated on every image, counts given or to be had from the boxes, behaviours
-as shares of votes. The empty category is known by its name, 'empty' or 'blank', never by its id.
+as shares of votes. The empty category is known by its name (`core.emptiness`), never by its id.
 """
 
 from collections.abc import Iterable
@@ -18,35 +18,42 @@ from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.json_files import Piece
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
-from camtrap_tf.events.table import Dropped, EventTable, find, occurs
-from data_prep.sources.fields import COUNT_REPAIRS, species_or_empty, times
+from camtrap_tf.events import paths
+from camtrap_tf.events.table import EventTable, find, occurs
+from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of
 
 _BABIES = {"babies": "young_present"}  # attribute -> its name in the files, where they differ
 
 
-def read(path: PathLike) -> EventTable:
+def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads a COCO Camera Traps file.
 
     A sequence (`seq_id`) is a capture event; an image without one is an event of one frame.
     Labels of single images keep their frame; `sequence_level_annotation` labels, which the
     files repeat on every image, become one label of the event. The count of a species in an
     image is `count` where all its annotations have one, else the number of its boxes where
-    all have one, else missing.
+    all have one, else missing. An annotation that is listed twice counts once.
+
+    Args:
+        path: the file.
+        reading: with on_unknown 'drop', annotations of an unknown category, counts that are no
+            numbers and images whose file another image has named are left out and counted.
 
     Raises:
         InputError: not such a file, or a row that breaks a rule (with its index, from 0).
     """
     path = existing_file(path, "a COCO Camera Traps file")
     images, annotations, categories = _columns(path)
-    names = dict(zip(categories["id"], categories["name"], strict=True))
-    dropped = Dropped()
-    frames = _frames(images, dropped)
-    labels = _labels(annotations, names, frames, dropped)
+    reading = reading or Reading()
+    frames = _frames(images, reading)
+    annotations = _named(_once(annotations, reading), categories, reading)
+    labels = _labels(annotations, frames, reading)
     events = frames.drop_duplicates("event_id")[["event_id", "site", "season", "time"]]
-    events = events.assign(datetime=times(events.pop("time"), dropped))
+    events = events.assign(datetime=reading.times(events.pop("time"), "images"))
     labelled = occurs(events["event_id"], labels["event_id"])
     events["source"] = np.where(labelled, "annotation", "none")
-    return EventTable(events, frames[["event_id", "path", "image_id"]], labels, path.name, dropped)
+    frames = frames[["event_id", "path", "image_id"]]
+    return EventTable(events, frames, labels, path.name, reading.dropped)
 
 
 def _columns(path: Path) -> list[pd.DataFrame]:
@@ -89,15 +96,18 @@ def _objects(piece: Piece) -> Piece:
     return piece
 
 
-def _frames(images: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+def _frames(images: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """One row per image, in capture order within each event.
 
     Returns:
         `event_id, path, image_id, site, season, time` (text) and `frame`, the position.
     """
-    frames = _with_events(images)
+    same = images.duplicated()
+    reading.dropped.add("image listed twice", images["image_id"][same])
+    frames = _with_events(images[~same])
+    frames = frames[~reading.named_before(frames["path"], frames["image_id"])]
     corrupt = frames.pop("corrupt").to_numpy()
-    dropped.add("image marked corrupt", frames["image_id"][corrupt])
+    reading.dropped.add("image marked corrupt", frames["image_id"][corrupt])
     frames = frames[~corrupt]
     event = pd.factorize(frames["event_id"])[0]
     number = frames.pop("number").to_numpy()
@@ -128,10 +138,9 @@ def _with_events(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _image_columns(images: Piece) -> pd.DataFrame:
-    paths = _strings(_required(images, "file_name"))
     return pd.DataFrame({
-        "image_id": _strings(map(str, _required(images, "id"))),
-        "path": paths.str.replace("\\", "/", regex=False),
+        "image_id": _strings(map(_key, _required(images, "id"))),
+        "path": paths.normal(_strings(map(str, _required(images, "file_name")))),
         "sequence": _strings(_texts(images, "seq_id")),
         "site": _strings(_texts(images, "location")),
         "season": _strings(_texts(images, "season")),
@@ -141,13 +150,11 @@ def _image_columns(images: Piece) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _labels(
-    annotations: pd.DataFrame, names: dict, frames: pd.DataFrame, dropped: Dropped
-) -> pd.DataFrame:
+def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """Label rows: one per image and species, or one per event and species."""
-    rows = annotations.assign(species=_species(annotations.pop("category"), names))
     place = find(rows["image_id"], frames["image_id"])
-    dropped.add("annotation of an image that is not listed or is corrupt", rows["id"][place < 0])
+    rule = "annotation of an image that is not listed or is corrupt"
+    reading.dropped.add(rule, rows["id"][place < 0])
     rows, place = rows[place >= 0].drop(columns=["id", "image_id"]), place[place >= 0]
     rows["place"] = place
     merged = _count_animals(rows.groupby(["place", "species", "whole"], sort=False))
@@ -159,41 +166,86 @@ def _labels(
     return merged.loc[~repeats].drop(columns=["place", "whole"])
 
 
-def _species(categories: pd.Series, names: dict[Any, str]) -> pd.Series:
-    """[annotations] species by the id of its category."""
-    species = [names.get(category) for category in categories]
-    if None in species:
-        row = species.index(None)
+def _once(annotations: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The annotations without those listed before: alike in id, image, category, box and count."""
+    again = annotations.duplicated(["id", "image_id", "category", "box", "count"])
+    again &= annotations["id"].notna() | annotations["box"].notna()
+    reading.dropped.add("annotation listed twice", annotations["id"][again])
+    return annotations[~again]
+
+
+def _named(rows: pd.DataFrame, categories: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The annotations that name something, with `species` and `number`."""
+    place = find(rows["category"], categories["id"])
+    if (place < 0).any() and reading.unknown is None:
+        row = rows.index[(place < 0).argmax()]
         raise InputError(
-            "`category_id` is the id of a category",
-            categories.iloc[row],
-            f"Correct annotation {row}.",
+            "`category_id` is the id of a category", rows["category"][row],
+            f"Correct annotation {row}, or leave such annotations out with --on_unknown=drop.",
+        )  # fmt: skip
+    reading.dropped.add("annotation of an unknown category", rows["id"][place < 0])
+    rows, place = rows[place >= 0], place[place >= 0]
+    names = pd.Series(categories["name"].array.take(place), index=rows.index)
+    rows = rows.assign(species=reading.named(names))
+    rows = rows[rows["species"].notna()]
+    return rows.assign(number=_numbers_of_animals(rows, reading))
+
+
+def _numbers_of_animals(rows: pd.DataFrame, reading: Reading) -> pd.Series:
+    """Number of animals, or the lower bound of a bin; NaN where it is not given or of 'empty'."""
+    counts = rows["count"].where(rows["species"] != EMPTY)
+    found = {text: _number(text) for text in counts.dropna().unique()}
+    wrong = counts.isin([text for text, number in found.items() if number is None])
+    if wrong.any() and reading.unknown is None:
+        row = rows.index[wrong.argmax()]
+        raise InputError(
+            f"`count` is a whole number of animals from 1 or one of {', '.join(COUNT_BINS)}",
+            counts[row],
+            f"Correct annotation {row}, or leave its `count` out.",
         )
-    return _strings(species)
+    reading.dropped.add("annotation: unknown count", counts[wrong])
+    return counts.map(found).astype(float)
+
+
+def _number(text: str) -> float | None:
+    """The number of animals that a count tells, NaN where it is missing, None where it is wrong."""
+    name = bin_of(COUNT_REPAIRS.get(text, text))
+    number = float(pd.to_numeric(text, errors="coerce"))
+    if name in COUNT_BINS:
+        return count_lower_bound(name) if np.isnan(number) else number
+    return np.nan if name is None and np.isnan(number) else None
 
 
 def _annotation_columns(annotations: Piece) -> pd.DataFrame:
     rows = annotations.rows
     return pd.DataFrame({
         "id": _strings(_texts(annotations, "id")),
-        "image_id": _strings(map(str, _required(annotations, "image_id"))),
-        "category": pd.Series(_required(annotations, "category_id"), dtype=object),
+        "image_id": _strings(map(_key, _required(annotations, "image_id"))),
+        "category": _strings(map(_key, _required(annotations, "category_id"))),
         "whole": np.array([bool(row.get("sequence_level_annotation")) for row in rows], bool),
-        "box": np.array([bool(row.get("bbox") or row.get("bbox_relative")) for row in rows], bool),
-        "number": np.array(
-            [_count(row.get("count"), i) for i, row in enumerate(rows, annotations.first)], float
-        ),
+        "box": _strings(map(_box, rows)),
+        "count": _strings(_texts(annotations, "count")),
         **_attributes(annotations),
     })  # fmt: skip
 
 
 def _category_columns(categories: Piece) -> pd.DataFrame:
-    """Ids and species; the empty category becomes `labels.EMPTY`."""
-    names = map(str, _required(categories, "name"))
+    """Ids and names."""
     return pd.DataFrame({
-        "id": pd.Series(_required(categories, "id"), dtype=object),
-        "name": _strings(map(species_or_empty, names)),
+        "id": _strings(map(_key, _required(categories, "id"))),
+        "name": _strings(map(str, _required(categories, "name"))),
     })  # fmt: skip
+
+
+def _key(value: Any) -> str:
+    """An id as text: 7, 7.0 and "7" are one."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _box(row: dict) -> str | None:
+    """The box of an annotation as text, to compare; None where it has none."""
+    box = row.get("bbox") or row.get("bbox_relative")
+    return str(box) if box else None
 
 
 _PARTS = {
@@ -216,7 +268,7 @@ def _count_animals(groups) -> pd.DataFrame:
     """One row per image and species, with `count`: the bin of the number of animals."""
     attributes = {name: (name, "max") for name in ATTRIBUTES if name in groups.obj}
     merged = groups.agg(
-        rows=("box", "size"), boxes=("box", "sum"),
+        rows=("box", "size"), boxes=("box", "count"),
         counted=("number", "count"), number=("number", "sum"), **attributes,
     ).reset_index()  # fmt: skip
     given = merged["counted"] == merged["rows"]
@@ -225,26 +277,6 @@ def _count_animals(groups) -> pd.DataFrame:
     bins = {n: count_bin(int(n)) for n in number.dropna().unique()}
     facts = merged[["place", "species", "whole", *attributes]]
     return facts.assign(count=number.map(bins).astype("string"))
-
-
-def _count(value: Any, row: int) -> float:
-    """Number of animals, the lower bound of a bin, or NaN where `count` is not given."""
-    if value is None or value == "" or value != value:
-        return np.nan
-    text = COUNT_REPAIRS.get(str(value), str(value))
-    if text in COUNT_BINS:
-        return count_lower_bound(text)
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if number >= 1 and number == int(number):
-        return number
-    raise InputError(
-        f"`count` is a whole number of animals from 1 or one of {', '.join(COUNT_BINS)}",
-        value,
-        f"Correct annotation {row}, or leave its `count` out.",
-    )
 
 
 def _tied(event: np.ndarray, number: np.ndarray) -> bool:

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
+from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
-from camtrap_tf.events.table import Dropped, EventTable, occurs
+from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events.table import EventTable, occurs
 from data_prep.choice.select import IMPOSSIBLE
-from data_prep.sources import csv_files
-from data_prep.sources.csv_files import FIRST_ROW
-from data_prep.sources.fields import count_bins, drops, known, times
+from data_prep.sources.fields import Reading, count_bins, known
 
 CONSENSUS, IMAGES, GOLD = "consensus_data.csv", "all_images.csv", "gold_standard_data.csv"
 
@@ -30,18 +30,18 @@ _VOTES = {"Evenness": "evenness", "NumClassifications": "classifications", "NumB
 _SHARES = {name.capitalize(): name for name in ATTRIBUTES}
 
 
-def read_folder(folder: PathLike, on_unknown: str = "error") -> EventTable:
+def read_folder(folder: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads the three files by their names on Dryad; the gold standard may be absent."""
     folder = existing_folder(folder, "the metadata of source 'dryad'")
     gold = folder / GOLD
-    return read(folder / CONSENSUS, folder / IMAGES, gold if gold.is_file() else None, on_unknown)
+    return read(folder / CONSENSUS, folder / IMAGES, gold if gold.is_file() else None, reading)
 
 
 def read(
     consensus: PathLike,
     images: PathLike,
     gold: PathLike | None = None,
-    on_unknown: str = "error",
+    reading: Reading | None = None,
 ) -> EventTable:
     """Reads the release.
 
@@ -52,17 +52,17 @@ def read(
 
     Args:
         consensus, images, gold: the files.
-        on_unknown: 'drop' leaves out events with a species, and counts, that are not among
-            those accepted, and counts them; 'error' refuses the file.
+        reading: with on_unknown 'drop', events with a species, and counts, that are not among
+            those accepted are left out and counted.
 
     Raises:
         InputError: a column is missing, or a value is none of those accepted (with its row).
     """
-    dropped = Dropped()
-    frames = read_images(images, dropped)
-    unknown = drops(on_unknown, dropped)
-    volunteers = read_consensus(consensus, unknown)
-    experts = volunteers.iloc[:0] if gold is None else read_gold(gold, unknown)
+    reading = reading or Reading()
+    dropped = reading.dropped
+    frames = read_images(images, reading)
+    volunteers = read_consensus(consensus, reading)
+    experts = volunteers.iloc[:0] if gold is None else read_gold(gold, reading)
     frames, volunteers, experts = _without_unnamed(frames, volunteers, experts, dropped)
     events = events_of(frames)
     ids = events["event_id"]
@@ -76,42 +76,48 @@ def read(
             "Give files of the same release.",
         )
     experts = experts[occurs(experts["event_id"], ids)]
-    events = _with_votes(events, volunteers, dropped)
+    events = _with_votes(events, volunteers, reading)
     expert = occurs(ids, experts["event_id"])
     events["source"] = np.where(expert, "expert", "volunteers")
     labels = _labels(events["event_id"], volunteers, experts)
     return EventTable(events, frames[["event_id", "path"]], labels, _origin(consensus), dropped)
 
 
-def read_consensus(path: PathLike, unknown: Dropped | None = None) -> pd.DataFrame:
+def read_consensus(path: PathLike, reading: Reading | None = None) -> pd.DataFrame:
     """consensus_data.csv: one row per event and species.
 
     Returns:
         `event_id, species, count, datetime` (text)`, site, evenness, classifications, blanks`
         and the attributes as shares of votes in [0, 1].
     """
-    rows = csv_files.read(path, {**_LABEL, **_EVENT, **_VOTES, **_SHARES})
+    reading = reading or Reading()
+    columns = {**_LABEL, **_EVENT, **_VOTES, **_SHARES}
+    rows = csv_files.read(path, columns, encoding=reading.rules.encoding)
     for name in (*_VOTES.values(), *_SHARES.values()):
         rows[name] = csv_files.numbers(
             rows[name], name, path, 1.0 if name in ATTRIBUTES else np.inf
         )
-    return _checked(rows, path, unknown)
+    return _checked(rows, path, reading)
 
 
-def read_gold(path: PathLike, unknown: Dropped | None = None) -> pd.DataFrame:
+def read_gold(path: PathLike, reading: Reading | None = None) -> pd.DataFrame:
     """gold_standard_data.csv: `event_id, species, count`, one row per event and species.
 
     Events nobody can name keep the species 'impossible', with a missing count.
     """
-    return _checked(csv_files.read(path, _LABEL), path, unknown)
+    reading = reading or Reading()
+    rows = csv_files.read(path, _LABEL, encoding=reading.rules.encoding)
+    return _checked(rows, path, reading)
 
 
-def read_images(path: PathLike, dropped: Dropped) -> pd.DataFrame:
+def read_images(path: PathLike, reading: Reading) -> pd.DataFrame:
     """all_images.csv: `event_id, path`, events by first row, paths sorted within an event."""
-    rows = csv_files.read(path, {"CaptureEventID": "event_id", "URL_Info": "path"})
+    columns = {"CaptureEventID": "event_id", "URL_Info": "path"}
+    rows = csv_files.read(path, columns, encoding=reading.rules.encoding)
     csv_files.filled(rows, ("event_id", "path"), path)
+    rows["path"] = paths.normal(rows["path"])
     repeated = rows["path"].duplicated()
-    dropped.add("picture listed twice", rows["path"][repeated])
+    reading.dropped.add("picture listed twice", rows["path"][repeated])
     rows = rows[~repeated]
     by_path = pc.sort_indices(pa.array(rows["path"])).to_numpy()
     event = pd.factorize(rows["event_id"])[0]
@@ -134,7 +140,7 @@ def read_search_effort(path: PathLike) -> pd.DataFrame:
             raise InputError(
                 "a date of the search effort is like 2012-01-31",
                 texts.iloc[row],
-                f"Correct row {row + FIRST_ROW} of {path.name}.",
+                f"Correct row {row + csv_files.first_row(path)} of {path.name}.",
             )
     return rows
 
@@ -149,14 +155,14 @@ def _without_unnamed(
     return [part[~occurs(part["event_id"], unnamed)] for part in (frames, volunteers, experts)]
 
 
-def _checked(rows: pd.DataFrame, path: PathLike, unknown: Dropped | None) -> pd.DataFrame:
+def _checked(rows: pd.DataFrame, path: PathLike, reading: Reading) -> pd.DataFrame:
     """Rows with species and counts in accepted form; an unknown species is missing."""
-    name = Path(path).name
+    name, first, unknown = Path(path).name, csv_files.first_row(path), reading.unknown
     csv_files.filled(rows, ("event_id", "species"), path)
-    rows["species"] = rows["species"].replace(_SPECIES_REPAIRS)
-    accepted = (*SERENGETI_SPECIES, IMPOSSIBLE)
-    rows["species"] = known(rows["species"], accepted, "Species", name, FIRST_ROW, unknown)
-    rows["count"] = count_bins(rows["count"], name, FIRST_ROW, unknown)
+    rows["species"] = reading.empties(rows["species"]).replace(_SPECIES_REPAIRS)
+    accepted = (*SERENGETI_SPECIES, IMPOSSIBLE, EMPTY)
+    rows["species"] = known(rows["species"], accepted, "Species", name, first, unknown)
+    rows["count"] = count_bins(rows["count"], name, first, unknown)
     named = rows["species"].notna().to_numpy()
     repeated = rows.duplicated(["event_id", "species"]).to_numpy() & named
     if repeated.any():
@@ -164,7 +170,7 @@ def _checked(rows: pd.DataFrame, path: PathLike, unknown: Dropped | None) -> pd.
         raise InputError(
             "a species occurs once in an event",
             f"{rows['event_id'].iloc[row]} {rows['species'].iloc[row]}",
-            f"Drop row {row + FIRST_ROW} of {name}.",
+            f"Drop row {row + first} of {name}.",
         )
     return rows
 
@@ -178,11 +184,11 @@ def events_of(frames: pd.DataFrame) -> pd.DataFrame:
     return names.to_pandas().assign(event_id=first["event_id"].array)
 
 
-def _with_votes(events: pd.DataFrame, volunteers: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+def _with_votes(events: pd.DataFrame, volunteers: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """Adds what the consensus says of whole events; its site goes before the path's."""
     columns = ["event_id", *_EVENT.values(), *_VOTES.values()]
     facts = volunteers.drop_duplicates("event_id")[columns].rename(columns={"site": "station"})
-    facts["datetime"] = times(facts["datetime"], dropped)
+    facts["datetime"] = reading.times(facts["datetime"], "consensus")
     events = events.merge(facts, on="event_id", how="left")
     events["site"] = events["station"].where(events["station"].notna(), events["site"])
     return events.drop(columns="station")

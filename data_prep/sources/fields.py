@@ -1,6 +1,10 @@
-"""Fields that several metadata formats share: times, counts, and values that must be known."""
+"""Fields that several metadata formats share: species, times, counts, values of a vocabulary."""
 
+import collections
+import dataclasses
+import logging
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -8,32 +12,170 @@ import pandas as pd
 from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import COUNT_BINS, EMPTY, count_bin
+from camtrap_tf.events import dates
 from camtrap_tf.events.table import Dropped, occurs
 
 # Spreadsheet programs read '11-50' as a date and write it back as 'Nov-50'.
 COUNT_REPAIRS = {"Nov-50": "11-50"}
 ON_UNKNOWN = ("error", "drop")
+NO_SPECIES = "label that names no species"
+LOOKALIKE = "label that reads like no species, see --empty_names"
+UNREAD_TIME = "time that cannot be read (the event is kept)"
+
+log = logging.getLogger("camtrap")
 
 
-def times(texts: pd.Series, dropped: Dropped) -> pd.Series:
-    """ISO 8601 texts as camera-local timestamps; a UTC offset or 'Z' is left off.
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What a person says about reading metadata, whatever their format.
 
-    A text that is no time (some cameras write 0000-00-00) becomes missing and is counted.
+    Args:
+        on_unknown: 'drop' leaves out what the format does not know, and counts it; 'error'
+            refuses the file.
+        names: which names mean empty, and which nothing at all.
+        order: of day and month where the year is last; None to find out.
+        encoding: of CSV files; None to find out.
     """
-    found = pd.to_datetime(texts.str.slice(0, 19), format="ISO8601", errors="coerce")
-    dropped.add("time that cannot be read (the event is kept)", texts[found.isna() & texts.notna()])
-    return found.astype("datetime64[us]")
+
+    on_unknown: str = "error"
+    names: Names = dataclasses.field(default_factory=Names)
+    order: dates.Order | None = None
+    encoding: str | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        on_unknown: str | None = None,
+        empty_names: str | None = None,
+        dates: str | None = None,
+        encoding: str | None = None,
+    ) -> Self:
+        """The rules from their flags.
+
+        Raises:
+            InputError: a value that a flag does not take.
+        """
+        if on_unknown not in (None, *ON_UNKNOWN):
+            raise InputError("on_unknown is 'error' or 'drop'", on_unknown, "Pick one of them.")
+        return cls(on_unknown or "error", Names.parse(empty_names), _order(dates), encoding)
 
 
-def drops(on_unknown: str, dropped: Dropped) -> Dropped | None:
-    """Where unknown values are counted; None if they are an error.
+def _order(text: str | None) -> dates.Order | None:
+    if text is None:
+        return None
+    try:
+        return dates.Order(text)
+    except ValueError:
+        raise InputError("dates is 'DMY' or 'MDY'", text, "Pick one of them.") from None
 
-    Raises:
-        InputError: `on_unknown` is neither 'error' nor 'drop'.
+
+class Reading:
+    """One reading of metadata: its rules, and what there is to tell of it.
+
+    Args:
+        rules: None takes the default ones.
+
+    Attributes:
+        dropped: what was left out.
+        unknown: where unknown values are counted; None if they are an error.
+        seen: how often each name meant empty, or nothing.
     """
-    if on_unknown not in ON_UNKNOWN:
-        raise InputError("on_unknown is 'error' or 'drop'", on_unknown, "Pick one of them.")
-    return dropped if on_unknown == "drop" else None
+
+    def __init__(self, rules: Rules | None = None):
+        self.rules = rules or Rules()
+        self.dropped = Dropped()
+        self.unknown = self.dropped if self.rules.on_unknown == "drop" else None
+        self.seen: collections.Counter[tuple[str, Meaning]] = collections.Counter()
+
+    def named(self, names: pd.Series) -> pd.Series:
+        """Species by the names that people gave them.
+
+        Returns:
+            [n] string: a species, 'empty', or missing where the name says nothing; such names
+            are counted, and a name that reads like one of them is, too.
+        """
+        code, distinct = pd.factorize(names)
+        found = [self.name(name) for name in distinct]
+        number = np.bincount(code[code >= 0], minlength=len(distinct))
+        for name, species, times in zip(distinct, found, number, strict=True):
+            self.note(name, species, int(times))
+        column = pd.array([*found, None], dtype="string")
+        return pd.Series(column.take(code), index=names.index)
+
+    def empties(self, names: pd.Series) -> pd.Series:
+        """The names, 'empty' in place of each that means it."""
+        found = mapped(names, lambda name: EMPTY if self.name(name) == EMPTY else name)
+        for name, number in names[found == EMPTY].value_counts().items():
+            self.note(str(name), EMPTY, int(number))
+        return found
+
+    def name(self, name: str) -> str | None:
+        """Species of one name, 'empty', or None where it says nothing."""
+        meaning = self.rules.names.meaning(name)
+        if meaning is Meaning.EMPTY:
+            return EMPTY
+        nothing = meaning is Meaning.UNLABELLED or self.rules.names.is_lookalike(name)
+        return None if nothing else name.strip()
+
+    def note(self, name: str, species: str | None, number: int) -> None:
+        """Keeps in mind that a name, so many times, meant empty or nothing."""
+        if species == EMPTY:
+            self.seen[name, Meaning.EMPTY] += number
+        elif species is None and name.strip():
+            self.seen[name, Meaning.UNLABELLED] += number
+            rule = LOOKALIKE if self.rules.names.is_lookalike(name) else NO_SPECIES
+            self.dropped.add(rule, [name] * number)
+
+    def named_before(self, paths: pd.Series, keys: pd.Series) -> np.ndarray:
+        """[n] bool: pictures whose file another one of the table has named before.
+
+        Raises:
+            InputError: there are such, and on_unknown is not 'drop': which labels the file has
+                is not known then.
+        """
+        again = paths.duplicated().to_numpy()
+        if again.any() and self.unknown is None:
+            path = paths[again].iloc[0]
+            both = ", ".join(keys[paths == path].iloc[:2])
+            raise InputError(
+                "a picture is listed once", f"{path} ({both})",
+                "Drop one of the two, or all but the first with --on_unknown=drop.",
+            )  # fmt: skip
+        self.dropped.add("picture that names a file once more", keys[again])
+        return again
+
+    def times(self, texts: pd.Series, where: str) -> pd.Series:
+        """[n] datetime64[us]: times of the camera's clock; a UTC offset or 'Z' is left off.
+
+        A text that is no time (some cameras write 0000-00-00) becomes missing and is counted.
+
+        Raises:
+            InputError: day and month cannot be told apart, or none of the texts is a time.
+        """
+        found = dates.read(texts, self.rules.order)
+        dates.check(found, texts, where)
+        if found.order is not None and self.rules.order is None:
+            log.info("dates in %s are read as %s; --dates says otherwise", where, found.order.value)
+        self.dropped.add(UNREAD_TIME, texts[found.unread])
+        return found.values
+
+    def report(self) -> None:
+        """Logs which names were taken for empty, and which for nothing."""
+        for meaning, what in _MEANINGS.items():
+            names = {name: n for (name, one), n in self.seen.items() if one is meaning}
+            if set(map(str.casefold, names)) - {EMPTY}:
+                listed = ", ".join(f"{name!r} ({n:,})" for name, n in names.items())
+                log.info("%s: %s (--empty_names changes that)", what, listed)
+        likely = [name for name, _ in self.seen if self.rules.names.is_lookalike(name)]
+        if likely:
+            log.warning(
+                "read like no species and are left without label: %s; say what they mean with "
+                "--empty_names=%s=empty, or =species",
+                ", ".join(map(repr, likely)), likely[0],
+            )  # fmt: skip
+
+
+_MEANINGS = {Meaning.EMPTY: "names that mean empty", Meaning.UNLABELLED: "names of no species"}
 
 
 def count_bins(
@@ -51,7 +193,7 @@ def count_bins(
 def animals(
     texts: pd.Series, where: str, first_row: int, unknown: Dropped | None = None
 ) -> pd.Series:
-    """Numbers of animals (12, 12.0) or bins (11-50) as bins; '' and 0 are missing.
+    """Numbers of animals (12, 12.0) or bins (11-50) as bins; '', 'NA' and 0 are missing.
 
     Raises:
         InputError: another value; shows its row. With `unknown` it becomes missing instead.
@@ -62,10 +204,12 @@ def animals(
 def bin_of(text: str) -> str | None:
     """Bin of a number of animals; None of 0 or nothing; another text as it is.
 
-    >>> bin_of("12.0"), bin_of("51+"), bin_of("0"), bin_of("many")
-    ('11-50', '51+', None, 'many')
+    >>> bin_of("12.0"), bin_of("51+"), bin_of("0"), bin_of("NA"), bin_of("many")
+    ('11-50', '51+', None, None, 'many')
     """
     text = text.strip()
+    if text.casefold() in ("na", "n/a", "null", "none"):
+        return None
     try:
         number = float(text)
     except ValueError:
@@ -117,9 +261,3 @@ def mapped(texts: pd.Series, function: Callable[[str], str | None]) -> pd.Series
     code, names = pd.factorize(texts)
     found = pd.array([function(name) for name in names] + [None], dtype="string")
     return pd.Series(found.take(code), index=texts.index)
-
-
-def species_or_empty(name: str) -> str:
-    """A species' name without surrounding space; 'empty' for what means empty."""
-    name = name.strip()
-    return EMPTY if Names().meaning(name) is Meaning.EMPTY else name

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
-from camtrap_tf.events.table import Dropped, EventTable, occurs
-from data_prep.sources import coco, csv_files
-from data_prep.sources.csv_files import FIRST_ROW
-from data_prep.sources.fields import animals, drops, known, mapped, times
+from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events.table import EventTable, occurs
+from data_prep.sources import coco
+from data_prep.sources.fields import Reading, animals, known, mapped
 
 # With 'empty' the release's 61 categories.
 SPECIES = (
@@ -30,7 +30,6 @@ SPECIES = (
 
 _SPELLING = {name.casefold(): name for name in SPECIES} | {
     "birdother": "otherBird", "monkeyvervet": "vervetMonkey", "rodent": "rodents",
-    "blank": EMPTY, "empty": EMPTY,
 }  # fmt: skip
 _IMAGE = {"capture_id": "event_id", "image_rank_in_capture": "rank", "image_path_rel": "path"}
 _LABEL = {"capture_id": "event_id", "question__species": "species"}
@@ -43,52 +42,54 @@ _OPTIONAL = {
 }  # fmt: skip
 
 
-def read(metadata: PathLike, on_unknown: str = "error") -> EventTable:
+def read(metadata: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads a folder with the CSV pair, or a JSON file.
 
     Args:
         metadata: the folder or the file.
-        on_unknown: 'drop' leaves out events with a species, and counts, that are not among
-            those accepted, and counts them; 'error' refuses the file.
+        reading: with on_unknown 'drop', events with a species, and counts, that are not among
+            those accepted are left out and counted.
 
     Raises:
         InputError: a file or column is missing, or a value is none of those accepted.
     """
     if Path(metadata).suffix == ".json":
-        return read_json(metadata, on_unknown)
+        return read_json(metadata, reading)
     folder = existing_folder(metadata, "the metadata of source 'lila'")
-    return read_csv(_one(folder, "images"), _one(folder, "annotations"), on_unknown)
+    return read_csv(_one(folder, "images"), _one(folder, "annotations"), reading)
 
 
-def read_csv(images: PathLike, annotations: PathLike, on_unknown: str = "error") -> EventTable:
+def read_csv(images: PathLike, annotations: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads the CSV pair; frames are in the order of `image_rank_in_capture`.
 
     Season and site of an event without annotation come from its id, SER_SEASON#SITE#ROLL#N.
     """
-    dropped = Dropped()
-    frames = _frames(images, dropped)
-    rows = _annotations(annotations, dropped, drops(on_unknown, dropped))
+    reading = reading or Reading()
+    dropped = reading.dropped
+    frames = _frames(images, reading)
+    rows = _annotations(annotations, reading)
     stray = ~occurs(rows["event_id"], frames["event_id"])
     strays = rows["event_id"][stray].drop_duplicates()
     dropped.add("annotations: event without pictures", strays)
     rows = rows[~stray]
-    unnamed = rows["event_id"][rows["species"].isna()].drop_duplicates()
+    unnamed = rows["event_id"][rows.pop("strange")].drop_duplicates()
+    rows = rows[rows["species"].notna()]
     if len(unnamed):
         dropped.add("event with an unknown species", unnamed)
         frames, rows = (part[~occurs(part["event_id"], unnamed)] for part in (frames, rows))
     events = frames[["event_id"]].drop_duplicates()
-    events = _with_facts(events, rows, dropped)
+    events = _with_facts(events, rows, reading)
     labels = rows[["event_id", "species", "count", *ATTRIBUTES]]
     return EventTable(events, frames, labels, Path(annotations).name, dropped)
 
 
-def read_json(path: PathLike, on_unknown: str = "error") -> EventTable:
+def read_json(path: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads the JSON: COCO Camera Traps with names in lower case, frames numbered from 1."""
     path = existing_file(path, "a LILA JSON file")
-    table = coco.read(path)
-    unknown = drops(on_unknown, table.dropped)
+    reading = reading or Reading()
+    table = coco.read(path, reading)
     labels = table.labels
-    labels["species"] = _canonical(labels["species"], path, unknown, 0)
+    labels["species"] = _canonical(labels["species"], path, reading, 0)
     unnamed = labels["event_id"][labels["species"].isna()].drop_duplicates()
     table.dropped.add("event with an unknown species", unnamed)
     ids = table.events["event_id"]
@@ -99,10 +100,10 @@ def read_json(path: PathLike, on_unknown: str = "error") -> EventTable:
 
 
 def spelling(name: str) -> str:
-    """A species as `SPECIES` spells it, 'empty' for a blank; another name as it is.
+    """A species as `SPECIES` spells it; another name as it is.
 
-    >>> spelling("hyenabrown"), spelling("blank"), spelling("gnu")
-    ('hyenaBrown', 'empty', 'gnu')
+    >>> spelling("hyenabrown"), spelling("gnu")
+    ('hyenaBrown', 'gnu')
     """
     return _SPELLING.get(name.strip().casefold(), name)
 
@@ -118,43 +119,46 @@ def _one(folder: Path, kind: str) -> Path:
     return found[0]
 
 
-def _frames(path: PathLike, dropped: Dropped) -> pd.DataFrame:
+def _frames(path: PathLike, reading: Reading) -> pd.DataFrame:
     """`event_id, path`, events by first row, frames by rank."""
-    rows = csv_files.read(path, _IMAGE)
+    rows = csv_files.read(path, _IMAGE, encoding=reading.rules.encoding)
     csv_files.filled(rows, rows.columns, path)
+    rows["path"] = paths.normal(rows["path"])
     repeated = rows["path"].duplicated().to_numpy()
-    dropped.add("picture listed twice", rows["path"][repeated])
+    reading.dropped.add("picture listed twice", rows["path"][repeated])
     rows = rows[~repeated]
     rank = csv_files.numbers(rows["rank"], "rank", path).to_numpy(float)
     event = pd.factorize(rows["event_id"])[0]
     return rows[["event_id", "path"]].iloc[np.lexsort((rank, event))]
 
 
-def _annotations(path: PathLike, dropped: Dropped, unknown: Dropped | None) -> pd.DataFrame:
-    """One row per event and species; the species is missing where it is unknown."""
-    rows = csv_files.read(path, _LABEL, _OPTIONAL)
+def _annotations(path: PathLike, reading: Reading) -> pd.DataFrame:
+    """One row per event and species; `strange` where the species is unknown, and missing then."""
+    rows = csv_files.read(path, _LABEL, _OPTIONAL, encoding=reading.rules.encoding)
     csv_files.filled(rows, _LABEL.values(), path)
-    name = Path(path).name
-    rows["species"] = _canonical(rows["species"], path, unknown, FIRST_ROW)
-    rows["count"] = animals(rows["count"], name, FIRST_ROW, unknown)
+    name, first = Path(path).name, csv_files.first_row(path)
+    named = reading.named(rows["species"])
+    rows["species"] = _canonical(named, path, reading, first)
+    rows["strange"] = named.notna() & rows["species"].isna()
+    rows["count"] = animals(rows["count"], name, first, reading.unknown)
     for column in ("evenness", *ATTRIBUTES):
         largest = np.inf if column == "evenness" else 1.0
         rows[column] = csv_files.numbers(rows[column], column, path, largest)
     repeated = rows.duplicated(["event_id", "species"]).to_numpy()
-    dropped.add("annotations: species listed twice for an event", rows["event_id"][repeated])
+    rule = "annotations: species listed twice for an event"
+    reading.dropped.add(rule, rows["event_id"][repeated])
     return rows[~repeated]
 
 
-def _canonical(
-    species: pd.Series, path: PathLike, unknown: Dropped | None, first_row: int
-) -> pd.Series:
+def _canonical(species: pd.Series, path: PathLike, reading: Reading, first_row: int) -> pd.Series:
     """Names as `SPECIES` spells them."""
     names = mapped(species, spelling)
     accepted = (*SPECIES, EMPTY)
-    return known(names, accepted, "question__species", Path(path).name, first_row, unknown)
+    where = Path(path).name
+    return known(names, accepted, "question__species", where, first_row, reading.unknown)
 
 
-def _with_facts(events: pd.DataFrame, rows: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+def _with_facts(events: pd.DataFrame, rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """Adds site, season, time, evenness and who labelled the event."""
     first = rows.drop_duplicates("event_id")
     events = events.merge(
@@ -162,7 +166,7 @@ def _with_facts(events: pd.DataFrame, rows: pd.DataFrame, dropped: Dropped) -> p
         on="event_id", how="left",
     )  # fmt: skip
     day, clock = events.pop("date"), events.pop("clock")
-    events["datetime"] = times(day + " " + clock.fillna("00:00:00"), dropped)
+    events["datetime"] = reading.times(day + " " + clock.fillna("00:00:00"), "annotations")
     events["source"] = np.where(occurs(events["event_id"], first["event_id"]), "volunteers", "none")
     return _with_places(events)
 

@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
-from camtrap_tf.events.table import Dropped
+from camtrap_tf.core.paths import normal
+from camtrap_tf.events import csv_files
 from data_prep.consensus import Votes
-from data_prep.sources import csv_files
-from data_prep.sources.fields import times
-from data_prep.sources.volunteers import ANONYMOUS, NOTHING, RETIRED_BLANK, YES, rank, spelled
+from data_prep.sources import choices
+from data_prep.sources.choices import BEHAVIOURS, COUNT, YOUNG, Choices
+from data_prep.sources.fields import Reading
+from data_prep.sources.volunteers import ANONYMOUS, RETIRED_BLANK
 
 _COLUMNS = {
     "user_name": "user", "metadata": "metadata", "annotations": "annotations",
@@ -26,36 +29,47 @@ _COLUMNS = {
 _SEEN = r'"already_seen"\s*:\s*true'
 _NOT_LIVE = r'"live_project"\s*:\s*false'
 _PICTURE = re.compile(r"\.(jpe?g|png|tiff?)$", re.IGNORECASE)
-_HOW_MANY = {"1150": "11-50", "51": "51+"}
+_NUMBER = re.compile(r"\d+")
 Answer = tuple[str, int, tuple[int, ...]]  # species, count, attributes
+Said = list[tuple[str, str | None]]  # names that mean empty, or nothing (None)
 
 
 def votes(
-    path: PathLike, dropped: Dropped, unknown: Dropped | None, workflow: str | None
+    path: PathLike, reading: Reading, workflow: str | None, table: PathLike | None
 ) -> tuple[Votes, pd.DataFrame, pd.DataFrame]:
-    """Votes; `event_id, season, site, datetime, blank`; and frames of a Panoptes export."""
-    export = _Export(path, dropped, unknown)
-    for block in csv_files.blocks(path, _COLUMNS, newlines=True):
+    """Votes; `event_id, season, site, datetime, blank`; and frames of a Panoptes export.
+
+    Args:
+        path: the export.
+        reading: its rules.
+        workflow: id of the only one to read, or None.
+        table: what names of questions, choices and answers mean (`choices.read_table`).
+    """
+    encoding = reading.rules.encoding
+    told = choices.read_table(table, encoding) if table is not None else {}
+    export = _Export(path, reading, Choices(reading.rules.names, told))
+    for block in csv_files.blocks(path, _COLUMNS, newlines=True, encoding=encoding):
         export.add(block, workflow)
     if not export.events:
         raise InputError(
-            f"{Path(path).name} has classifications", dropped.counts, "Check the file."
+            f"{Path(path).name} has classifications", reading.dropped.counts, "Check the file."
         )
     facts = pd.DataFrame(list(export.events.values()))
     frames = facts[["event_id", "files"]].explode("files").dropna()
-    facts["datetime"] = times(facts.pop("time").astype("string"), dropped)
+    facts["datetime"] = reading.times(facts.pop("time").astype("string"), "subject_data")
     return export.votes(), facts.drop(columns="files"), frames.rename(columns={"files": "path"})
 
 
 class _Export:
     """Gathers the votes of a Panoptes export, block by block."""
 
-    def __init__(self, path: PathLike, dropped: Dropped, unknown: Dropped | None):
-        self.where, self.dropped, self.unknown = Path(path).name, dropped, unknown
+    def __init__(self, path: PathLike, reading: Reading, meanings: Choices):
+        self.where, self.reading, self.choices = Path(path).name, reading, meanings
+        self.dropped = reading.dropped
         self.events: dict[str, dict[str, Any]] = {}
         self.position: dict[str, int] = {}
         self.species: dict[str, int] = {}
-        self.parsed: dict[str, list[Answer] | None] = {}
+        self.parsed: dict[str, tuple[list[Answer], Said]] = {}
         self.pairs: set[tuple[str, str]] = set()
         self.rows: list[tuple[int, ...]] = []
         self.columns: list[np.ndarray] = []
@@ -83,8 +97,10 @@ class _Export:
     def _classification(self, user: str, event: str, annotations: str, subject: str) -> None:
         if annotations not in self.parsed:
             self.parsed[annotations] = self._answers(annotations, event)
-        answers = self.parsed[annotations]
-        if answers is None:
+        answers, said = self.parsed[annotations]
+        for name, meaning in said:
+            self.reading.note(name, meaning, 1)
+        if not answers:
             self.dropped.add("classification without a species task", [event])
             return
         if not user.startswith(ANONYMOUS):
@@ -100,36 +116,44 @@ class _Export:
             self.rows.append((place, self.classifications, code, count, *attributes))
         self.classifications += 1
 
-    def _answers(self, annotations: str, event: str) -> list[Answer] | None:
-        """What a classification says, one entry per choice; None if it has no survey task."""
+    def _answers(self, annotations: str, event: str) -> tuple[list[Answer], Said]:
+        """What a classification says, one entry per choice; and its names that are no species."""
         answers: list[Answer] = []
+        said: Said = []
         for task in _json(annotations, list, "annotations", event):
             value = task.get("value") if isinstance(task, dict) else None
             choices = value if isinstance(value, list) else [value]
             for choice in choices:
                 if isinstance(choice, dict) and "choice" in choice:
-                    answers.append(self._answer(choice, event))
-                elif isinstance(choice, str) and choice.casefold() in NOTHING:
+                    answers += self._answer(choice, event, said)
+                elif isinstance(choice, str) and self.choices.is_empty(choice):
                     answers.append((EMPTY, -1, (-1,) * len(ATTRIBUTES)))
-        return answers or None
+                    said.append((choice, EMPTY))
+        return answers, said
 
-    def _answer(self, choice: dict[str, Any], event: str) -> Answer:
-        species = spelled(choice["choice"])
+    def _answer(self, choice: dict[str, Any], event: str, said: Said) -> list[Answer]:
+        """What a choice says; nothing where it names nothing, which is added to `said`."""
+        species = self.choices.species(choice["choice"])
+        if species in (None, EMPTY):
+            said.append((choice["choice"], species))
+        if species is None:
+            return []
         count, behaviours, young = -1, None, None
         for question, answer in (choice.get("answers") or {}).items():
-            if "HOWMANY" in question:
+            asked = self.choices.question(question)
+            if asked == COUNT:
                 count = self._how_many(answer, event)
-            elif "BEHAVIO" in question:
-                behaviours = {str(one).casefold() for one in np.atleast_1d(answer)}
-            elif "YOUNG" in question:
-                young = YES.get(str(answer).casefold())
-        asked = [-1 if behaviours is None else int(name in behaviours) for name in ATTRIBUTES]
-        asked[ATTRIBUTES.index("babies")] = -1 if young is None else young
-        return species, count, tuple(asked)
+            elif asked == BEHAVIOURS:
+                behaviours = {self.choices.behaviour(str(one)) for one in np.atleast_1d(answer)}
+            elif asked == YOUNG:
+                young = self.choices.yes(str(answer))
+        shown = [-1 if behaviours is None else int(name in behaviours) for name in ATTRIBUTES]
+        shown[ATTRIBUTES.index(YOUNG)] = -1 if young is None else young
+        return [(species, count, tuple(shown))]
 
     def _how_many(self, answer: Any, event: str) -> int:
-        place = rank(_HOW_MANY.get(str(answer), str(answer)))
-        if place is None and self.unknown is None:
+        place = self.choices.count(str(answer))
+        if place is None and self.reading.unknown is None:
             raise InputError(
                 f"HOWMANY is one of {', '.join(COUNT_BINS)}, 1150",
                 answer,
@@ -143,11 +167,12 @@ class _Export:
     def votes(self) -> Votes:
         """The votes gathered."""
         table = np.concatenate([*self.columns, np.zeros((0, 4 + len(ATTRIBUTES)), np.int64)])
+        names, code = self._names()
         asked = table[:, 4:]
         return Votes(
             event=table[:, 0],
             classification=table[:, 1],
-            species=table[:, 2],
+            species=code[table[:, 2]],
             count=table[:, 3].astype(np.int8),
             attributes={
                 name: asked[:, i].astype(np.int8)
@@ -155,8 +180,15 @@ class _Export:
                 if (asked[:, i] >= 0).any()
             },
             events=pd.Series(list(self.position), dtype="string"),
-            species_names=tuple(self.species),
+            species_names=names,
         )
+
+    def _names(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """Names of species, and the position there of each that was met; the last is -1."""
+        known = choices.aliases(list(self.species))
+        names = [known.get(name, name) for name in self.species]
+        distinct = tuple(dict.fromkeys(names))
+        return distinct, np.array([*map(distinct.index, names), -1], np.int64)
 
 
 def _rows_of(
@@ -174,12 +206,27 @@ def _subject(text: str, event: str) -> dict[str, Any]:
     facts = {key.lstrip("#!/").casefold(): value for key, value in content.items()}
     retired = facts.get("retired")
     reason = retired.get("retirement_reason") if isinstance(retired, dict) else None
-    files = [value for value in facts.values() if isinstance(value, str) and _PICTURE.search(value)]
     return {
         "event_id": event, "season": facts.get("season"), "site": facts.get("site"),
         "time": facts.get("datetime") or facts.get("timestamp"),
-        "blank": reason in RETIRED_BLANK, "files": files,
+        "blank": reason in RETIRED_BLANK, "files": _files(facts),
     }  # fmt: skip
+
+
+def _files(facts: dict[str, Any]) -> list[str]:
+    """The pictures of a subject, each once, in the order of the numbers in their keys.
+
+    A project may tell the same picture by its name and by its path: the path counts.
+    """
+    named = [
+        (key, normal(value)) for key, value in facts.items()
+        if isinstance(value, str) and _PICTURE.search(value.strip())
+    ]  # fmt: skip
+    order = {_NUMBER.sub("", key): place for place, (key, _) in reversed([*enumerate(named)])}
+    numbers = [(order[_NUMBER.sub("", key)], *map(int, _NUMBER.findall(key))) for key, _ in named]
+    found = dict.fromkeys(path for _, (_, path) in sorted(zip(numbers, named, strict=True)))
+    full = {path.rpartition("/")[2]: path for path in found if "/" in path}
+    return list(dict.fromkeys(full.get(path, path) for path in found))
 
 
 def _json(text: str, kind: type, column: str, event: str) -> Any:

@@ -1,6 +1,7 @@
 """Labels in one's own form: a CSV file with a row per picture, or folders named by species."""
 
 import concurrent.futures
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,59 +9,162 @@ import pandas as pd
 
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES
-from camtrap_tf.events import grouping
+from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, count_bin, count_lower_bound
+from camtrap_tf.events import csv_columns, csv_files, grouping, paths
 from camtrap_tf.events.listing import shown
-from camtrap_tf.events.table import Dropped, EventTable, occurs
+from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.pictures import exif, files
-from data_prep.sources import csv_files, folder_names
-from data_prep.sources.csv_files import FIRST_ROW
-from data_prep.sources.fields import animals, drops, mapped, species_or_empty, times
+from data_prep.sources import folder_names
+from data_prep.sources.fields import Reading, animals
 from data_prep.sources.folder_names import Layout
 
-FIELDS = ("path", "species", "count", "event", "site", "season", "datetime", *ATTRIBUTES)
-_REQUIRED = ("path", "species")
+FIELDS = (
+    "path", "folder", "file", "species", "count", "event", "site", "season", "datetime",
+    *ATTRIBUTES,
+)  # fmt: skip
+_FACTS = ("event", "site", "season", "datetime")  # of a picture, whatever is on it
 _THREADS = 16  # that read EXIF times; mostly they wait for the disk
 
+log = logging.getLogger("camtrap")
 
-def read_csv(path: PathLike, columns: str = "", on_unknown: str = "error") -> EventTable:
+
+def read_csv(path: PathLike, reading: Reading | None = None, columns: str = "") -> EventTable:
     """Reads a CSV file with a row per picture, or per picture and species.
 
     Pictures with the same `event` are one event, in the order of their time and path. Without
     that column those of a folder taken shortly after one another are; without times each is.
-    'empty' and 'blank' say that a picture is empty; a picture without species has no label.
-    Counts are numbers of animals or bins.
+    Names such as 'empty' and 'nothing here' say that a picture is empty (`core.emptiness`); a
+    picture without species has no label. Counts are numbers of animals or bins.
 
     Args:
-        path: the file; fields are separated by comma, semicolon or tab, told by its first line.
-        columns: which column is what, as 'path=File,species=Label'; a field that is not named
-            is the column of its own name, where there is one. Fields: see `FIELDS`.
-        on_unknown: 'drop' leaves out counts that are no numbers, and counts them.
+        path: the file; its encoding and delimiter are told by its first bytes.
+        reading: with on_unknown 'drop', counts that are no numbers, and labels of a picture
+            whose rows contradict one another, are left out and counted.
+        columns: which column is what, as 'path=File,species=Label', or with a picture's folder
+            and file in two columns 'folder=RelativePath,file=File,...'; 'datetime=Date+Time' are
+            two columns, too. A field that is not named is the column of its own name, or that
+            of a known tool's table (`csv_columns.KNOWN`). Fields: see `FIELDS`.
 
     Raises:
-        InputError: not such a file, a column that is not there, or a wrong value with its row.
+        InputError: not such a file, a column that is not there, a wrong value with its row, or
+            rows that contradict one another.
     """
-    path = existing_file(path, "a CSV file")
-    delimiter = _delimiter(path)
-    names = _columns(columns, csv_files.header(path, delimiter), path)
-    required = {names.pop(field): field for field in _REQUIRED}
-    optional = {column: field for field, column in names.items()}
-    rows = csv_files.read(path, required, optional, newlines=True, delimiter=delimiter)
-    rows = rows.reindex(columns=list(FIELDS)).astype("string")
-    csv_files.filled(rows, ["path"], path)
-    dropped = Dropped()
-    rows["path"] = rows["path"].str.replace("\\", "/", regex=False)
-    rows["species"] = mapped(rows["species"], species_or_empty).replace("", pd.NA)
-    rows["count"] = animals(rows["count"], path.name, FIRST_ROW, drops(on_unknown, dropped))
-    rows = rows.assign(datetime=times(rows["datetime"], dropped))
+    path, reading = existing_file(path, "a CSV file"), reading or Reading()
+    how = csv_files.written(path, reading.rules.encoding)
+    header = list(how.header)
+    names, adds = _columns(columns, header, path)
+    shown_names = ", ".join(f"{field} is {'+'.join(one)}" for field, one in names.items())
+    log.info("%s: %s; %s", path.name, how, shown_names)
+    rows = _fields(path, names, csv_columns.folder_column(header), reading)
+    rows["path"] = _paths(rows, path)
+    rows["species"] = reading.named(rows["species"])
+    number, first = pd.to_numeric(rows["count"], errors="coerce"), csv_files.first_row(path)
+    rows["count"] = animals(rows["count"], path.name, first, reading.unknown)
+    rows["datetime"] = reading.times(rows["datetime"], path.name)
     for name in ATTRIBUTES:
         rows[name] = csv_files.numbers(rows[name], name, path, 1.0)
-    repeated = rows.duplicated(["path", "species"])
-    dropped.add("row that repeats a picture and its species", rows["path"][repeated])
-    return _table(rows[~repeated], path.name, "annotation", dropped)
+    if adds:
+        rows["count"] = _added(rows, number)
+    repeated = rows.duplicated()
+    if not adds:
+        reading.dropped.add("row that repeats another", rows["path"][repeated])
+    rows = _agreeing(rows[~repeated], first, path.name, reading)
+    return _table(rows, path.name, "annotation", reading)
 
 
-def read_folders(folder: PathLike, folders: str | None = None) -> EventTable:
+def _fields(
+    path: Path, names: dict[str, list[str]], home: str | None, reading: Reading
+) -> pd.DataFrame:
+    """[rows] the columns `FIELDS` as text, and `home`: a folder that no field names."""
+    used = {column: column for several in names.values() for column in several}
+    more = {home: home} if home and home not in used else {}
+    rows = csv_files.read(
+        path, used, more, newlines=True, encoding=reading.rules.encoding
+    ).astype("string")  # fmt: skip
+    found = {field: _joined(rows, columns) for field, columns in names.items()}
+    table = pd.DataFrame(found, index=rows.index).reindex(columns=list(FIELDS)).astype("string")
+    return table.assign(home=rows[home] if more else pd.NA)
+
+
+def _joined(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """The text of a column, or of a day and a time of day together."""
+    text = rows[columns[0]]
+    for column in columns[1:]:
+        text = text.where(rows[column].isna(), text + " " + rows[column])
+    return text
+
+
+def _paths(rows: pd.DataFrame, path: Path) -> pd.Series:
+    """[rows] where each picture lies, from its path, or from its folder and file."""
+    if rows["file"].notna().any():
+        csv_files.filled(rows, ["file"], path)
+        return paths.joined(rows["folder"], rows["file"])
+    csv_files.filled(rows, ["path"], path)
+    return paths.normal(rows["path"])
+
+
+def _added(rows: pd.DataFrame, number: pd.Series) -> pd.Series:
+    """[rows] the bin of all animals of a picture's species: one for a row without number."""
+    least = rows["count"].map(count_lower_bound, na_action="ignore").astype(float)
+    total = number.fillna(least).fillna(1).groupby([rows["path"], rows["species"]], dropna=False)
+    bins = total.transform("sum").map(lambda animals: count_bin(int(max(animals, 1))))
+    return bins.astype("string").where((rows["species"] != EMPTY).fillna(False))
+
+
+def _agreeing(rows: pd.DataFrame, first: int, where: str, reading: Reading) -> pd.DataFrame:
+    """The rows, if those of one picture can all be true; else its labels are left out.
+
+    Rows contradict one another where they tell two events, sites or times of a picture, call it
+    empty and name a species, or tell of a species twice and not alike.
+    """
+    wrong = _contradictions(rows)
+    bad = np.logical_or.reduce([*wrong.values()])
+    if not bad.any():
+        return rows
+    if reading.unknown is None:
+        raise _contradiction(rows, wrong, bad, first, where)
+    pictures = rows["path"][bad].drop_duplicates()
+    reading.dropped.add("picture whose rows contradict one another", pictures)
+    return rows.assign(species=rows["species"].mask(occurs(rows["path"], pictures)))
+
+
+def _contradictions(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """[rows] bool by what is wrong: the rows of the pictures concerned."""
+    by_path = rows.groupby("path", sort=False)
+    wrong = {what: by_path[name].transform("nunique") > 1 for name, what in _TWO.items()}
+    empty = (rows["species"] == EMPTY).fillna(False).astype(bool)
+    named = rows["species"].notna()
+    both = [one.groupby(rows["path"]).transform("any") for one in (empty, named & ~empty)]
+    wrong["empty, and a species"] = both[0] & both[1]
+    wrong["a species twice, not alike"] = named & rows.duplicated(["path", "species"], keep=False)
+    return {what: one.to_numpy(bool) for what, one in wrong.items()}
+
+
+_TWO = {
+    "home": "two folders", "event": "two events", "site": "two sites", "season": "two seasons",
+    "datetime": "two times",
+}  # fmt: skip
+
+
+def _contradiction(
+    rows: pd.DataFrame, wrong: dict[str, np.ndarray], bad: np.ndarray, first: int, where: str
+) -> InputError:
+    row = int(bad.argmax())
+    path, number = rows["path"].iloc[row], rows["path"][bad].nunique()
+    why = next(what for what, one in wrong.items() if one[row])
+    numbers = [str(index + first) for index in rows.index[rows["path"] == path]][:4]
+    return InputError(
+        f"the rows of a picture in {where} agree",
+        f"{path}: {why} (rows {', '.join(numbers)}; {number:,} such pictures)",
+        "If another column has the picture's folder, say so with --columns=folder=COLUMN,"
+        "file=COLUMN. Else correct the rows, or leave such pictures without label with "
+        "--on_unknown=drop.",
+    )
+
+
+def read_folders(
+    folder: PathLike, reading: Reading | None = None, folders: str | None = None
+) -> EventTable:
     """Reads pictures sorted into folders: SPECIES/..., SPECIES/SITE/..., or SITE/SPECIES/...
 
     Pictures of one folder taken shortly after one another (EXIF) are an event. A folder whose
@@ -69,6 +173,7 @@ def read_folders(folder: PathLike, folders: str | None = None) -> EventTable:
 
     Args:
         folder: holds the folders.
+        reading: its rules.
         folders: what they are named by: 'species', 'cameras/species', or 'cameras' (a picture
             then has a site and no label). None: species, if they do not look like cameras.
 
@@ -77,23 +182,22 @@ def read_folders(folder: PathLike, folders: str | None = None) -> EventTable:
             nothing is said.
     """
     folder = existing_folder(folder, "the metadata of source 'folders'")
+    reading = reading or Reading()
     found = list(files.find(folder))
-    paths = [path for path in found if files.is_text(path)]
-    dropped = Dropped()
-    dropped.add(
-        "picture whose name is not valid UTF-8", map(shown, sorted(set(found) - set(paths)))
-    )
-    if not paths:
+    named = [path for path in found if files.is_text(path)]
+    odd = sorted(set(found) - set(named))
+    reading.dropped.add("picture whose name is not valid UTF-8", map(shown, odd))
+    if not named:
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
-    layout = _layout(paths, folders)
+    layout = _layout(named, folders)
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        taken = list(pool.map(lambda path: exif.taken(folder / path), paths))
-    rows = pd.DataFrame({"path": paths}).reindex(columns=list(FIELDS)).astype("string")
-    rows["species"] = [_part(path, _SPECIES_AT.get(layout)) for path in paths]
-    rows["species"] = mapped(rows["species"].astype("string"), species_or_empty)
-    rows["site"] = pd.Series([_part(path, _SITE_AT[layout]) for path in paths], dtype="string")
+        taken = list(pool.map(lambda path: exif.taken(folder / path), named))
+    rows = pd.DataFrame({"path": named}).reindex(columns=list(FIELDS)).astype("string")
+    species = pd.Series([_part(path, _SPECIES_AT.get(layout)) for path in named], dtype="string")
+    rows["species"] = reading.named(species)
+    rows["site"] = pd.Series([_part(path, _SITE_AT[layout]) for path in named], dtype="string")
     rows["datetime"] = pd.Series(taken, dtype="datetime64[us]")
-    return _table(rows, folder.name, "annotation", dropped)
+    return _table(rows, folder.name, "annotation", reading)
 
 
 _SPECIES_AT = {Layout.SPECIES: 0, Layout.CAMERAS_THEN_SPECIES: 1}  # position in a path
@@ -120,9 +224,10 @@ def _part(path: str, position: int | None) -> str | None:
     return folders[position] if position is not None and position < len(folders) else None
 
 
-def _table(rows: pd.DataFrame, origin: str, source: str, dropped: Dropped) -> EventTable:
+def _table(rows: pd.DataFrame, origin: str, source: str, reading: Reading) -> EventTable:
     """The event table of rows with the columns `FIELDS`, one per picture and species."""
-    frames = rows.drop_duplicates("path").reset_index(drop=True)
+    facts = rows.groupby("path", sort=False)[list(_FACTS)].first()  # of the rows that tell them
+    frames = facts.reset_index()
     derived, _ = grouping.group(frames["path"], frames["datetime"])
     frames["event_id"] = frames["event"].fillna(pd.Series(derived.array, frames.index))
     event = pd.factorize(frames["event_id"])[0]
@@ -135,33 +240,46 @@ def _table(rows: pd.DataFrame, origin: str, source: str, dropped: Dropped) -> Ev
     labels = labels.merge(frames[["path", "event_id", "frame"]], on="path").drop(columns="path")
     labelled = occurs(facts["event_id"], labels["event_id"])
     facts = facts.assign(source=np.where(labelled, source, "none"))
-    return EventTable(facts, frames[["event_id", "path"]], labels, origin, dropped)
+    return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped)
 
 
-def _delimiter(path: Path) -> str:
-    """Comma, semicolon or tab: the one that the first line holds most of."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        line = file.readline()
-    return max(",;\t", key=line.count)
-
-
-def _columns(text: str, header: list[str], path: Path) -> dict[str, str]:
-    """Field -> column of the file."""
-    names = {field: field for field in FIELDS if field in header or field in _REQUIRED}
-    for pair in filter(None, text.split(",")):
-        field, equals, column = pair.partition("=")
-        if not equals or field not in FIELDS:
-            raise InputError(
-                f"columns are given as FIELD=COLUMN, with a FIELD of {', '.join(FIELDS)}",
-                pair,
-                "Write --columns=path=File,species=Label, say.",
-            )
-        names[field] = column
-    absent = [f"{field}={column}" for field, column in names.items() if column not in header]
+def _columns(text: str, header: list[str], path: Path) -> tuple[dict[str, list[str]], bool]:
+    """Field -> columns of the file, and whether rows of one species are to be added up."""
+    told = dict(_pair(one) for one in filter(None, text.split(",")))
+    known = csv_columns.known(header)
+    own = {field: field for field in FIELDS if csv_files.position(field, header) >= 0}
+    names = known.columns if known else own
+    others = {"path": ("folder", "file"), "folder": ("path",), "file": ("path",)}
+    beside = {other for field in told for other in others.get(field, ())}
+    names = {field: one for field, one in names.items() if field not in beside} | told
+    names |= {field: field for field in ("path", "species")
+              if field not in names and not (field == "path" and "file" in names)}  # fmt: skip
+    found = {field: _parts(column, header) for field, column in names.items()}
+    absent = [f"{field}={names[field]}" for field, columns in found.items() if not columns]
     if absent:
         raise InputError(
             f"{path.name} has the columns that `columns` names",
             ",".join(absent),
             f"It has {', '.join(header)}; say with --columns which of them is what.",
         )
-    return names
+    return found, bool(known and known.adds)
+
+
+def _parts(column: str, header: list[str]) -> list[str]:
+    """The column as the header spells it, the two of 'DATE+TIME'; empty if one is not there."""
+    for names in ([column], column.split("+")):
+        places = [csv_files.position(name.strip(), header) for name in names]
+        if min(places) >= 0:
+            return [header[place] for place in places]
+    return []
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, equals, column = text.partition("=")
+    if not equals or field.strip() not in FIELDS:
+        raise InputError(
+            f"columns are given as FIELD=COLUMN, with a FIELD of {', '.join(FIELDS)}",
+            text,
+            "Write --columns=path=File,species=Label, for example.",
+        )
+    return field.strip(), column.strip()

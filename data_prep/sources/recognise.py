@@ -7,7 +7,6 @@ and the first rows, of folders the names.
 import collections
 import dataclasses
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,10 +17,10 @@ import pandas as pd
 from camtrap_tf.core import json_files
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import csv_dialect, dates
+from camtrap_tf.events import csv_columns, csv_dialect, dates
 from camtrap_tf.events.csv_dialect import Dialect
 from camtrap_tf.pictures import files
-from data_prep.sources import folder_names, lila, tables
+from data_prep.sources import folder_names, lila
 from data_prep.sources.folder_names import Layout
 
 _ROWS = 200  # of a CSV file that are looked at
@@ -189,11 +188,8 @@ def _json(path: Path) -> Recognised:
 
 def _outline(path: Path) -> tuple[dict[str, list], dict[str, Any]]:
     """The first rows of each list in a JSON object, and its other members; a list is `[]`."""
-    with path.open(encoding="utf-8-sig") as file:
-        is_list = file.read(4096).lstrip()[:1] == "["
-        if is_list:
-            file.seek(0)
-            return {"": json.load(file)[:_JSON_ROWS]}, {}
+    if json_files.is_list(path):
+        return {"": next(json_files.pieces(path, "")).rows[:_JSON_ROWS]}, {}
     if path.stat().st_size > _LARGE:
         return _outline_of_large(path)
     members = dict(json_files.outline(path, _JSON_ROWS))
@@ -321,7 +317,7 @@ _PARTS_OF_PACKAGES = (
 def _table(path: Path, dialect: Dialect) -> Recognised:
     """A table with a row per picture, or per picture and species."""
     rows = _sample(path, dialect)
-    guess = tables.guess(rows)
+    guess = csv_columns.guess(rows)
     said = [f"It is {dialect} ({_listed(dialect.header[:6])}{' …' * (len(dialect.header) > 6)}).",
             *guess.evidence]  # fmt: skip
     question = guess.question

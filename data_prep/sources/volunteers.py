@@ -1,19 +1,20 @@
 """What the exports of volunteers' classifications have in common."""
 
+from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.labels import COUNT_BINS, EMPTY
 from data_prep.sources import lila
 from data_prep.sources.fields import COUNT_REPAIRS, bin_of
 
 ANONYMOUS = "not-logged-in"  # what the names of users who are not known begin with
-NOTHING = frozenset({"", EMPTY, "blank", "noanimalspresent", "nothinghere"})
 RETIRED_BLANK = frozenset({"blank", "blank_consensus", "nothing_here"})
 YES = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
 
 
-def spelled(text: str) -> str:
+def spelled(text: str, names: Names) -> str:
     """A species as `lila.SPECIES` spells it, or in lower case; 'empty' for what means that."""
     name = text.strip().casefold()
-    return EMPTY if name in NOTHING else lila.spelling(name)
+    empty = not name or names.meaning(name) is Meaning.EMPTY
+    return EMPTY if empty else lila.spelling(name)
 
 
 def rank(text: str) -> int | None:

@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from camtrap_tf.core.artifacts import PathLike, existing_folder
+from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
-from camtrap_tf.events.table import Dropped, EventTable, find, occurs
+from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.consensus import Votes, consensus
-from data_prep.sources import csv_files, dryad, lila, panoptes
-from data_prep.sources.csv_files import FIRST_ROW
-from data_prep.sources.fields import drops, times
+from data_prep.sources import dryad, lila, panoptes
+from data_prep.sources.fields import Reading
 from data_prep.sources.volunteers import ANONYMOUS, RETIRED_BLANK, YES, rank, spelled
 
 RAW = "raw_data_for_dryad.csv"
@@ -40,10 +41,11 @@ _DRYAD_OPTIONAL = {"Count": "count", **{name.capitalize(): name for name in ATTR
 
 def read(
     path: PathLike,
-    on_unknown: str = "error",
+    reading: Reading | None = None,
     even_median: str = "upper",
     blank_rule: str = "retirement",
     workflow: str | None = None,
+    choices: PathLike | None = None,
 ) -> EventTable:
     """Reads a classification export, of either platform; its columns tell which.
 
@@ -54,30 +56,32 @@ def read(
 
     Args:
         path: the CSV file.
-        on_unknown: 'drop' leaves out classifications with a species (former platform) and
-            counts that are not known, and counts them; 'error' refuses the file.
+        reading: with on_unknown 'drop', classifications with a species (former platform) and
+            counts that are not known are left out and counted.
         even_median, blank_rule: see `consensus.consensus`.
         workflow: id of the only workflow to read (Panoptes); None reads all.
+        choices: CSV file that says what names of a Panoptes survey mean, see
+            `choices.read_table`.
     """
-    dropped = Dropped()
-    unknown = drops(on_unknown, dropped)
-    if "subject_data" in csv_files.header(path):
-        votes, events, frames = panoptes.votes(path, dropped, unknown, workflow)
-    elif workflow is not None:
-        raise InputError("workflow belongs to Panoptes exports", str(path), "Leave workflow out.")
+    reading = reading or Reading()
+    if csv_files.position("subject_data", csv_files.header(path, reading.rules.encoding)) >= 0:
+        votes, events, frames = panoptes.votes(path, reading, workflow, choices)
+    elif workflow is not None or choices is not None:
+        what = "workflow" if workflow is not None else "choices"
+        raise InputError(f"{what} belongs to Panoptes exports", str(path), f"Leave {what} out.")
     else:
-        votes, events, frames = _legacy(path, dropped, unknown)
+        votes, events, frames = _legacy(path, reading)
     blank = np.zeros(len(votes.events), bool)
     blank[find(events["event_id"], votes.events)] = events.pop("blank")
     facts, labels = consensus(
         votes, even_median=even_median, blank_rule=blank_rule, blank_events=blank
     )
-    return _table(events, frames, facts, labels, Path(path).name, dropped)
+    return _table(events, frames, facts, labels, Path(path).name, reading)
 
 
 def read_dryad(
     folder: PathLike,
-    on_unknown: str = "error",
+    reading: Reading | None = None,
     even_median: str = "upper",
     blank_rule: str = "retirement",
 ) -> EventTable:
@@ -86,19 +90,22 @@ def read_dryad(
     Events without any classification stay without label. Arguments as in `read`.
     """
     folder = existing_folder(folder, "the metadata of source 'dryad_raw'")
-    dropped = Dropped()
-    votes = read_raw(folder / RAW, dropped, drops(on_unknown, dropped))
-    frames = dryad.read_images(folder / dryad.IMAGES, dropped)
+    reading = reading or Reading()
+    votes = read_raw(folder / RAW, reading)
+    frames = dryad.read_images(folder / dryad.IMAGES, reading)
     facts, labels = consensus(votes, even_median=even_median, blank_rule=blank_rule)
     events = dryad.events_of(frames).assign(datetime=pd.NaT)
-    return _table(events, frames, facts, labels, f"Snapshot Serengeti, {RAW}", dropped)
+    return _table(events, frames, facts, labels, f"Snapshot Serengeti, {RAW}", reading)
 
 
-def read_raw(path: PathLike, dropped: Dropped, unknown: Dropped | None = None) -> Votes:
+def read_raw(path: PathLike, reading: Reading | None = None) -> Votes:
     """raw_data_for_dryad.csv: one row per classification and species, 'blank' where none."""
     encoded = ("event", "species", "count", *ATTRIBUTES)
-    table = csv_files.read_arrow(path, _DRYAD, _DRYAD_OPTIONAL, encoded=encoded)
-    return _votes(table, path, dropped, unknown)
+    reading = reading or Reading()
+    table = csv_files.read_arrow(
+        path, _DRYAD, _DRYAD_OPTIONAL, encoded=encoded, encoding=reading.rules.encoding
+    )
+    return _votes(table, path, reading)
 
 
 def _table(
@@ -107,48 +114,48 @@ def _table(
     facts: pd.DataFrame,
     labels: pd.DataFrame,
     origin: str,
-    dropped: Dropped,
+    reading: Reading,
 ) -> EventTable:
     stray = ~occurs(facts["event_id"], events["event_id"])
-    dropped.add("classifications: event without pictures", facts["event_id"][stray])
+    reading.dropped.add("classifications: event without pictures", facts["event_id"][stray])
     events = events.merge(facts, on="event_id", how="left")
     voted = occurs(events["event_id"], labels["event_id"])
     events["source"] = np.where(voted, "volunteers", "none")
     columns = ["event_id", "species", "count", *(name for name in ATTRIBUTES if name in labels)]
     labels = labels.loc[occurs(labels["event_id"], events["event_id"]), columns]
-    return EventTable(events, frames, labels, origin, dropped)
+    return EventTable(events, frames, labels, origin, reading.dropped)
 
 
-def _legacy(
-    path: PathLike, dropped: Dropped, unknown: Dropped | None
-) -> tuple[Votes, pd.DataFrame, pd.DataFrame]:
+def _legacy(path: PathLike, reading: Reading) -> tuple[Votes, pd.DataFrame, pd.DataFrame]:
     """Votes; `event_id, season, site, datetime, blank`; and frames of the former platform."""
     encoded = ("event", "user", "season", "species", "count", *ATTRIBUTES)
-    table = csv_files.read_arrow(path, _LEGACY, _LEGACY_OPTIONAL, encoded=encoded)
+    table = csv_files.read_arrow(
+        path, _LEGACY, _LEGACY_OPTIONAL, encoded=encoded, encoding=reading.rules.encoding
+    )
     tutorial = _equal(table["season"], "tutorial")
-    dropped.add("tutorial", table["classification"].filter(tutorial).to_pylist())
+    reading.dropped.add("tutorial", table["classification"].filter(tutorial).to_pylist())
     keep = ~tutorial
-    votes = _votes(table, path, dropped, unknown, keep)
-    facts = _first_rows(path)
+    votes = _votes(table, path, reading, keep)
+    facts = _first_rows(path, reading.rules.encoding)
     voted = votes.events.iloc[np.unique(votes.event)]
     facts = facts[occurs(facts["event_id"], voted)].reset_index(drop=True)
     season = "S" + facts["season"].str.removeprefix("S")
     folder = season + "/" + facts["site"] + "/" + facts["site"] + "_R" + facts["roll"] + "/"
     frames = facts[["event_id"]].assign(path=facts["files"].str.split(";")).explode("path")
-    frames["path"] = folder[frames.index] + frames["path"]
+    frames["path"] = paths.normal(folder[frames.index] + frames["path"])
     events = pd.DataFrame({
         "event_id": facts["event_id"], "season": season, "site": facts["site"],
-        "datetime": times(facts["time"].str.split(";").str[0], dropped),
+        "datetime": reading.times(facts["time"].str.split(";").str[0], "timestamps"),
         "blank": facts["reason"].isin(RETIRED_BLANK),
     })  # fmt: skip
     return votes, events, frames.dropna()
 
 
-def _first_rows(path: PathLike) -> pd.DataFrame:
+def _first_rows(path: PathLike, encoding: str | None) -> pd.DataFrame:
     """What the export says of each event, from the event's first row."""
     found: list[pa.Table] = []
     seen = pa.array([], pa.string())
-    for block in csv_files.blocks(path, _LEGACY_EVENT):
+    for block in csv_files.blocks(path, _LEGACY_EVENT, encoding=encoding):
         rows = pa.table(block)
         new = rows.filter(pc.invert(pc.is_in(rows["event_id"], value_set=seen)))
         position = pd.Series(new["event_id"].to_pandas())
@@ -161,26 +168,27 @@ def _first_rows(path: PathLike) -> pd.DataFrame:
 def _votes(
     table: pa.Table,
     path: PathLike,
-    dropped: Dropped,
-    unknown: Dropped | None,
+    reading: Reading,
     keep: np.ndarray | None = None,
 ) -> Votes:
     """Votes from a table with a row per classification and species."""
-    name = Path(path).name
+    name, first = Path(path).name, csv_files.first_row(path)
     for column in ("event", "classification"):
         if table[column].null_count:
-            row = int(np.argmax(table[column].is_null().to_numpy())) + FIRST_ROW
+            row = int(np.argmax(table[column].is_null().to_numpy())) + first
             raise InputError(f"every row of {name} has its {column}", "", f"Complete row {row}.")
     event, events = _codes(table["event"])
     classification, _ = _codes(table["classification"])
-    species, names, strange = _species(table["species"], name, unknown)
-    count = _count(table["count"], name, unknown)
+    species, names, strange = _species(table["species"], name, first, reading)
+    count = _count(table["count"], name, first, reading)
     keep = np.ones(len(table), bool) if keep is None else keep.copy()
     keep &= ~_of(classification, strange)
     if "user" in table.column_names:
         user, users = _codes(table["user"])
         again = _again(event, classification, user, users.to_pylist(), keep)
-        dropped.add("second classification by the same user", np.unique(classification[again]))
+        reading.dropped.add(
+            "second classification by the same user", np.unique(classification[again])
+        )
         keep &= ~again
     return Votes(
         event=event,
@@ -188,7 +196,7 @@ def _votes(
         species=species,
         count=count,
         attributes={
-            column: _answers(table[column], column, name)
+            column: _answers(table[column], column, name, first)
             for column in ATTRIBUTES
             if table[column].null_count < len(table)
         },
@@ -209,41 +217,47 @@ def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
 
 
 def _species(
-    column: pa.ChunkedArray, where: str, unknown: Dropped | None
+    column: pa.ChunkedArray, where: str, first: int, reading: Reading
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """[rows] position among the returned names, -1 for blank; and [rows] bool, unknown."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
-    found = [spelled(text) for text in texts]
+    found = [spelled(text, reading.rules.names) for text in texts]
+    number = np.bincount(code[code >= 0], minlength=len(texts))
+    for text, name, times in zip(texts, found, number, strict=True):
+        if name == EMPTY and text.strip():
+            reading.note(text, EMPTY, int(times))
     wrong = np.array([name not in (*lila.SPECIES, EMPTY) for name in found] + [False])
     strange = wrong[code]
     if strange.any():
-        _complain(strange, [*texts, ""], code, "species", lila.SPECIES, where, unknown)
+        accepted = lila.SPECIES
+        _complain(strange, [*texts, ""], code, "species", accepted, where, first, reading.unknown)
     names = tuple(sorted({name for name in found if name != EMPTY}))
     position = {name: i for i, name in enumerate(names)}
     table = np.array([position.get(name, -1) for name in found] + [-1], np.int32)
     return table[code], names, strange
 
 
-def _count(column: pa.ChunkedArray, where: str, unknown: Dropped | None) -> np.ndarray:
+def _count(column: pa.ChunkedArray, where: str, first: int, reading: Reading) -> np.ndarray:
     """[rows] int8 position in `COUNT_BINS`, -1 where missing."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
     ranks = [rank(text) for text in texts]
     wrong = np.array([place is None for place in ranks] + [False])[code]
     if wrong.any():
-        _complain(wrong, [*texts, ""], code, "count", COUNT_BINS, where, unknown)
+        accepted = COUNT_BINS
+        _complain(wrong, [*texts, ""], code, "count", accepted, where, first, reading.unknown)
     return np.array([-1 if place is None else place for place in ranks] + [-1], np.int8)[code]
 
 
-def _answers(column: pa.ChunkedArray, what: str, where: str) -> np.ndarray:
+def _answers(column: pa.ChunkedArray, what: str, where: str, first: int) -> np.ndarray:
     """[rows] int8: 1 yes, 0 no, -1 not asked."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
     values = [YES.get(text.strip().casefold()) for text in texts]
     wrong = np.array([value is None for value in values] + [False])[code]
     if wrong.any():
-        _complain(wrong, [*texts, ""], code, what, tuple(YES), where, None)
+        _complain(wrong, [*texts, ""], code, what, tuple(YES), where, first, None)
     return np.array([value or 0 for value in values] + [-1], np.int8)[code]
 
 
@@ -254,19 +268,20 @@ def _complain(
     what: str,
     accepted: Iterable[str],
     where: str,
+    first: int,
     unknown: Dropped | None,
 ) -> None:
     """Counts unknown values, or raises InputError at the first."""
     rows = np.flatnonzero(wrong)
     if unknown is not None:
-        shown = (f"{texts[code[row]]!r} in row {row + FIRST_ROW}" for row in rows)
+        shown = (f"{texts[code[row]]!r} in row {row + first}" for row in rows)
         unknown.add(f"{where}: unknown {what}", shown)
         return
     row = int(rows[0])
     raise InputError(
         f"`{what}` is one of {', '.join(accepted)}",
         texts[code[row]],
-        f"Correct row {row + FIRST_ROW} of {where} (rows of this kind: {len(rows):,}).",
+        f"Correct row {row + first} of {where} (rows of this kind: {len(rows):,}).",
     )
 
 

@@ -32,7 +32,8 @@ SOURCES = [
 ]  # fmt: skip
 # Flags that belong to some sources only; those that are not given are not passed on.
 OPTIONS = [
-    "on_unknown", "even_median", "blank_rule", "workflow", "columns", "threshold", "folders",
+    "on_unknown", "empty_names", "dates", "encoding", "even_median", "blank_rule", "workflow",
+    "choices", "columns", "threshold", "folders",
 ]  # fmt: skip
 
 
@@ -46,8 +47,25 @@ def define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum(
         "on_unknown", None, ["error", "drop"],
-        "a species or count that the source does not know: stop with its row, or leave the event "
-        "or the count out and count it (default: error)", flag_values=values,
+        "a species, count or category that the source does not know, and rows that contradict one "
+        "another: stop with the row, or leave the event, the count or the label out and count it "
+        "(default: error)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "empty_names", None,
+        "names that mean an empty picture, beside the known ones ('nothing', 'no animal', ...): "
+        "NAME,NAME; NAME=unlabelled says nothing, and NAME=species is a species",
+        flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "dates", None, ["DMY", "MDY"],
+        "which of day and month comes first in dates like 3/4/2020 (default: the one that fits "
+        "all rows)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "encoding", None,
+        "of CSV files, such as cp1252 or utf-16 (default: told by their bytes)",
+        flag_values=values,
     )  # fmt: skip
     flags.DEFINE_enum(
         "even_median", None, ["upper", "lower"],
@@ -64,9 +82,17 @@ def define(values: flags.FlagValues) -> None:
         "workflow", None, "zooniverse: id of the only workflow to read", flag_values=values
     )
     flags.DEFINE_string(
+        "choices", None,
+        "zooniverse: CSV file with the columns name and meaning, for names of questions, choices "
+        "and answers that are not known: a species, empty, unlabelled, count, behaviours, babies, "
+        "moving, yes, ...", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
         "columns", None,
-        "csv: which column is what, such as path=File,species=Label; the fields are path, "
-        "species, count, event, site, season, datetime and the attributes", flag_values=values,
+        "csv: which column is what, such as path=File,species=Label, or "
+        "folder=RelativePath,file=File,species=Label; the fields are path, folder, file, species, "
+        "count, event, site, season, datetime (or datetime=Date+Time) and the attributes",
+        flag_values=values,
     )  # fmt: skip
     flags.DEFINE_enum(
         "folders", None, ["species", "cameras", "cameras/species"],

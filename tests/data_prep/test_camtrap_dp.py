@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pandas as pd
@@ -106,3 +107,172 @@ def test_the_official_example(shared_data):
     assert (first["species"], pd.isna(first["frame"])) == ("Anas platyrhynchos", True)
     frames = table.labels[table.labels["frame"].notna()]
     assert frames["species"].value_counts()["empty"] == 112
+
+
+HEADER, MEDIA_HEADER = OBSERVATIONS[0], MEDIA[0]
+
+
+def media(name, deployment="d1", second=0, **more):
+    fields = [name, deployment, f"2020-01-01T10:00:{second:02d}Z", f"{deployment}/{name}.jpg",
+              "true", "image/jpeg", f"{name}.jpg"]  # fmt: skip
+    for place, value in more.items():
+        fields[MEDIA_HEADER.split(",").index(place)] = value
+    return ",".join(fields)
+
+
+def note(name, event="", first=0, last=9, deployment="d1", species="fox", count="1", **more):
+    row = {
+        "observationID": name, "deploymentID": deployment, "mediaID": "", "eventID": event,
+        "eventStart": f"2020-01-01T10:00:{first:02d}Z" if first is not None else "",
+        "eventEnd": f"2020-01-01T10:00:{last:02d}Z" if last is not None else "",
+        "observationLevel": "event", "observationType": "animal" if species else "blank",
+        "scientificName": species, "count": count, **more,
+    }  # fmt: skip
+    if row["mediaID"]:
+        row["observationLevel"] = "media"
+    return ",".join(row.values())
+
+
+def label_rows(table):
+    rows = table.labels.fillna({"frame": -1, "count": ""})
+    return sorted(map(tuple, rows[["event_id", "frame", "species", "count"]].to_numpy().tolist()))
+
+
+def frames_of(table):
+    return table.frames.groupby("event_id")["path"].agg(list).to_dict()
+
+
+def test_events_without_an_id_hold_by_deployment_and_time(package):
+    pictures = [media(f"m{second}", second=second) for second in (0, 5, 20)]
+    notes = [note("o1", species="fox"), note("o2", species="badger", count="2"),
+             note("o3", first=20, last=20, species="")]  # fmt: skip
+    table = read("camtrap_dp", package([MEDIA_HEADER, *pictures], [HEADER, *notes]))
+    one, other = "d1/2020-01-01T10:00:00Z/2020-01-01T10:00:09Z", "d1/2020-01-01T10:00:20Z"
+    assert frames_of(table) == {one: ["d1/m0.jpg", "d1/m5.jpg"], other: ["d1/m20.jpg"]}
+    assert label_rows(table) == [
+        (one, -1, "badger", "2"), (one, -1, "fox", "1"), (other, -1, "empty", ""),
+    ]  # fmt: skip
+    assert table.dropped.counts == {}
+
+
+def test_the_same_time_in_another_zone_is_the_same_event(package):
+    notes = [note("o1", species="fox"),
+             note("o2", species="badger").replace("T10:00:00Z", "T12:00:00+02:00")]  # fmt: skip
+    table = read("camtrap_dp", package([MEDIA_HEADER, media("m1")], [HEADER, *notes]))
+    assert len(table) == 1
+    assert sorted(table.labels["species"]) == ["badger", "fox"]
+
+
+def test_an_event_id_counts_within_its_deployment(package):
+    deployments = ("deploymentID,latitude,longitude,locationID", "d1,1,2,A", "d2,1,2,B")
+    pictures = [media("m1"), media("m2", "d2")]
+    notes = [note("o1", "7", species="fox", count="3"),
+             note("o2", "7", deployment="d2", species="fox", count="1"),
+             note("o3", "7", deployment="d2", species="badger", count="1"),
+             note("o4", "8")]  # fmt: skip
+    path = package([MEDIA_HEADER, *pictures], [HEADER, *notes])
+    (path / "deployments.csv").write_text("\n".join(deployments))
+    table = read("camtrap_dp", path)
+    assert table.events[["event_id", "site"]].to_numpy().tolist() == [["d1/7", "A"], ["8", "A"], [
+        "d2/7", "B",
+    ]]  # fmt: skip
+    assert label_rows(table) == [
+        ("8", -1, "fox", "1"), ("d1/7", -1, "fox", "3"),
+        ("d2/7", -1, "badger", "1"), ("d2/7", -1, "fox", "1"),
+    ]  # fmt: skip
+
+
+def test_a_picture_belongs_to_all_events_that_hold_it(package):
+    """A time-lapse event of one picture lies within a motion event of three."""
+    pictures = [media(f"m{second}", second=second) for second in (0, 4, 8)]
+    notes = [note("o1", "motion", species="fox"), note("o2", "lapse", 4, 4, species="")]
+    notes.append(note("o3", "", 4, 4, species="mouse", mediaID="m4"))  # of the picture in both
+    notes.append(note("o4", "lapse", 4, 4, species="vole", mediaID="m4"))  # of the one event
+    table = read("camtrap_dp", package([MEDIA_HEADER, *pictures], [HEADER, *notes]))
+    assert frames_of(table) == {
+        "motion": ["d1/m0.jpg", "d1/m4.jpg", "d1/m8.jpg"], "lapse": ["d1/m4.jpg"],
+    }  # fmt: skip
+    assert label_rows(table) == [
+        ("lapse", -1, "empty", ""), ("lapse", 0, "mouse", "1"), ("lapse", 0, "vole", "1"),
+        ("motion", -1, "fox", "1"), ("motion", 1, "mouse", "1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "NaN", "nan", "-99"])
+def test_what_counts_as_missing(package, missing):
+    schema = {"missingValues": ["", "-99"]}
+    resources = [{"name": name, "path": f"{name}.csv", "schema": schema}
+                 for name in ("deployments", "media", "observations")]  # fmt: skip
+    notes = [note("o1", missing, species="fox", count=missing),
+             note("o2", missing, species="x").replace(",x,", f",{missing},")]  # fmt: skip
+    pictures = [media("m1", fileMediatype=missing)]
+    table = read("camtrap_dp", package([MEDIA_HEADER, *pictures], [HEADER, *notes], resources))
+    assert label_rows(table) == [
+        ("d1/2020-01-01T10:00:00Z/2020-01-01T10:00:09Z", -1, "fox", ""),
+    ]  # fmt: skip
+    assert table.dropped.counts == {"observation that names no species": 1}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_packed_tables(package, named):
+    names = ("deployments", "media", "observations")
+    suffix = ".csv.gz" if named else ".csv"
+    path = package(resources=[{"name": name, "path": name + suffix} for name in names])
+    plain = read("camtrap_dp", package())
+    package(resources=[{"name": name, "path": name + suffix} for name in names])
+    for name in names:
+        file = path / f"{name}.csv"
+        (path / f"{name}.csv.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    packed = read("camtrap_dp", path)
+    pd.testing.assert_frame_equal(packed.labels, plain.labels)
+    pd.testing.assert_frame_equal(packed.frames, plain.frames)
+
+
+def test_pictures_of_unknown_deployments_can_be_left_out(package):
+    lines = [MEDIA_HEADER, media("m1"), media("m2", "d7")]
+    table = read("camtrap_dp", package(lines, [HEADER, note("o1")]), on_unknown="drop")
+    assert table.frames["image_id"].tolist() == ["m1"]
+    assert table.dropped.counts == {"picture of a deployment that is not listed": 1}
+
+
+def test_a_file_name_that_repeats_in_its_deployment(package):
+    url = {"filePath": "https://x.org/file"}
+    lines = [media("m1", fileName="IMG.JPG", **url), media("m2", fileName="IMG.JPG", **url),
+             media("m3", fileName="IMG2.JPG", **url)]  # fmt: skip
+    table = read("camtrap_dp", package([MEDIA_HEADER, *lines], [HEADER, note("o1")]))
+    assert table.frames["path"].tolist() == ["d1/IMG2.JPG", "d1/m1.JPG", "d1/m2.JPG"]
+
+
+def test_a_file_with_two_media_ids(package):
+    lines = [MEDIA_HEADER, media("m1"), media("m2", filePath="d1\\m1.jpg")]
+    path = package(lines, [HEADER, note("o1")])
+    with pytest.raises(InputError, match=r"a picture is listed once; received 'd1/m1.jpg \(m1, m2"):
+        read("camtrap_dp", path)
+    table = read("camtrap_dp", path, on_unknown="drop")
+    assert table.frames["image_id"].tolist() == ["m1"]
+
+
+def test_rows_that_are_listed_twice_count_once(package):
+    lines = [MEDIA_HEADER, media("m1"), media("m1")]
+    path = package(lines, [HEADER, note("o1", count="2"), note("o1", count="2")])
+    table = read("camtrap_dp", path)
+    assert table.labels["count"].tolist() == ["2"]
+    assert table.dropped.counts == {"media row listed twice": 1, "observation listed twice": 1}
+    with pytest.raises(InputError, match="an observationID occurs once; received 'o1'"):
+        read("camtrap_dp", package(lines, [HEADER, note("o1"), note("o1", count="2")]))
+
+
+def test_counts_that_are_no_numbers_can_be_left_out(package):
+    path = package([MEDIA_HEADER, media("m1")], [HEADER, note("o1", count="few")])
+    with pytest.raises(InputError, match="`count` is a number of at least 0; received 'few'"):
+        read("camtrap_dp", path)
+    table = read("camtrap_dp", path, on_unknown="drop")
+    assert label_rows(table)[0][2:] == ("fox", "")
+
+
+def test_names_of_nothing_are_no_species(package):
+    notes = [note("o1", "1", species="Unknown"), note("o2", "2", 20, 20, species="No animal")]
+    lines = [MEDIA_HEADER, media("m1"), media("m2", second=20)]
+    table = read("camtrap_dp", package(lines, [HEADER, *notes]))
+    assert label_rows(table) == [("2", -1, "empty", "")]

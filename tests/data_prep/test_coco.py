@@ -122,10 +122,10 @@ def test_an_image_with_a_species_and_empty_keeps_both_rows_and_the_event_is_not_
     [
         ([image(1), {"id": 2}], [], "every row of `images` has the field `file_name`.*row 1 "),
         ([image(1)], [{"image_id": 1}], "field `category_id`.*row 0"),
-        ([image(1)], [note(1, 1, 5)], "`category_id` is the id of a category; received 5"),
-        ([image(1), image(1)], [], "an image id occurs once; received '1'"),
+        ([image(1)], [note(1, 1, 5)], "`category_id` is the id of a category; received '5'"),
+        ([image(1), image(1, location="x")], [], "an image id occurs once; received '1'"),
         ([image(1)], [note(1, 1, 1, count="many")], "received 'many'. Correct annotation 0"),
-        ([image(1)], [note(1, 1, 1, count=0)], "received 0"),
+        ([image(1)], [note(1, 1, 1, count=0)], "received '0'"),
         ([image(1, frame_num="x")], [], "`frame_num` is a number; received 'x'.*row 0"),
         ([image(1, seq_id="2"), image(2)], [], "no other image's `seq_id`; received '2'"),
         ([], [], "at least one image"),
@@ -168,7 +168,7 @@ def test_pieces_of_any_size_give_the_same_table(shared_data, tmp_path, monkeypat
             pd.testing.assert_frame_equal(getattr(table, part), getattr(whole, part))
     content["annotations"][2500]["category_id"] = 999
     (tmp_path / "a.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"received 999\. Correct annotation 2500"):
+    with pytest.raises(InputError, match=r"received '999'\. Correct annotation 2500"):
         coco.read(tmp_path / "a.json")
     content["images"][1234].pop("id")
     (tmp_path / "a.json").write_text(json.dumps(content))

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events.table import Dropped
-from data_prep.sources import fields, lila, read
+from data_prep.sources import lila, read
 
 IMAGES = (
     ",capture_id,image_rank_in_capture,image_path_rel",
@@ -96,16 +95,13 @@ def test_an_unknown_count_goes_missing(folder):
 def test_a_folder_without_the_pair_is_told(tmp_path):
     with pytest.raises(InputError, match=r"whose name ends in images.csv; received \[\]"):
         read("lila", tmp_path)
-    with pytest.raises(InputError, match="on_unknown is 'error' or 'drop'"):
-        fields.drops("ignore", Dropped())
 
 
 def test_the_61_categories(shared_data):
     names = pd.read_csv(shared_data / "serengeti" / "metadata" / "categories_v2_1.csv")["name"]
     assert len(names) == 61
     assert len(lila.SPECIES) == 60
-    spelled = {lila._SPELLING[name] for name in names}
-    assert spelled == {*lila.SPECIES, "empty"}
+    assert {lila.spelling(name) for name in names} == {*lila.SPECIES, "empty"}
 
 
 def test_the_real_json_excerpt(shared_data, tmp_path):

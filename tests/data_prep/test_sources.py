@@ -4,7 +4,8 @@ import inspect
 import pytest
 
 from camtrap_tf.core.errors import InputError
-from data_prep.sources import SOURCES, read
+from data_prep.sources import COMMON, SOURCES, read
+from data_prep.sources.fields import Rules
 from data_prep.verbs import prepare
 
 
@@ -16,20 +17,25 @@ def test_the_flag_names_every_source():
 
 def test_every_option_of_a_source_is_a_flag():
     options = {name for *_, names in SOURCES.values() for name in names}
-    assert options == set(prepare.OPTIONS)
+    assert {*options, *COMMON} == set(prepare.OPTIONS)
+    assert list(inspect.signature(Rules.parse).parameters) == list(COMMON)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_option_is_an_argument_of_the_reader(source):
     module, function, options = SOURCES[source]
     reader = getattr(importlib.import_module(f"data_prep.sources.{module}"), function)
-    assert set(options) == set(list(inspect.signature(reader).parameters)[1:])
+    assert [*options] == list(inspect.signature(reader).parameters)[2:]
 
 
 def test_wrong_sources_and_options_are_told(tmp_path):
     with pytest.raises(InputError, match=r"a source is one of camtrap_dp, coco, .*'dryat'"):
         read("dryat", tmp_path)
-    with pytest.raises(InputError, match=r"on_unknown belongs to .*; received 'coco'"):
-        read("coco", tmp_path, on_unknown="drop")
+    with pytest.raises(InputError, match=r"threshold belongs to megadetector; received 'coco'"):
+        read("coco", tmp_path, threshold=0.1)
+    with pytest.raises(InputError, match=r"on_unknown is 'error' or 'drop'; received 'skip'"):
+        read("coco", tmp_path, on_unknown="skip")
+    with pytest.raises(InputError, match=r"dates is 'DMY' or 'MDY'; received 'YMD'"):
+        read("coco", tmp_path, dates="YMD")
     with pytest.raises(InputError, match="depth is an option of no source"):
         read("coco", tmp_path, depth=3)

@@ -1,8 +1,8 @@
 import pytest
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events.table import Dropped
 from data_prep.sources import read, zooniverse
+from data_prep.sources.fields import Reading
 
 RAW = (
     "CaptureEventID,ClassificationID,UserID,Species,Count,Standing,Babies",
@@ -101,9 +101,9 @@ def test_the_rows_of_a_block_need_not_hold_an_event_whole(tmp_path, monkeypatch)
     header = ",".join(zooniverse._LEGACY_EVENT) + ",id,user_name,species,species_count"
     rows = [f"E{n % 7},none,9,B04,1,{n % 7}.JPG,,c{n},u{n},zebra,1" for n in range(5000)]
     (tmp_path / "x.csv").write_text("\n".join([header, *rows]) + "\n")
-    monkeypatch.setattr("data_prep.sources.csv_files._BLOCK", 4096)
+    monkeypatch.setattr("camtrap_tf.events.csv_files._BLOCK", 4096)
     table = read("zooniverse", tmp_path / "x.csv")
     assert table.events["event_id"].tolist() == [f"E{n}" for n in range(7)]
     assert len(table.frames) == 7
-    votes = zooniverse._legacy(tmp_path / "x.csv", Dropped(), None)[0]
+    votes = zooniverse._legacy(tmp_path / "x.csv", Reading())[0]
     assert len(votes) == 5000

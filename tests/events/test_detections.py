@@ -98,7 +98,10 @@ def test_of_pictures_in_another_order(tmp_path):
     ("images", "says"),
     [
         ([{"detections": []}], "every image has a `file`.*Correct image 0"),
-        ([IMAGES[1], IMAGES[1]], "listed once; received '2.jpg'"),
+        (
+            [IMAGES[1], {**IMAGES[1], "detections": [detection(0.5)]}],
+            "listed once, or with one answer; received '2.jpg'",
+        ),
         ([{"file": "1", "detections": [{"conf": 1.0}]}], "a `bbox` of four numbers; received '1'"),
         ([{"file": "1", "detections": [detection(0.5, 0, 0, 640, 480)]}], "as shares of it"),
         ([{"file": "1", "detections": [detection(1.5)]}], "`conf` is a share"),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -10,41 +10,69 @@ import pandas as pd
 from camtrap_tf.core.emptiness import folded
 from camtrap_tf.pictures import files
 
-# Tables of known tools: what they are called, columns that tell them, and field -> column.
-KNOWN: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
-    ("a Wildlife Insights export (images.csv)",
-     ("deployment_id", "filename", "wi_taxon_id", "common_name"),
-     {"folder": "deployment_id", "file": "filename", "species": "common_name",
-      "count": "number_of_objects", "site": "deployment_id", "datetime": "timestamp",
-      "event": "sequence_id"}),
-    ("a table of Timelapse",
-     ("RelativePath", "File"),
-     {"folder": "RelativePath", "file": "File", "species": "Species", "count": "Count",
-      "datetime": "DateTime"}),
-    ("a record table of camtrapR",
-     ("Station", "Directory", "FileName", "Species"),
-     {"folder": "Directory", "file": "FileName", "species": "Species", "site": "Station",
-      "datetime": "DateTimeOriginal"}),
-    ("detections of AddaxAI",
-     ("relative_path", "label", "confidence", "bbox_left"),
-     {"path": "relative_path", "species": "label", "datetime": "DateTimeOriginal"}),
-    ("a table of DeepFaune",
-     ("filename", "date", "seqnum", "prediction"),
-     {"path": "filename", "species": "prediction", "event": "seqnum", "datetime": "date",
-      "count": "count"}),
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """The table of a tool.
+
+    Args:
+        what: the table in words.
+        tool: whose it is.
+        telling: columns that tell it from others.
+        fields: field -> column; a column may be missing.
+        adds: whether rows of one species of a picture are animals to be added up.
+    """
+
+    what: str
+    tool: str
+    telling: tuple[str, ...]
+    fields: dict[str, str]
+    adds: bool = False
+
+
+KNOWN = (
+    Known(
+        "images.csv of Wildlife Insights", "Wildlife Insights",
+        ("deployment_id", "filename", "wi_taxon_id", "common_name"),
+        {"folder": "deployment_id", "file": "filename", "species": "common_name",
+         "count": "number_of_objects", "site": "deployment_id", "datetime": "timestamp",
+         "event": "sequence_id"},
+        adds=True,
+    ),
+    Known(
+        "a table of Timelapse", "Timelapse", ("RelativePath", "File"),
+        {"folder": "RelativePath", "file": "File", "species": "Species", "count": "Count",
+         "datetime": "DateTime"},
+    ),
+    Known(
+        "a record table of camtrapR", "camtrapR",
+        ("Station", "Directory", "FileName", "Species"),
+        {"folder": "Directory", "file": "FileName", "species": "Species", "site": "Station",
+         "datetime": "DateTimeOriginal"},
+    ),
+    Known(
+        "a table of AddaxAI's detections", "AddaxAI",
+        ("relative_path", "label", "confidence", "bbox_left"),
+        {"path": "relative_path", "species": "label", "datetime": "DateTimeOriginal"},
+        adds=True,
+    ),
+    Known(
+        "a table of DeepFaune", "DeepFaune", ("filename", "date", "seqnum", "prediction"),
+        {"path": "filename", "species": "prediction", "event": "seqnum", "datetime": "date",
+         "count": "count"},
+    ),
 )  # fmt: skip
 # Names that columns go by; the first that a table has is taken.
+FOLDERS = (
+    "relative path", "folder", "directory", "dir", "subfolder", "deployment id", "deployment",
+    "station",
+)  # fmt: skip
+FILES = ("file", "file name", "image file", "image name", "photo name")
 NAMES: dict[str, tuple[str, ...]] = {
     "path": (
         "path", "filepath", "file path", "relative path", "image path", "image path rel",
-        "photo path", "full path", "source file", "image", "photo", "picture", "file",
-        "file name", "filename", "image file", "image name", "photo name",
+        "photo path", "full path", "source file", "image", "photo", "picture", *FILES,
     ),
-    "folder": (
-        "relative path", "folder", "directory", "dir", "subfolder", "deployment id",
-        "deployment", "station",
-    ),
-    "file": ("file", "file name", "filename", "image file", "image name", "photo name"),
     "species": (
         "species", "label", "class", "class name", "animal", "common name", "species name",
         "scientific name", "taxon", "category", "tag", "prediction", "art", "especie", "espèce",
@@ -79,12 +107,14 @@ class Guess:
         what: what the table is, in words.
         columns: field -> column; `datetime` may be 'DATE+TIME', two columns.
         evidence, question: sentences for people; no question where all is clear.
+        adds: as of `Known`.
     """
 
     what: str
     columns: dict[str, str]
     evidence: tuple[str, ...] = ()
     question: str = ""
+    adds: bool = False
 
     @property
     def pictures(self) -> bool:
@@ -96,17 +126,16 @@ class Guess:
         return ",".join(f"{field}={column}" for field, column in self.columns.items())
 
 
-def known(header: tuple[str, ...]) -> Guess | None:
+def known(header: Sequence[str]) -> Guess | None:
     """The table of a known tool that has these columns, in any case; None if there is none."""
     have = {name.casefold(): name for name in reversed(header)}
-    for what, telling, fields in KNOWN:
-        if all(name.casefold() in have for name in telling):
-            columns = {field: have[column.casefold()] for field, column in fields.items()
-                       if column.casefold() in have}  # fmt: skip
-            if "datetime" not in columns and "species" in columns:
-                columns |= _two_columns(header)
-            said = f"The columns {', '.join(telling)} are those of {what.split(' of ')[-1]}."
-            return Guess(what, columns, (said,))
+    for one in KNOWN:
+        if all(name.casefold() in have for name in one.telling):
+            pairs = ((field, have.get(name.casefold())) for field, name in one.fields.items())
+            columns = {field: column for field, column in pairs if column}
+            columns |= {} if "datetime" in columns else _two_columns(header)
+            said = f"The columns {', '.join(one.telling)} are those of {one.tool}."
+            return Guess(one.what, columns, (said,), adds=one.adds)
     return None
 
 
@@ -123,28 +152,46 @@ def guess(rows: pd.DataFrame) -> Guess:
         question = f"Does the column {column} say what is on the pictures?"
     shown = ", ".join(f"{field} is {column}" for field, column in columns.items())
     said = (*found.evidence, f"Of its columns, {shown}.") if columns else found.evidence
-    return Guess(found.what, columns, said, question)
+    return dataclasses.replace(found, columns=columns, evidence=said, question=question)
+
+
+def picture_columns(header: Sequence[str], rows: pd.DataFrame | None = None) -> dict[str, str]:
+    """`path` -> column, or `folder` and `file` -> columns; nothing where none names pictures.
+
+    Args:
+        header: names of the columns.
+        rows: of the table; where file names have their folder, they are the path.
+    """
+    if found := known(header):
+        return {field: column for field, column in found.columns.items()
+                if field in ("path", "folder", "file")}  # fmt: skip
+    file, folder = _named(header, FILES), _named(header, FOLDERS)
+    if file and folder and folder != file and (rows is None or _is_bare(rows[file])):
+        return {"folder": folder, "file": file}
+    path = _named(header, NAMES["path"])
+    return {"path": path} if path else {}
+
+
+def folder_column(header: Sequence[str]) -> str | None:
+    """The column that may say in which folder a file lies, None if there is none."""
+    return _named(header, FOLDERS)
 
 
 def _by_name(header: tuple[str, ...], rows: pd.DataFrame) -> dict[str, str]:
     names = {field: column for field in NAMES if (column := _named(header, NAMES[field]))}
-    path, file = names.get("path"), names.pop("file", None)
-    folder = names.pop("folder", None)
-    if file and folder and folder != file and _is_bare(rows[file]):
-        names.pop("path", None)
-        names = {"folder": folder, "file": file, **names}
-    elif path and not _are_pictures(rows[path]):
-        names.pop("path")
-    times = _two_columns(header)
-    return names | times if times else names
+    path = names.pop("path", None)
+    found = picture_columns(header, rows)
+    if "path" in found and not _are_pictures(rows[path]):
+        found = {}
+    return found | names | _two_columns(header)
 
 
-def _named(header: tuple[str, ...], names: tuple[str, ...]) -> str | None:
+def _named(header: Sequence[str], names: tuple[str, ...]) -> str | None:
     have = {folded(column): column for column in reversed(header)}
     return next((have[folded(name)] for name in names if folded(name) in have), None)
 
 
-def _two_columns(header: tuple[str, ...]) -> dict[str, str]:
+def _two_columns(header: Sequence[str]) -> dict[str, str]:
     """`datetime` where a table has the day and the time of day in two columns."""
     day, clock = _named(header, _DAY), _named(header, _CLOCK)
     one = _named(header, tuple(name for name in NAMES["datetime"] if name not in _DAY))

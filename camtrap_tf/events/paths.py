@@ -1,0 +1,28 @@
+"""Columns of pictures' paths: `core.paths` for many at once, and paths that come in two columns."""
+
+import pandas as pd
+
+from camtrap_tf.core import paths
+
+
+def normal(texts: pd.Series) -> pd.Series:
+    """[n] string: each path in its one form (`core.paths.normal`); missing stays missing.
+
+    This is the key by which a name in one table finds that in another, or on a disk.
+    """
+    texts = texts.astype("string")
+    odd = texts.str.contains(paths.ODD, regex=True).fillna(False).to_numpy(bool)
+    if odd.any():
+        texts = texts.copy()
+        texts[odd] = [paths.normal(text) for text in texts[odd]]
+    return texts
+
+
+def joined(folders: pd.Series, files: pd.Series) -> pd.Series:
+    r"""[n] string: paths of a folder and a file each; no folder stands for the root.
+
+    >>> joined(pd.Series(["s1\\100RECNX", None]), pd.Series(["1.jpg", "2.jpg"])).tolist()
+    ['s1/100RECNX/1.jpg', '2.jpg']
+    """
+    folders = normal(folders.fillna(""))
+    return normal((folders + "/").where(folders != "", "") + files)
