@@ -3,9 +3,9 @@
   camtrap predict CARD_1 CARD_2 --bundle=bundle --out=answers
 
 Each PATH is a folder (searched with its subfolders), a list of files (.txt with a path a line,
-.csv with a column `path`, or `folder` and `file`), an event table (.parquet), a COCO Camera Traps or MegaDetector file
-(.json), a Camtrap DP package (its folder or datapackage.json) or a picture. A single PATH may be
-a folder of shards.
+.csv with a column `path`, or `folder` and `file`), an event table (.parquet), a COCO Camera
+Traps or MegaDetector file (.json), a Camtrap DP package (its folder or datapackage.json) or a
+picture. A single PATH may be a folder of shards.
 
 --out becomes a job that can be stopped at any moment (Ctrl-C, kill, power): the same command
 goes on where it was, and the result is the same. --only_new looks for pictures that came since

@@ -160,8 +160,10 @@ def test_one_species_with_and_without_vowels(survey):
 
 
 def test_a_table_says_what_names_mean(survey, tmp_path):
-    rows = ("name,meaning", "GRV Z,grevysZebra", "VDE,empty", "COMBIEN,count", "QUOI,behaviours",
-            "MANGE,eating", "BEBE,babies", "OUI,yes", "PLUSIEURS,11-50", "RIEN,unlabelled")  # fmt: skip
+    rows = (
+        "name,meaning", "GRV Z,grevysZebra", "VDE,empty", "COMBIEN,count", "QUOI,behaviours",
+        "MANGE,eating", "BEBE,babies", "OUI,yes", "PLUSIEURS,11-50", "RIEN,unlabelled",
+    )  # fmt: skip
     (tmp_path / "choices.csv").write_text("\n".join(rows))
     answers = {"COMBIEN": "PLUSIEURS", "QUOI": ["MANGE"], "BEBE": "OUI"}
     path = survey([choice("GRVZ", **answers)], [choice("VDE")], [choice("RIEN")])
