@@ -1,8 +1,11 @@
 """Selects events, assigns them to splits and writes them with their pictures as shards.
 
-  camtrap shard --events=events.parquet --images=pictures/ --out=shards/ --split=site
+  camtrap shard --events=events.parquet --images=pictures/ --out=shards/
 
-Started again with the same flags it goes on where it stopped; with others it refuses.
+The split (--split=auto) is by site where there are enough of them, else by day, else by event;
+the stored size suits the recipe that suits the data and this machine. What was chosen is said,
+with the reasons. Started again with the same flags it goes on where it stopped; with others it
+refuses.
 """
 
 import json
@@ -11,7 +14,10 @@ import shlex
 
 from absl import flags
 
+from camtrap_tf.core import hardware
+from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.recipes import PRESETS
 
 log = logging.getLogger("camtrap")
 
@@ -24,9 +30,11 @@ def define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string("out", None, "folder of shards to write", required=True, **where)
     flags.DEFINE_enum(
-        "split", "event", ["event", "site", "season", "day", "date", "paper", "site_file"],
-        "what stays together in one split; date: the latest events are the test set; paper: "
-        "expert-labelled events are the test set; site_file: sites as --split_file has them",
+        "split", "auto",
+        ["auto", "event", "class", "site", "season", "day", "date", "paper", "site_file"],
+        "what stays together in one split; class: the events of each class are divided by "
+        "themselves; date: the latest events are the test set; paper: expert-labelled events are "
+        "the test set; site_file: sites as --split_file has them",
         **where,
     )  # fmt: skip
     flags.DEFINE_list(
@@ -55,7 +63,14 @@ def define(values: flags.FlagValues) -> None:
         "species of the network: data, those that occur; serengeti, its 48; or a bundle.json or "
         "manifest.json, its own, so that training goes on from there with the same heads", **where,
     )  # fmt: skip
-    flags.DEFINE_integer("size", 256, "side of the stored square, pixels", **where)
+    flags.DEFINE_integer(
+        "size", None, "side of the stored square, pixels (default: what suits --preset)", **where
+    )
+    flags.DEFINE_enum(
+        "preset", "auto", ["auto", *PRESETS],
+        "recipe that is to learn from the shards, see camtrap train: the stored size suits it",
+        **where,
+    )  # fmt: skip
     flags.DEFINE_float("bar_share", 0.0, "share of the height cut off at the bottom", **where)
     flags.DEFINE_boolean(
         "detect_bar", False, "cut only what looks like an info bar, bar_share at most", **where
@@ -76,60 +91,80 @@ def define(values: flags.FlagValues) -> None:
         "who writes: processes of this machine, or Apache Beam (data_prep/shards/beam.py)", **where,
     )  # fmt: skip
     flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
+    flags.DEFINE_boolean("dry_run", False, "say what would be written, and write nothing", **where)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("shard takes flags only", arguments, "Write --events=PATH.")
-    from camtrap_tf.core.config import Fit, PictureSpec
+    from camtrap_tf.events import tasks
     from camtrap_tf.events.table import EventTable
-    from data_prep.choice import select, splits
-    from data_prep.shards import plan
-    from data_prep.shards import write as shard
+    from data_prep.shards import make
 
-    picture = PictureSpec(
-        values.size,
-        values.bar_share,
-        values.jpeg_quality,
-        Fit(values.fit),
-        values.detect_bar,
-        values.keep_original,
-    )
-    shares = _shares(values.shares)
-    vocabulary = _vocabulary(values.vocabulary)
-    table = EventTable.read(values.events)
-    log.info("read %s: %s events", values.events, f"{len(table):,}")
-    table = select.select(
-        table,
-        least=values.min_events,
-        least_images=values.min_images,
-        top_species=values.top_species,
-        frames=values.frames,
-        balance=values.balance_empty,
-        cap=values.cap_empty,
-        seed=values.seed,
-    )
-    log.info("selected %s events\n%s", f"{len(table):,}", table.dropped)
-    options = {"cut_dates": values.cut_dates, "split_file": values.split_file}
-    split = splits.assign(table, values.split, shares, values.seed, **options)
-    _tell_classes(splits.class_shares(table, split))
-    planned = plan.make(
-        table,
-        split,
-        split_rule=splits.describe(values.split, shares, **options),
-        seed=values.seed,
-        events_per_shard=values.events_per_shard,
-        vocabulary=vocabulary,
-    )
-    shard.write_shards(
-        planned,
+    options, selection = _options(values), _selection(values)
+    if values.dry_run:
+        table = EventTable.read(values.events)
+        made = make.prospect(table, options, make.present(values.out), **selection)
+        log.info("%s", made)
+        return Ending(make.describe(made, values.images, hardware.processors()))
+    manifest = make.shard(
+        values.events,
         values.images,
         values.out,
-        picture,
-        values.processes,
-        values.verify,
-        _engine(values),
+        options,
+        processes=values.processes,
+        verify=values.verify,
+        engine=_engine(values),
+        **selection,
     )
+    fitting = [task.value for task in tasks.fitting(manifest)]
+    return Ending(make.tally(manifest), _next(values.out, fitting))
+
+
+def _next(shards: str, tasks: list[str]) -> tuple[Command | str, ...]:
+    train = (command("train", shards=shards, task=task, run=f"runs/{task}") for task in tasks)
+    return (*train, command("audit", shards)) if tasks else (_ONE_CLASS,)
+
+
+_ONE_CLASS = (
+    "label empty pictures, or another species: there is one class only, and nothing to learn"
+)
+
+
+def _options(values: flags.FlagValues):
+    from camtrap_tf.core.config import Fit, PictureSpec
+    from data_prep.shards.make import Options
+
+    picture = PictureSpec(
+        bar_share=values.bar_share,
+        jpeg_quality=values.jpeg_quality,
+        fit=Fit(values.fit),
+        detect_bar=values.detect_bar,
+        keep_original=values.keep_original,
+    )
+    return Options(
+        values.split,
+        _shares(values.shares),
+        values.cut_dates,
+        values.split_file,
+        values.preset,
+        values.size,
+        picture,
+        _vocabulary(values.vocabulary),
+        values.events_per_shard,
+        values.seed,
+    )
+
+
+def _selection(values: flags.FlagValues) -> dict:
+    return {
+        "least": values.min_events,
+        "least_images": values.min_images,
+        "top_species": values.top_species,
+        "frames": values.frames,
+        "balance": values.balance_empty,
+        "cap": values.cap_empty,
+    }
 
 
 def _vocabulary(choice: str):
@@ -146,14 +181,6 @@ def _vocabulary(choice: str):
         raise InputError(
             "a vocabulary is taken from a bundle.json or manifest.json", choice, "Give one."
         ) from error
-
-
-def _tell_classes(counts) -> None:
-    from data_prep.choice import splits
-
-    log.info("events by class and split\n%s", splits.balance_table(counts))
-    for split, classes in splits.missing_classes(counts).items():
-        log.warning("no event in %s: %s", split, ", ".join(classes))
 
 
 def _engine(values: flags.FlagValues):
