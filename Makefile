@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow validators lint clean experiments-smoke
+.PHONY: install demo test test-slow docs validators lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -34,6 +34,15 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n 2 --dist=worksteal
 
+# The documentation as a site in site/, where a broken link is an error; the notebook, run whole.
+docs: $(VENV)/.docs
+	$(BIN)/zensical build --strict
+	$(BIN)/jupyter-execute --timeout=900 docs/notebook.ipynb
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 # The formats' own validators. Of megadetector only the validator is wanted, not its networks.
 validators: .validators/.installed
 
@@ -49,4 +58,4 @@ lint: install
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) .validators demo experiments-smoke *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .validators demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache

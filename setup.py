@@ -18,6 +18,8 @@ EXTRAS = {
     "remote": ["universal-pathlib>=0.3.10"],
     # camtrap remote-predict over gRPC, warm-up requests in a SavedModel.
     "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
+    # make docs: the site, and the notebook run from top to bottom.
+    "docs": ["ipykernel>=7", "nbclient>=0.11", "zensical>=0.0.73,<0.2"],
     "dev": [
         "apache-beam>=2.77",
         "grpcio>=1.80",
