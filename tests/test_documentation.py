@@ -64,7 +64,8 @@ def test_every_block_says_its_language(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_files_that_are_named_exist(page):
     """Paths in backticks below the repository's own folders."""
-    own = r"`((?:camtrap_tf|data_prep|export|experiments|benchmarks|tests|docs|deploy)/[\w./-]*)`"
+    folders = "camtrap_tf|data_prep|export|experiments|benchmarks|tests|docs|deploy"
+    own = rf"`((?:{folders})/(?:[\w./-]*(?:/|\.\w+))?)`"
     absent = [path for path in re.findall(own, page.read_text()) if not (ROOT / path).exists()]
     assert not absent
 
