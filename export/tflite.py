@@ -135,7 +135,7 @@ def convert(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = _WEIGHTS[form]
         model = converter.convert()
-    if form is Form.INT8:
+    if form is Form.INT8 and squares is not None:
         return quantise(model, squares, network, familiarity_threshold)
     return model
 

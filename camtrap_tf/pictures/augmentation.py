@@ -105,7 +105,9 @@ def finish(config: AugmentConfig, spec: InputSpec):
     def last(pixels, drawn):
         if config.operations:
             pixels = tf.map_fn(
-                lambda one: vary(*one, config), (pixels, drawn), fn_output_signature=tf.uint8
+                lambda one: vary(one[0], one[1], config),
+                (pixels, drawn),
+                fn_output_signature=tf.uint8,
             )
         factor, offset = _contrast_shift(pixels, drawn, config)
         mean, std = _statistics(pixels, factor, offset, spec)

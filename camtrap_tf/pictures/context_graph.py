@@ -30,15 +30,15 @@ def stacked(frames: tf.Tensor, context: Context, count: tf.Tensor | None = None)
         [frames, side, side, context.channels] uint8, equal to `context.stacked`'s in the first
         `count` rows.
     """
-    count = tf.shape(frames)[0] if count is None else count
+    there = tf.shape(frames)[0] if count is None else count
     if context.differs:
-        apart = tf.abs(tf.cast(frames, tf.int32) - _median(frames, count))
+        apart = tf.abs(tf.cast(frames, tf.int32) - _median(frames, there))
         apart = (tf.reduce_sum(apart, axis=-1, keepdims=True) + 1) // 3
-        apart = tf.where(count == 1, context_of.ALONE, apart)
+        apart = tf.where(there == 1, context_of.ALONE, apart)
         frames = tf.concat([frames, tf.cast(apart, tf.uint8)], axis=-1)
         frames = _zoomed(frames) if context is Context.ZOOM else frames
     elif context.stacks:
-        chosen = [frames[place] for place in (0, count // 2, count - 1)]
+        chosen = [frames[place] for place in (0, there // 2, there - 1)]
         frames = tf.repeat(tf.concat(chosen, axis=-1)[None], tf.shape(frames)[0], axis=0)
     return frames
 

@@ -73,7 +73,7 @@ def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """Cuts the info bar and makes [height, width, 3] uint8 a [size, size, 3] uint8."""
     cut = pixels[: tf.shape(pixels)[0] - _bar(pixels, spec)]
     shape = tf.shape(cut)
-    size = (spec.size, spec.size)
+    size = tf.constant((spec.size, spec.size))
     if spec.fit is Fit.SHORTEST:
         side = tf.minimum(shape[0], shape[1])
         top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
@@ -81,7 +81,7 @@ def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     if spec.fit is Fit.PAD:
         longer = tf.maximum(shape[0], shape[1])
         size = tf.maximum(1, (shape[:2] * spec.size + longer // 2) // longer)
-    square = _resized(cut, tf.stack(size))
+    square = _resized(cut, size)
     if spec.fit is Fit.PAD:
         before = (spec.size - size) // 2
         after = spec.size - size - before

@@ -75,7 +75,7 @@ def predict(
             "Leave those out.",
         )
     job = Job.claim(folder, _record(sources, bundle, options, images))
-    if of_shards:
+    if of_shards and not isinstance(sources[0], EventTable):
         return answer_shards(bundle, sources[0], job)
     root = _list(job, sources, options, table, images, only_new)
     if options.detector is not None:

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,7 +130,7 @@ class Predictor:
             for last in under_way:
                 yield last.result()
 
-    def _decoded(self, blocks: Iterable[Block], root: PathLike) -> Iterator[tuple]:
+    def _decoded(self, blocks: Iterable[Block], root: PathLike) -> Generator[tuple]:
         """Block, rows of it and what reading them gave, batch by batch, read ahead by threads."""
         root, size = as_path(root), self.options.batch_size
         waiting: collections.deque = collections.deque()
@@ -153,7 +153,7 @@ class Predictor:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _stacked(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
+    def _stacked(self, decoded: Generator[tuple]) -> Generator[tuple]:
         """The same with squares that show what the frames of each event tell about one another.
 
         A block's squares are in memory together: its events are whole.
@@ -352,10 +352,11 @@ class _UnderWay:
         """The next pictures, decoded."""
         paths = self.block.pictures["path"].iloc[rows.start : rows.stop]
         self.facts += [_facts(path, own) for path, own in zip(paths, read, strict=True)]
-        readable = [(row, own) for row, own in zip(rows, read, strict=True) if own.picture]
-        squares = [(row, own.picture.pixels) for row, own in readable]
+        squares = [
+            (row, own.picture.pixels) for row, own in zip(rows, read, strict=True) if own.picture
+        ]
         if self.told:
-            self._take_verdicts(readable)
+            self._take_verdicts(rows, read)
         elif squares:
             self._ask(1 if self.two_stages else 2, squares)
         self._ask_rest()
@@ -385,9 +386,11 @@ class _UnderWay:
             self._ask_whole_batches()
         self._ask_rest()
 
-    def _take_verdicts(self, read: list[tuple[int, _Read]]) -> None:
+    def _take_verdicts(self, rows: range, read: list[_Read]) -> None:
         """Takes a detector's word for what is empty."""
-        for row, own in read:
+        for row, own in zip(rows, read, strict=True):
+            if own.picture is None or own.look is None:
+                continue
             self.probabilities[EMPTY][row] = own.look.empty
             if not own.look.skip:
                 self.animals.append((row, own.picture.pixels))
@@ -418,7 +421,7 @@ def _mean_answers(networks: list[Network], pixels: np.ndarray) -> dict[str, np.n
     answers = [network.probabilities(pixels) for network in networks]
     heads = dict.fromkeys(head for answer in answers for head in answer)
     return {
-        head: np.mean([a[head] for a in answers if head in a], axis=0, dtype=np.float32)
+        head: np.stack([a[head] for a in answers if head in a]).mean(axis=0, dtype=np.float32)
         for head in heads
     }
 

@@ -64,7 +64,7 @@ class Split:
         probabilities: dict[str, np.ndarray] = {}
         for head in dict.fromkeys(head for network in networks for head in network.heads):
             members = [np.concatenate(answers[head]) for answers in collected if head in answers]
-            mean = np.mean(members, axis=0, dtype=np.float64)
+            mean = np.stack(members).mean(axis=0, dtype=np.float64)
             probabilities[head] = mean.astype(np.float32)
         classes = {head: names for network in networks for head, names in network.heads.items()}
         return Predictions(

@@ -43,7 +43,8 @@ class Progress(tf.train.experimental.PythonState):
 
     def begin(self, epoch: int) -> None:
         """Nothing of an epoch is done yet."""
-        self.epoch, self.step, self.totals, self.again, self.seconds = epoch, 0, None, 0, 0.0
+        self.epoch, self.step, self.again, self.seconds = epoch, 0, 0, 0.0
+        self.totals: dict | None = None
 
     def add(self, sums: dict, steps: int) -> None:
         """Counts steps as done."""
@@ -209,28 +210,32 @@ class Trainer:
             yield
 
     def _call(self, batches: Iterator, rates: np.ndarray, frozen: bool) -> dict:
-        if self.again is None:
+        emphasis, again = self.progress.emphasis, self.again
+        if emphasis is None or again is None:
             # Always as many rates, so that the function is traced once.
             padded = np.pad(rates, (0, self.train.steps_per_call - len(rates)))
             sums = self.run_steps(batches, tf.constant(padded), tf.constant(len(rates)), frozen)
         else:
-            sums = self._emphasised_step(next(batches), tf.constant(rates[0]), frozen)
+            rate = tf.constant(rates[0])
+            sums = self._emphasised_step(next(batches), rate, frozen, emphasis, again)
         return tf.nest.map_structure(float, sums)
 
-    def _emphasised_step(self, batch, rate: tf.Tensor, frozen: bool) -> dict:
+    def _emphasised_step(
+        self, batch, rate, frozen: bool, emphasis: sampling.Emphasis, again: pipeline.Again
+    ) -> dict:
         """A step, then the batches that are due from the queues of failures."""
         progress, size = self.progress, self.train.batch_size // self.share.replicas
         sums, keys, failures = self.run_step(batch, rate, frozen)
-        progress.emphasis.add(keys.numpy(), failures.numpy())
-        for number, due in enumerate(progress.emphasis.due(progress.epoch, progress.step)):
-            again = self.again.batch(due, progress.epoch, 2 * progress.step + number)
+        emphasis.add(keys.numpy(), failures.numpy())
+        for number, due in enumerate(emphasis.due(progress.epoch, progress.step)):
+            pictures = again.batch(due, progress.epoch, 2 * progress.step + number)
             shares = self.strategy.experimental_distribute_values_from_function(
-                lambda context, again=again: tf.nest.map_structure(
-                    lambda rows: rows[context.replica_id_in_sync_group * size :][:size], again
+                lambda context, pictures=pictures: tf.nest.map_structure(
+                    lambda rows: rows[context.replica_id_in_sync_group * size :][:size], pictures
                 )
             )
             _, keys, failures = self.run_step(shares, rate, frozen)
-            progress.emphasis.add(keys.numpy(), failures.numpy())
+            emphasis.add(keys.numpy(), failures.numpy())
             progress.again += 1
         return sums
 
@@ -358,7 +363,7 @@ class Trainer:
             )
 
     def _row(self, rate: float, decay: float) -> dict[str, float]:
-        progress = self.progress
+        progress, totals = self.progress, self.progress.totals or {}
         seconds, pictures = progress.seconds, self.steps * self.train.batch_size
         row = {
             "epoch": progress.epoch,
@@ -367,9 +372,9 @@ class Trainer:
             "seconds": round(seconds, 2),
             "images_per_second": round(pictures / seconds, 1),
             "batches_again": progress.again,
-            "loss": _mean_losses(progress.totals),
+            "loss": _mean_losses(totals),
         }
-        for head, sums in progress.totals.items():
+        for head, sums in totals.items():
             row[f"loss_{head}"] = sums["loss"] / max(sums["count"], 1)
             row[f"accuracy_{head}"] = sums["correct"] / max(sums["count"], 1)
         return row

@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 
 # The keys of outputs.FORMATS; written out so that --help needs no imports.
@@ -78,7 +79,7 @@ def define_package(values: flags.FlagValues) -> None:
     )  # fmt: skip
 
 
-def options(values: flags.FlagValues, pictures: str | None = None, completed=None):
+def options(values: flags.FlagValues, pictures: PathLike | None = None, completed=None):
     """The flags as `outputs.Options`.
 
     Args:

@@ -270,8 +270,16 @@ def main(_) -> None:
                 if config.model.context.differs:
                     alone[row, seed, split] = answers(run, split, alone=True)
     if given.table:
-        rows = [line for key, flat in found.items() for line in measure(*key, flat)]
-        rows += [line for key, flat in alone.items() for line in measure_alone(*key, flat)]
+        rows = [
+            line
+            for (row, seed, split), flat in found.items()
+            for line in measure(row, seed, split, flat)
+        ]
+        rows += [
+            line
+            for (row, seed, split), flat in alone.items()
+            for line in measure_alone(row, seed, split, flat)
+        ]
         joint = []
         if SEED not in given.shards:  # else seeds have different pictures
             joint = [line for split in given.splits for line in together(found, split)]

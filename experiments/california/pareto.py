@@ -96,7 +96,7 @@ def table(runs: list[dict]) -> list[dict]:
         kinds[tuple(run[name] for name in KIND)].append(run)
     rows = []
     for same in kinds.values():
-        row = dict(same[0], runs=len(same))
+        row: dict = dict(same[0], runs=len(same))
         for name in ("milliseconds", "training_seconds", "right"):
             row[name] = round(float(np.mean([run[name] for run in same])), 4)
         rows.append(row)

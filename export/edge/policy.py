@@ -56,7 +56,7 @@ def judge(answers: Sequence[Answer | None], model: EdgeModel) -> Verdict:
     told = [a for _, a in read if a.species is not None and _animal(a, model)]
     unknown = animal and _unknown(told, model)
     if animal and told and not unknown:
-        mean = np.mean([answer.species for answer in told], axis=0)
+        mean = np.mean([a.species for a in told if a.species is not None], axis=0)
         species, probability = model.species[int(mean.argmax())], float(mean.max())
     species = UNKNOWN if unknown else species
     automatic = probability >= model.automatic_at and not unknown

@@ -124,7 +124,7 @@ class GrpcClient:
         try:
             response = self._stub.Predict(request, timeout=TIMEOUT_SECONDS)
         except grpc.RpcError as error:
-            raise _refused(self._address.geturl(), error.details()) from error
+            raise _refused(self._address.geturl(), error.details() or "no reason given") from error
         return {name: _text(tf.make_ndarray(proto)) for name, proto in response.outputs.items()}
 
     def close(self) -> None:

@@ -35,8 +35,8 @@ class Scaling:
         always: also without weights, since the backbone scales its input again.
     """
 
-    subtract: tuple[float, float, float] = IMAGENET_MEAN
-    divide: tuple[float, float, float] = IMAGENET_STD
+    subtract: tuple[float, ...] = IMAGENET_MEAN
+    divide: tuple[float, ...] = IMAGENET_STD
     bgr: bool = False
     always: bool = False
 

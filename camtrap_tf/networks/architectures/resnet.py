@@ -75,5 +75,4 @@ def _block(x, style: Style, filters: int, stride: int, plan: tuple, name: str):
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
-TRUNKS = {f"resnet{depth}": functools.partial(resnet, depth) for depth in TABLE}
-TRUNKS["small"] = small
+TRUNKS = {f"resnet{depth}": functools.partial(resnet, depth) for depth in TABLE} | {"small": small}
