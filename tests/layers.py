@@ -167,13 +167,9 @@ def _height(graph: dict[str, set[str]]) -> int | str:
 
 
 def picture() -> str:
-    """The floors as a Mermaid diagram, the highest first."""
-    lines = ["flowchart TB"]
-    for number, rooms in reversed(list(enumerate(FLOORS))):
-        nodes = "; ".join(f'{room.replace(".", "_")}["{room}"]' for room in rooms)
-        lines.append(f"  subgraph floor{number}[floor {number}]\n    {nodes}\n  end")
-    lines += [f"  floor{number} --> floor{number - 1}" for number in range(len(FLOORS) - 1, 0, -1)]
-    return "\n".join(lines) + "\n"
+    """The floors, the highest first, a line each."""
+    shown = [[room for room in rooms if room != VERSION] for rooms in FLOORS]
+    return "".join(f"{'   '.join(rooms)}\n" for rooms in reversed(shown) if rooms)
 
 
 def main() -> None:

@@ -51,6 +51,11 @@ def test_the_check_finds_a_circle():
     assert sorted(set(circle)) == ["a", "b", "c"]
 
 
+def test_the_documentation_shows_the_rooms_as_they_are():
+    page = (layers.ROOT / "docs" / "developers.md").read_text(encoding="utf-8")
+    assert f"```text\n{layers.picture()}```" in page
+
+
 def _import_all(names: list[str], before: str = "", after: str = "") -> None:
     code = f"""
 import importlib, sys
