@@ -34,6 +34,7 @@ ID_COLUMNS = {
     "site": "string",
     "season": "string",
     "datetime": "datetime64[us]",
+    "time_source": "string",  # where `datetime` comes from, see `pictures/exif.py`
     "failure": "string",  # reason why there is no answer; missing where there is one
     "reviewed_by": "string",  # the person who answered; missing where a network did
     "reviewed_at": "datetime64[us]",  # when, UTC

@@ -1,35 +1,33 @@
-"""Pictures to capture events, where a project gives no event ids."""
+"""Tables of pictures to capture events, where a project gives no event ids: see `bursts`."""
+
+import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
+from camtrap_tf.events import bursts
 
-BURST_PAUSE = 60.0  # seconds; no burst waits longer between two of its pictures
+# What a picture's header tells of its event; see `bursts.Frame`.
+FACTS = {"camera": "string", "position": "Int32", "burst_size": "Int32", "trigger": "Int64"}
 
 
 def group(
     paths: pd.Series,
     times: pd.Series,
     gap_seconds: float = EVENT_GAP_SECONDS,
-    cameras: pd.Series | None = None,
-    positions: pd.Series | None = None,
+    facts: pd.DataFrame | None = None,
 ) -> tuple[pd.Series, pd.Series]:
-    """Groups pictures of one folder (one camera) taken shortly after one another.
+    """Groups pictures into capture events by `bursts.events`.
 
-    A picture begins a new event when it was taken more than `gap_seconds` after the one before
-    it in its folder. Pictures without a time are events of their own. An event is named after
-    its first picture.
-
-    Where the camera numbers the pictures of a trigger, these numbers decide: the next number
-    goes on with the event (up to `BURST_PAUSE`), the same or a lower one begins another.
+    An event is named after its first picture.
 
     Args:
-        paths: [n] relative paths with '/'; the folder is the camera.
+        paths: [n] relative paths with '/'.
         times: [n] datetime64, camera-local, missing where unknown.
         gap_seconds: longest pause inside an event, seconds.
-        cameras: [n] text that tells several cameras of a folder apart, missing where unknown.
-        positions: [n] Int, place of the picture in its burst, missing where unknown.
+        facts: [n] columns of `FACTS`, as far as they are known.
 
     Returns:
         event_id: [n] string; frame: [n] Int32, position within the event. In the order given.
@@ -39,20 +37,30 @@ def group(
     >>> ids.tolist(), frames.tolist()
     (['a/1.jpg', 'a/1.jpg', 'a/3.jpg'], [0, 1, 0])
     """
-    table = pd.DataFrame({"path": paths.to_numpy(), "time": pd.to_datetime(times.to_numpy())})
-    table["camera"] = table["path"].astype("string").str.rpartition("/")[0]
-    if cameras is not None:
-        table["camera"] += "\n" + cameras.astype("string").fillna("").array
-    ordered = table.sort_values(["camera", "time", "path"])
-    pause = ordered.groupby("camera")["time"].diff().dt.total_seconds()
-    begins = pause.isna() | (pause > gap_seconds) | ordered["time"].isna()
-    if positions is not None:
-        own = positions.astype("Float64").reset_index(drop=True).loc[ordered.index]
-        step = own.diff()  # what lies between two cameras is of no matter: a pause is missing there
-        begins |= (step <= 0).fillna(False)
-        begins &= ~((step == 1) & (pause <= BURST_PAUSE)).fillna(False)
-    number = begins.cumsum()
-    event_id = ordered.groupby(number)["path"].transform("first")
-    frame = ordered.groupby(number).cumcount().astype("Int32")
-    order = np.arange(len(table))
-    return event_id.loc[order].astype("string"), frame.loc[order]
+    table = pd.DataFrame({"path": paths.to_numpy(), "taken": pd.to_datetime(times.to_numpy())})
+    known = pd.DataFrame() if facts is None else facts.reset_index(drop=True)
+    table = table.join(known.reindex(index=table.index, columns=list(FACTS)).astype(FACTS))
+    folder, folders = pd.factorize(table["path"].astype("string").str.rpartition("/")[0])
+    camera = pd.factorize(pd.Series([f"{name}/" for name in folders]).map(bursts.camera_folder))[0]
+    camera = camera[folder]
+    event_id, place = np.empty(len(table), object), np.zeros(len(table), np.int32)
+    # A camera at a time: a season's pictures are not all in memory as frames.
+    for rows in pd.Series(camera).groupby(camera).indices.values():
+        for event in bursts.events(_frames(table.iloc[rows]), gap_seconds):
+            own = [frame.row for frame in event]
+            event_id[own], place[own] = event[0].path, np.arange(len(own))
+    return pd.Series(event_id, dtype="string"), pd.Series(place, dtype="Int32")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row(bursts.Frame):
+    """A frame that knows its row."""
+
+    row: int = 0
+
+
+def _frames(table: pd.DataFrame) -> Iterator[_Row]:
+    """The rows of a table, `path`, `taken` and `FACTS`, as frames."""
+    columns = [table[name].astype(object).where(table[name].notna(), None) for name in table]
+    for row, path, taken, *facts in zip(table.index, *columns, strict=True):
+        yield _Row(path, taken and taken.to_pydatetime(), *facts, row=row)

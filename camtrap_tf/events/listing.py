@@ -25,7 +25,7 @@ from camtrap_tf.core import json_files
 from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import on_disk
-from camtrap_tf.events import csv_columns, csv_dialect, csv_files, dates, detections, paths
+from camtrap_tf.events import bursts, csv_columns, csv_dialect, csv_files, dates, detections, paths
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, find
 from camtrap_tf.pictures import files as pictures
@@ -99,7 +99,7 @@ def listing(
 def in_folder(
     folder: PathLike, skip: Skip, leave_out: PathLike | None = None
 ) -> Iterator[pd.DataFrame]:
-    """The pictures below a folder, folder by folder, sorted."""
+    """The pictures below a folder, folder by folder, as a camera writes them."""
     rows: list[tuple[str, int, int]] = []
     hidden = os.path.abspath(leave_out) if leave_out is not None else None
     for row in _walk(os.path.abspath(folder), "", skip, hidden):
@@ -116,7 +116,7 @@ def of_table(table: EventTable, root: PathLike | None) -> Iterator[pd.DataFrame]
 
     `bytes` and `modified` are missing where no root is given.
     """
-    frames = table.frames.drop_duplicates("path")
+    frames = _side_by_side(table.frames.drop_duplicates("path"))
     frames = frames.assign(frame=frames.groupby("event_id").cumcount())
     facts = table.events[["event_id", "site", "season", "datetime"]]
     for start in range(0, len(frames), PIECE):
@@ -125,19 +125,21 @@ def of_table(table: EventTable, root: PathLike | None) -> Iterator[pd.DataFrame]
 
 
 def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[pd.DataFrame]:
-    """Pieces with the events that a table gives by path; others stay as they are."""
+    """Pieces with the events that a table gives by path; others stay as they are.
+
+    The pictures of an event stand side by side: all are in memory for that, as the table is.
+    """
     known = pd.concat(of_table(table, None), ignore_index=True)
     told = ["event_id", "frame", "site", "season", "datetime"]
-    strangers = 0
-    for piece in pieces:
-        place = find(paths.normal(piece["path"]), paths.normal(known["path"]))
-        rows = known.iloc[place].reset_index(drop=True)
-        for name in told:
-            piece[name] = rows[name].where(place >= 0, piece[name])
-        strangers += int((place < 0).sum())
-        yield piece
+    listed = pd.concat([_conform(pd.DataFrame()), *pieces], ignore_index=True)
+    place = find(paths.normal(listed["path"]), paths.normal(known["path"]))
+    rows = known.iloc[place].reset_index(drop=True)
+    for name in told:
+        listed[name] = rows[name].where(place >= 0, listed[name])
+    strangers = int((place < 0).sum())
     if strangers:
         log.info("%s pictures are not in the event table: grouped by time", f"{strangers:,}")
+    yield from _pieces(_side_by_side(listed))
 
 
 def root_of(sources: Sequence[PathLike | EventTable], images: PathLike | None = None) -> Path:
@@ -205,7 +207,7 @@ def _walk(root: str, below: str, skip: Skip, hidden: str | None) -> Iterator[tup
     """Path, size and time of change of each picture; a folder's own come before its subfolders'."""
     try:
         with os.scandir(os.path.join(root, below)) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+            entries = _in_order(found)
     except OSError as error:
         skip(shown(below or "."), f"folder cannot be opened: {error.strerror}")
         return
@@ -226,6 +228,11 @@ def _walk(root: str, below: str, skip: Skip, hidden: str | None) -> Iterator[tup
             skip(shown(path), "hidden folder: not searched")
         else:
             yield from _walk(root, path, skip, hidden)
+
+
+def _in_order(entries: Iterable[os.DirEntry]) -> list[os.DirEntry]:
+    by_name = {entry.name: entry for entry in entries}
+    return [by_name[name] for name in bursts.file_order(by_name)]
 
 
 def _no_picture(entry: os.DirEntry) -> str:
@@ -363,9 +370,42 @@ class PictureList(os.PathLike):
 
 def _of_paths(rows: pd.DataFrame, root: Path) -> Iterator[pd.DataFrame]:
     if "event_id" in rows:
+        rows = _side_by_side(rows)
         rows = rows.assign(frame=rows.groupby("event_id").cumcount())
+    else:
+        rows = _as_written(rows)
+    for piece in _pieces(rows):
+        yield _conform(_with_status(piece, root))
+
+
+def _pieces(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     for start in range(0, len(rows), PIECE):
-        yield _conform(_with_status(rows.iloc[start : start + PIECE], root))
+        yield rows.iloc[start : start + PIECE].reset_index(drop=True)
+
+
+def _side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
+    """The pictures of an event one after another, where its first one was; others stay."""
+    place = pd.Series(np.arange(len(rows)), rows.index)
+    first = place.groupby(rows["event_id"]).transform("min").fillna(place)
+    return rows.iloc[np.argsort(first.to_numpy(), kind="stable")]
+
+
+def _as_written(rows: pd.DataFrame) -> pd.DataFrame:
+    """The pictures of a camera one after another, in the order in which it wrote them."""
+    place: dict[str, int] = {}
+    for number, path in enumerate(rows["path"]):
+        place.setdefault(path, number)
+    cameras: dict[str, dict[str, list[str]]] = {}
+    for path in place:
+        folder, _, name = path.rpartition("/")
+        cameras.setdefault(bursts.camera_folder(path), {}).setdefault(folder, []).append(name)
+    order = [
+        place[f"{folder}/{name}" if folder else name]
+        for folders in cameras.values()
+        for folder in sorted(folders)
+        for name in bursts.file_order(folders[folder])
+    ]
+    return rows.iloc[order]
 
 
 def _with_status(rows: pd.DataFrame, root: Path) -> pd.DataFrame:

@@ -6,6 +6,9 @@ asked'. Columns:
 path                    picture, relative to its folder; empty in rows of events
 event_id, frame         capture event, position of the picture in it (from 0)
 site, season, datetime  as far as known; datetime is camera-local, YYYY-MM-DD HH:MM:SS
+time_source             where datetime comes from: 'metadata', or of the picture's header 'capture',
+                        'digitised', 'gps' (UTC, unless the header has an offset) or
+                        'modification' (of the file: not to be trusted)
 failure                 why the picture could not be read; such a row has no answer
 reviewed_by, reviewed_at
                         the person who answered, and when (UTC); empty where a network did. A

@@ -7,7 +7,6 @@ TensorFlow graphs; tests hold the three together.
 
 import contextlib
 import dataclasses
-import datetime
 import io
 import os
 import stat
@@ -22,8 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.core.config import Fit, PictureSpec
-from camtrap_tf.pictures import pillow_inside
-from camtrap_tf.pictures.exif import DAMAGE, ORIENTATION, burst_of, camera_of, read_exif, time_of
+from camtrap_tf.pictures import exif, pillow_inside
 
 try:
     import simplejpeg
@@ -40,6 +38,7 @@ BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit instead
 pillow_inside.reuse_memory()
+_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -52,7 +51,7 @@ _UPRIGHT = {
 _QUARTERS = (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
 # Of a JPEG: what it starts with, marker and length of a segment, the frame that tells the size,
 # and segments that say nothing about it (tables, comments, applications without a second word).
-_START, _EXIF = b"\xff\xd8", b"Exif\0\0"
+_START = b"\xff\xd8"
 _SEGMENT, _FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")
 _FRAME_MARKERS, _APP1 = (0xFFC0, 0xFFC1, 0xFFC2), 0xFFE1
 _PASSED = frozenset((0xFFC4, 0xFFDB, 0xFFDD, 0xFFFE, 0xFFE0, *range(0xFFE3, 0xFFF0)))
@@ -71,18 +70,13 @@ class Picture:
     Args:
         pixels: [size, size, 3] uint8, red, green, blue.
         width, height: of the file, pixels, after EXIF rotation.
-        taken: EXIF time, camera-local, or None.
-        camera: maker, model and serial number, as far as EXIF tells them, or None.
-        burst: which picture of how many of one trigger, where the camera wrote 'M 1/3' or
-            '1 of 3' into EXIF's description or comment, or None.
+        facts: what its header tells.
     """
 
     pixels: np.ndarray
     width: int
     height: int
-    taken: datetime.datetime | None
-    camera: str | None = None
-    burst: tuple[int, int] | None = None
+    facts: exif.Facts
 
 
 def find(folder: PathLike) -> Iterator[str]:
@@ -142,7 +136,7 @@ def read(
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
     """
     opened, square = _read(source, spec, box)[1:]
-    return _picture(opened, np.asarray(square))
+    return _picture(source, opened, np.asarray(square))
 
 
 def glance(source: PathLike | bytes) -> Picture:
@@ -153,13 +147,12 @@ def glance(source: PathLike | bytes) -> Picture:
     """
     content = source if isinstance(source, bytes) else _content(as_path(source))
     with _told(content):
-        return _picture(_open(content), np.zeros((0, 0, 3), np.uint8))
+        return _picture(source, _open(content), np.zeros((0, 0, 3), np.uint8))
 
 
-def _picture(opened: "_Opened", pixels: np.ndarray) -> Picture:
-    (width, height), exif = opened.upright, opened.exif
-    taken, camera, burst = time_of(exif), camera_of(exif), burst_of(exif)
-    return Picture(pixels, width, height, taken, camera, burst)
+def _picture(source: PathLike | bytes, opened: "_Opened", pixels: np.ndarray) -> Picture:
+    name = "" if isinstance(source, bytes) else os.path.basename(source)
+    return Picture(pixels, *opened.upright, exif.facts(opened.header, name))
 
 
 def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
@@ -246,7 +239,7 @@ class _Opened(NamedTuple):
 
     image: Image.Image | None  # None of a common JPEG, which Pillow need not open
     size: tuple[int, int]  # width and height as they lie in the file
-    exif: Image.Exif | None
+    header: Image.Exif | None
     turn: Image.Transpose | None
 
     @property
@@ -280,7 +273,7 @@ def _told(content: bytes) -> Iterator[None]:
     except UnidentifiedImageError:
         reason = "not a picture, or its header is damaged" if content else "empty file"
         raise PictureError(reason) from None
-    except DAMAGE as error:
+    except exif.DAMAGE as error:
         raise PictureError(f"damaged: {error}") from None
 
 
@@ -304,12 +297,12 @@ def _open(content: bytes) -> _Opened:
     found = _common_jpeg(content) if simplejpeg else None
     if found:
         image, (size, block) = None, found
-        exif = read_exif(block)
+        header = exif.load(block)
     else:
         image = _pillow(content)
-        size, exif = image.size, read_exif(image)
-    turn = _UPRIGHT.get(exif.get(ORIENTATION, 1)) if exif else None
-    return _Opened(image, size, exif, turn)
+        size, header = image.size, exif.load(image)
+    turn = _UPRIGHT.get(header.get(_ORIENTATION, 1)) if header else None
+    return _Opened(image, size, header, turn)
 
 
 def _pillow(content: bytes) -> Image.Image:
@@ -330,7 +323,7 @@ def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
         if marker in _FRAME_MARKERS:
             bits, height, width, components = _FRAME.unpack_from(content, at + 4)
             return ((width, height), block) if (bits, components) == (8, 3) else None
-        if marker == _APP1 and not block and content.startswith(_EXIF, at + 4):
+        if marker == _APP1 and not block and content.startswith(exif.BLOCK, at + 4):
             block = content[at + 4 : at + 2 + length]
         elif marker not in _PASSED:
             return None

@@ -9,8 +9,8 @@
 
 A block is one task: it depends on its pictures and the bundle alone, ends in an atomic rename
 and is not done again where it stands. So the answers are the same to the byte however often the
-job was stopped, and whoever does the blocks. Frames of a capture event are in one block, unless
-the event is longer than a block or its files are not named in the order of their times.
+job was stopped, and whoever does the blocks. All frames of a capture event are in one block. (Where
+no event is given and files are named without order, they may lie too far apart for that.)
 """
 
 import collections
@@ -20,12 +20,11 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions, writing
@@ -40,7 +39,7 @@ from camtrap_tf.core.artifacts import (
 from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import clocks, grouping
+from camtrap_tf.events import bursts, clocks, grouping
 from camtrap_tf.events.listing import COLUMNS, PIECE, Listing
 from camtrap_tf.events.table import find, occurs
 from camtrap_tf.pictures import exif
@@ -50,12 +49,16 @@ BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
 JOB_FILE, PICTURES_FILE, NOT_PROCESSED = "job.json", "pictures.parquet", "not_processed.csv"
 PREDICTIONS_FILE, CLOCK_PROBLEMS = "predictions.parquet", "clock_problems.csv"
 BLOCK_SIZE = 512  # pictures; a block ends at the first event that ends after so many
+_AROUND = 8  # pictures on either side of a cut that are looked at
 _LISTED = {**COLUMNS, "block": "int32"}
+_TOLD = ("path", "event_id", "frame", "datetime")  # what a listing tells of a picture's event
+METADATA = "metadata"  # where a time comes from that the listing gives
 # What reading a picture tells beside its pixels.
 FACTS = {
-    "datetime": "datetime64[us]", "failure": "string",
-    "camera": "string",  # maker, model and serial number
-    "position": "Int32",  # in its burst, from 1
+    "datetime": "datetime64[us]", "time_source": "string",  # see `exif`
+    "utc_offset": "Int16",  # of the camera's clock, minutes, where it is written beside the time
+    "failure": "string",
+    **grouping.FACTS,
 }  # fmt: skip
 log = logging.getLogger("camtrap")
 
@@ -158,8 +161,7 @@ class Job:
         with atomic(path) as temporary, pq.ParquetWriter(temporary, _schema()) as writer:
             for batch in before.iter_batches(PIECE) if before is not None else ():
                 writer.write_table(pa.Table.from_batches([batch]))
-            for piece in pieces:
-                piece["block"] = cutter.blocks(piece)
+            for piece in cutter.cut(pieces):
                 writer.write_table(pa.Table.from_pandas(piece, _schema(), preserve_index=False))
                 added += len(piece)
         return added
@@ -248,21 +250,23 @@ class Job:
         return path
 
     def _events(self, gap_seconds: float) -> pd.DataFrame:
-        """[pictures] `datetime, event_id, frame` of all blocks together."""
-        listed = pq.read_table(
-            self.folder / PICTURES_FILE, columns=["path", "event_id", "frame", "datetime", "block"]
+        """[pictures] `event_id, frame, datetime, time_source` of all blocks together."""
+        listed = pq.read_table(self.folder / PICTURES_FILE, columns=[*_TOLD, "block"]).to_pandas()
+        numbers = range(listed["block"].max() + 1) if len(listed) else ()
+        facts = pd.concat(
+            [_nothing_read(), *(self._facts(number) for number in numbers)], ignore_index=True
         )
-        numbers = range(int(listed["block"].to_numpy().max()) + 1) if len(listed) else ()
-        told = ["datetime", "camera", "position", "failure"]
-        read = pa.concat_tables([pq.read_table(self.file(n), columns=told) for n in numbers])
-        read = read.combine_chunks()
-        _tell_failures(read["failure"].to_pandas())
-        times = pc.coalesce(listed["datetime"], read["datetime"])
-        ids = listed.select(["path", "event_id", "frame"]).to_pandas()
-        ids["datetime"] = times.to_pandas()
-        facts = read.select(["camera", "position"]).to_pandas()
+        _tell_failures(facts["failure"])
+        ids = with_times(listed, facts)
         self._tell_problems(clocks.problems(ids["path"], ids["datetime"], facts["camera"]))
         return events_of(ids, facts, gap_seconds).drop(columns="path")
+
+    def _facts(self, number: int) -> pd.DataFrame:
+        """What reading a block's pictures told; of a block of an earlier version, what it has."""
+        with pq.ParquetFile(self.file(number)) as file:
+            present = [name for name in FACTS if name in file.schema_arrow.names]
+            table = file.read(present).to_pandas()
+        return table.reindex(columns=list(FACTS)).astype(FACTS)
 
     def _tell_problems(self, found: pd.DataFrame) -> None:
         """Writes clock_problems.csv, and a line for each kind of problem to the log."""
@@ -293,13 +297,29 @@ def _tell_failures(reasons: pd.Series) -> None:
         )
 
 
+def with_times(listed: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Pictures with their times: those of the listing, else those of their headers.
+
+    Args:
+        listed: columns `path, event_id, frame, datetime` of a listing.
+        facts: columns `FACTS`, row by row.
+
+    Returns:
+        The same with `time_source`.
+    """
+    ids = listed[list(_TOLD)].reset_index(drop=True)
+    ids = ids.astype({name: COLUMNS[name] for name in _TOLD})
+    source = facts["time_source"].mask(ids["datetime"].notna(), METADATA)
+    return ids.assign(datetime=ids["datetime"].fillna(facts["datetime"]), time_source=source)
+
+
 def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.DataFrame:
-    """Gives the pictures that are of no event one, by camera and time.
+    """Gives the pictures that are of no event one, see `grouping.group`.
 
     Args:
         ids: columns `path, event_id, frame, datetime`.
-        facts: columns `camera, position` of `FACTS`, row by row.
-        gap_seconds: see `events.group`.
+        facts: columns `FACTS`, row by row.
+        gap_seconds: longest pause inside an event.
 
     Returns:
         `ids` without a missing event.
@@ -307,12 +327,14 @@ def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.
     ids = ids.astype({"event_id": "string", "frame": "Int32"})
     alone = ids["event_id"].isna().to_numpy()
     if alone.any():
-        position = facts["position"].astype("Int32")
-        columns = (ids["path"], ids["datetime"], facts["camera"], position)
-        paths, times, cameras, position = (column[alone] for column in columns)
-        event_id, frame = grouping.group(paths, times, gap_seconds, cameras, position)
+        own = ids[alone]
+        event_id, frame = grouping.group(own["path"], own["datetime"], gap_seconds, facts[alone])
         ids.loc[alone, "event_id"], ids.loc[alone, "frame"] = event_id.array, frame.array
     return ids
+
+
+def _nothing_read() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in FACTS.items()})
 
 
 class NotProcessed:
@@ -339,40 +361,87 @@ class NotProcessed:
 
 
 class _Cutter:
-    """Cuts a listing into blocks, where events end."""
+    """Cuts a listing into blocks where no event is cut.
+
+    Args:
+        root: folder that the listing's paths are relative to.
+        size: of a block, pictures; it is longer by what is left of its last event.
+        gap_seconds: longest pause inside an event.
+        number: of the first block.
+    """
 
     def __init__(self, root: Path, size: int, gap_seconds: float, number: int):
-        self.root, self.size, self.gap = root, size, gap_seconds
-        self.number, self.count = number, 0
-        self.before: tuple[str, str | None] | None = None  # path and event of the last picture
+        self.root, self.size, self.gap, self.number = root, size, gap_seconds, number
+        self._frames: dict[str, bursts.Frame] = {}  # read around the next cut
 
-    def blocks(self, piece: pd.DataFrame) -> list[int]:
-        """The block of each picture of the next piece."""
-        found = []
-        events_given = piece["event_id"].astype(object).where(piece["event_id"].notna(), None)
-        for picture in zip(piece["path"], events_given, strict=True):
-            if self._full(picture):
-                self.number, self.count = self.number + 1, 0
-            self.count, self.before = self.count + 1, picture
-            found.append(self.number)
-        return found
+    def cut(self, pieces: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """The pieces, divided otherwise, with the column `block`."""
+        waiting: list[pd.DataFrame] = []
+        for piece in pieces:
+            waiting.append(piece)
+            if sum(map(len, waiting)) > self.size + _AROUND:
+                *whole, rest = self._parts(pd.concat(waiting, ignore_index=True))
+                yield from whole
+                waiting = [rest]
+        if waiting:
+            yield from self._parts(pd.concat(waiting, ignore_index=True), last=True)
 
-    def _full(self, picture: tuple[str, str | None]) -> bool:
-        """Whether a new block begins: past its size where no event is cut, else past twice."""
-        if self.count < self.size or self.before is None:
-            return False
-        return self.count >= 2 * self.size or not self._together(self.before, picture)
+    def _parts(self, rows: pd.DataFrame, last: bool = False) -> Iterator[pd.DataFrame]:
+        """Whole blocks, and what is left: a block too where these rows are the last."""
+        pictures = [
+            _Listed(path, None if pd.isna(event) else event, taken)
+            for path, event, taken in zip(
+                rows["path"], rows["event_id"], rows["datetime"], strict=True
+            )
+        ]
+        start, end = 0, self.size
+        known = len(rows) if last else len(rows) - _AROUND  # further on, it matters what comes
+        while end < known:
+            if self._parted(pictures[max(start, end - _AROUND) : end], pictures[end:][:_AROUND]):
+                yield rows.iloc[start:end].assign(block=self.number)
+                start, end, self.number = end, end + self.size, self.number + 1
+                self._frames.clear()
+            else:
+                end += 1
+        rest = rows.iloc[start:].reset_index(drop=True)
+        yield rest.assign(block=self.number) if last else rest
 
-    def _together(self, one: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
-        """Whether two pictures may be of one event."""
-        if one[1] is not None or other[1] is not None:
-            return one[1] == other[1]
-        if one[0].rpartition("/")[0] != other[0].rpartition("/")[0]:
+    def _parted(self, before: list["_Listed"], after: list["_Listed"]) -> bool:
+        """Whether no event holds pictures from before and after a cut."""
+        sides = [{one.event_id for one in side} - {None} for side in (before, after)]
+        if sides[0] & sides[1]:
             return False
-        times = [exif.taken(self.root / path) for path, _ in (one, other)]
-        if times[0] is None or times[1] is None:
-            return False
-        return abs((times[1] - times[0]).total_seconds()) <= self.gap
+        earlier, later = (
+            {one.path: one for one in side if one.event_id is None} for side in (before, after)
+        )
+        shared = {*map(bursts.camera_folder, earlier)} & {*map(bursts.camera_folder, later)}
+        frames = [
+            self._frame(one)
+            for path, one in (earlier | later).items()
+            if bursts.camera_folder(path) in shared
+        ]
+        events = bursts.events(frames, self.gap)
+        return all(len({frame.path in earlier for frame in event}) == 1 for event in events)
+
+    def _frame(self, listed: "_Listed") -> bursts.Frame:
+        """A picture as prediction will see it, without its pixels."""
+        if listed.path not in self._frames:
+            facts = exif.read(self.root / listed.path)
+            known = not pd.isna(listed.taken)
+            taken = listed.taken.to_pydatetime() if known else facts.taken
+            position, size = facts.burst or (None, None)
+            self._frames[listed.path] = bursts.Frame(
+                listed.path, taken, facts.camera, position, size, facts.trigger
+            )
+        return self._frames[listed.path]
+
+
+class _Listed(NamedTuple):
+    """What a listing tells of a picture's event."""
+
+    path: str
+    event_id: str | None
+    taken: pd.Timestamp
 
 
 def _schema() -> pa.Schema:

@@ -38,6 +38,7 @@ from camtrap_tf.prediction.job import (
     Block,
     events_of,
     log,
+    with_times,
 )
 
 AHEAD = 3  # batches that are decoded before they are needed
@@ -186,14 +187,8 @@ def _with_context(
 
     Unreadable frames are left out.
     """
-    facts = pd.DataFrame(
-        [_facts(path, one) for path, one in zip(block.pictures["path"], read, strict=True)],
-        columns=list(FACTS),
-    )
-    ids = block.pictures[["path", "event_id", "frame"]].reset_index(drop=True)
-    given = block.pictures["datetime"].reset_index(drop=True)
-    ids["datetime"] = given.fillna(pd.to_datetime(facts["datetime"]))
-    events = events_of(ids, facts, gap_seconds)
+    facts = _table([_facts(one) for one in read])
+    events = events_of(with_times(block.pictures, facts), facts, gap_seconds)
     stacked, sizes = list(read), []
     readable = np.array([one.picture is not None for one in read], bool)
     for _, frames in events[readable].groupby("event_id", sort=False):
@@ -211,6 +206,7 @@ class _Read(NamedTuple):
 
     picture: pictures.Picture | None
     failure: str | None
+    facts: exif.Facts
     look: "_Look | None" = None
 
 
@@ -254,20 +250,26 @@ def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
 def _read(path: Path, spec: PictureSpec, look: _Look) -> _Read:
     try:
         if look.failure is not None:
-            return _Read(None, look.failure)
-        if look.skip:
-            return _Read(pictures.glance(path), None, look)
-        return _Read(pictures.read(path, spec, look.box), None, look)
+            return _Read(None, look.failure, exif.read(path))
+        picture = pictures.glance(path) if look.skip else pictures.read(path, spec, look.box)
     except pictures.PictureError as error:
-        return _Read(None, str(error))
+        return _Read(None, str(error), exif.read(path))
+    return _Read(picture, None, picture.facts, look)
 
 
-def _facts(path: str, read: _Read) -> tuple:
+def _facts(read: _Read) -> tuple:
     """What is kept of a picture beside its answers, in the order of `FACTS`."""
-    if read.picture is None:
-        return None, read.failure, None, None
-    burst = read.picture.burst or exif.burst_in(path.rpartition("/")[2])
-    return read.picture.taken, None, read.picture.camera, burst and burst[0]
+    told = read.facts
+    position, size = told.burst or (None, None)
+    return (
+        told.taken, told.source, told.offset, read.failure, told.camera, position, size,
+        told.trigger,
+    )  # fmt: skip
+
+
+def _table(facts: list[tuple]) -> pd.DataFrame:
+    """Columns `FACTS` of `_facts`."""
+    return pd.DataFrame(facts, columns=list(FACTS)).astype(FACTS)
 
 
 def _read_now(block: Block, rows: range, reads: list[concurrent.futures.Future]) -> tuple:
@@ -350,8 +352,7 @@ class _UnderWay:
 
     def take(self, rows: range, read: list[_Read]) -> None:
         """The next pictures, decoded."""
-        paths = self.block.pictures["path"].iloc[rows.start : rows.stop]
-        self.facts += [_facts(path, own) for path, own in zip(paths, read, strict=True)]
+        self.facts += map(_facts, read)
         squares = [
             (row, own.picture.pixels) for row, own in zip(rows, read, strict=True) if own.picture
         ]
@@ -368,8 +369,7 @@ class _UnderWay:
 
     def result(self) -> tuple[Block, Answers]:
         """The block with its answers."""
-        facts = pd.DataFrame(self.facts, columns=list(FACTS))
-        return self.block, Answers(facts.astype(FACTS), self.probabilities)
+        return self.block, Answers(_table(self.facts), self.probabilities)
 
     def _ask(self, stage: int, squares: list[tuple[int, np.ndarray]]) -> None:
         rows, pixels = np.array([row for row, _ in squares]), np.stack([own for _, own in squares])

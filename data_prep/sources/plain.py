@@ -191,7 +191,7 @@ def read_folders(
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
     layout = _layout(named, folders)
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        taken = list(pool.map(lambda path: exif.taken(folder / path), named))
+        taken = list(pool.map(lambda path: exif.read(folder / path).taken, named))
     rows = pd.DataFrame({"path": named}).reindex(columns=list(FIELDS)).astype("string")
     species = pd.Series([_part(path, _SPECIES_AT.get(layout)) for path in named], dtype="string")
     rows["species"] = reading.named(species)

@@ -1,64 +1,46 @@
-"""Pictures of a folder to capture events, as in `camtrap_tf.events.grouping`, without pandas."""
+"""Picture files on a camera, and when their events are over."""
 
 import dataclasses
-import datetime
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path
+from typing import Any
+
+from camtrap_tf.events import bursts
+from camtrap_tf.pictures import exif
 
 
 @dataclasses.dataclass(frozen=True)
-class Frame:
+class File(bursts.Frame):
     """A picture file.
 
     Args:
-        path: relative to the watched folder, with '/'; its folder is the camera.
-        taken: EXIF time, camera-local, or None.
-        modified: when the file was last written, seconds since 1970.
+        modified: when it was last written, seconds since 1970.
         size: bytes.
     """
 
-    path: str
-    taken: datetime.datetime | None
-    modified: float
-    size: int
+    modified: float = 0.0
+    size: int = 0
 
-    @property
-    def camera(self) -> str:
-        """Folder of the file."""
-        return str(PurePosixPath(self.path).parent)
-
-
-def group(frames: Iterable[Frame], gap_seconds: float) -> list[list[Frame]]:
-    """Events: pictures of one camera, each at most `gap_seconds` after the one before.
-
-    A picture without a time is an event of its own.
-
-    >>> noon = datetime.datetime(2024, 5, 1, 12)
-    >>> later = noon + datetime.timedelta(seconds=9)
-    >>> files = [Frame("a/2.jpg", later, 0, 0), Frame("a/1.jpg", noon, 0, 0)]
-    >>> [[frame.path for frame in event] for event in group(files, 10)]
-    [['a/1.jpg', 'a/2.jpg']]
-    """
-    latest = datetime.datetime.max
-    ordered = sorted(frames, key=lambda f: (f.camera, f.taken or latest, f.path))
-    events: list[list[Frame]] = []
-    for frame in ordered:
-        if events and _follows(events[-1][-1], frame, gap_seconds):
-            events[-1].append(frame)
-        else:
-            events.append([frame])
-    return events
+    @classmethod
+    def read(cls, folder: Path, path: str, **status: Any) -> "File":
+        """Reads a file's header."""
+        facts = exif.read(folder / path)
+        position, total = facts.burst or (None, None)
+        return cls(path, facts.taken, facts.camera, position, total, facts.trigger, **status)
 
 
-def _follows(last: Frame, frame: Frame, gap_seconds: float) -> bool:
-    if last.camera != frame.camera or last.taken is None or frame.taken is None:
-        return False
-    return (frame.taken - last.taken).total_seconds() <= gap_seconds
-
-
-def is_over(event: list[Frame], now: float, wait: float) -> bool:
-    """Nothing was written to the event's files for `wait` seconds.
+def is_over(event: list[File], now: float, gap_seconds: float, writing_seconds: float) -> bool:
+    """Whether nothing was written to the event's files for so long that nothing more will come.
 
     A file from the future, which a camera computer without a clock sees, counts as old.
+
+    Args:
+        event: its files.
+        now: seconds since 1970.
+        gap_seconds: longest pause inside an event; a camera that said how many pictures it
+            takes may take longer to finish them.
+        writing_seconds: without a change, after which a file is taken to be whole.
     """
-    return all(abs(now - frame.modified) >= wait for frame in event)
+    pause = gap_seconds
+    if bursts.is_unfinished(event):
+        pause = max(pause, bursts.BURST_PAUSE)
+    return all(abs(now - file.modified) >= pause + writing_seconds for file in event)

@@ -127,7 +127,7 @@ def _watch(values: argparse.Namespace) -> None:
     )
     with contextlib.closing(Watch(model, settings)) as watch:
         if values.once:
-            watch.step(wait=0.0)
+            watch.step(wait=False)
         else:
             watch.run(values.poll)
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from camtrap_tf.core.artifacts import atomic
 from camtrap_tf.core.config import Context
-from camtrap_tf.pictures import exif, files
+from camtrap_tf.events.bursts import events
+from camtrap_tf.pictures import files
 from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
 from export.edge import bursts, journal
-from export.edge.bursts import Frame
+from export.edge.bursts import File
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import Action, Policy, Verdict, judge
 
@@ -58,7 +59,7 @@ class Watch:
     def __init__(self, model: EdgeModel, settings: Settings):
         self.model, self.settings = model, settings
         self.journal = journal.Journal(settings.log)
-        self._frames: dict[str, Frame] = {}
+        self._frames: dict[str, File] = {}
         self._events = self._alone = 0  # decided about, and of these with one readable picture
         self._warned = False
         if settings.delete_dropped:  # a power cut may have come between log and deletion
@@ -72,18 +73,18 @@ class Watch:
     def run(self, poll_seconds: float) -> None:
         """Decides about events as they end, for ever."""
         while True:
-            self.step(self.settings.gap_seconds + WRITING)
+            self.step()
             time.sleep(poll_seconds)
 
-    def step(self, wait: float) -> int:
-        """Decides about the events that nothing was added to for `wait` seconds.
+    def step(self, wait: bool = True) -> int:
+        """Decides about the events that are over, or, without waiting, about all there are.
 
         Returns:
             How many.
         """
-        now, done = time.time(), 0
-        for event in bursts.group(self._new_frames(), self.settings.gap_seconds):
-            if bursts.is_over(event, now, wait):
+        now, gap, done = time.time(), self.settings.gap_seconds, 0
+        for event in events(self._new_frames(), gap):
+            if not wait or bursts.is_over(event, now, gap, WRITING):
                 self._decide(event)
                 done += 1
         if done:
@@ -103,13 +104,13 @@ class Watch:
             self.model.context.value,
         )
 
-    def _new_frames(self) -> list[Frame]:
-        """The pictures not decided about; their EXIF times are read again only if they change.
+    def _new_frames(self) -> list[File]:
+        """The pictures not decided about; their headers are read again only if they change.
 
         Cameras use a file name again when the card is formatted or the counter runs over: a
         file of another size is another picture, unless the log, an old one, tells no sizes.
         """
-        frames: dict[str, Frame] = {}
+        frames: dict[str, File] = {}
         for path in files.find(self.settings.folder):
             try:
                 status = (self.settings.folder / path).stat()
@@ -121,12 +122,13 @@ class Watch:
             if known and (known.modified, known.size) == (status.st_mtime, status.st_size):
                 frames[path] = known
             else:
-                taken = exif.taken(self.settings.folder / path)
-                frames[path] = Frame(path, taken, status.st_mtime, status.st_size)
+                frames[path] = File.read(
+                    self.settings.folder, path, modified=status.st_mtime, size=status.st_size
+                )
         self._frames = frames
         return list(frames.values())
 
-    def _decide(self, event: list[Frame]) -> None:
+    def _decide(self, event: list[File]) -> None:
         answers, reasons = self._answers(event)
         self._events += 1
         self._alone += len(event) - len(reasons) == 1
@@ -151,7 +153,7 @@ class Watch:
         if self.settings.delete_dropped:
             self._delete(entry)
 
-    def _answers(self, event: list[Frame]) -> tuple[list[Answer | None], dict[str, str]]:
+    def _answers(self, event: list[File]) -> tuple[list[Answer | None], dict[str, str]]:
         found = self.model.answer_event([self.settings.folder / frame.path for frame in event])
         reasons = {
             frame.path: answer
@@ -160,7 +162,7 @@ class Watch:
         }
         return [None if isinstance(answer, str) else answer for answer in found], reasons
 
-    def _post(self, frame: Frame) -> None:
+    def _post(self, frame: File) -> None:
         with atomic(self.settings.outbox / frame.path.replace("/", "_")) as temporary:
             temporary.write_bytes((self.settings.folder / frame.path).read_bytes())
 
@@ -179,7 +181,7 @@ class Watch:
         os.sync()
 
 
-def _entry(event: list[Frame], verdict: Verdict, reasons: dict[str, str]) -> dict[str, Any]:
+def _entry(event: list[File], verdict: Verdict, reasons: dict[str, str]) -> dict[str, Any]:
     taken = event[0].taken
     return {
         "event": event[0].path,

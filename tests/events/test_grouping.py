@@ -30,12 +30,12 @@ def test_numbers_of_a_burst_decide_where_the_camera_writes_them():
     seconds, positions = [0, 1, 2, 4, 5, 30, 35], [1, 2, 3, 1, 2, 3, None]
     paths = pd.Series([f"A/{number}.jpg" for number in range(7)])
     times = pd.Series(pd.Timestamp("2012-01-01") + pd.to_timedelta(seconds, "s"))
-    ids, frames = grouping.group(paths, times, 10, positions=pd.Series(positions, dtype="Int32"))
+    ids, frames = grouping.group(paths, times, 10, pd.DataFrame({"position": positions}))
     assert list(ids) == 3 * ["A/0.jpg"] + 4 * ["A/3.jpg"]
     assert list(frames) == [0, 1, 2, 0, 1, 2, 3]
 
 
 def test_cameras_that_share_a_folder_share_no_event():
     paths, times = pd.Series(["1.jpg", "2.jpg", "3.jpg"]), pd.Series(3 * ["2012-01-01 12:00:00"])
-    ids, _ = grouping.group(paths, times, cameras=pd.Series(["R 1", "R 2", "R 1"]))
+    ids, _ = grouping.group(paths, times, facts=pd.DataFrame({"camera": ["R 1", "R 2", "R 1"]}))
     assert list(ids) == ["1.jpg", "2.jpg", "1.jpg"]

@@ -189,7 +189,8 @@ def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
 
 
 def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_path, caplog):
-    from export.edge import bursts
+    from camtrap_tf.events import bursts
+    from export.edge import watch as watching
     from export.edge.model import EdgeModel
     from export.edge.policy import Policy, parse_rule
     from export.edge.watch import Settings, Watch
@@ -213,13 +214,13 @@ def test_the_camera_answers_events_as_keras_does(bundle, season, expected, tmp_p
     keep = parse_rule("animal", model.species)
     for log, group, warned in (
         ("events.jsonl", lambda frames, gap: [frames], False),
-        ("alone.jsonl", bursts.group, True),  # without EXIF times
+        ("alone.jsonl", bursts.events, True),  # without EXIF times
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(bursts, "group", group)
+            patch.setattr(watching, "events", group)
             settings = Settings(folder, tmp_path / log, Policy(keep, keep), tmp_path / "out", 60.0)
             watch = Watch(model, settings)
-            watch.step(0.0)
+            watch.step(wait=False)
             watch.close()
         assert ("events have one readable picture" in caplog.text) is warned
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from camtrap_tf.core.errors import InputError
 from export.edge import carried, journal
-from export.edge.bursts import Frame, group, is_over
+from export.edge.bursts import File, is_over
 from export.edge.cli import main
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import RULES, Action, Policy, Verdict, judge, parse_rule
@@ -176,32 +176,51 @@ def test_one_process_writes_a_log(tmp_path):
     journal.Journal(tmp_path / "log").close()
 
 
-def test_bursts_are_the_events_of_the_rest_of_the_system():
-    import pandas as pd
+def numbered(path: Path, taken: datetime.datetime, position: int) -> None:
+    """A picture that the camera calls one of three."""
+    save(path, "red", taken)
+    exif = Image.Exif()
+    exif.update({0x0132: taken.strftime("%Y:%m:%d %H:%M:%S"), 0x010E: f"M {position}/3"})
+    with Image.open(path) as image:
+        image.save(path, quality=95, exif=exif)
 
-    from camtrap_tf.events import grouping
 
-    generator = random.Random(0)
-    files = [
-        Frame(
-            f"cam{generator.randrange(3)}/{i:03}.jpg",
-            after(generator.randrange(600)) if generator.random() < 0.9 else None,
-            0.0,
-            0,
-        )
-        for i in range(200)
-    ]
-    ours = {frame.path: event[0].path for event in group(files, 10) for frame in event}
-    paths = pd.Series([frame.path for frame in files])
-    theirs, _ = grouping.group(paths, pd.Series([frame.taken for frame in files]), 10)
-    assert [ours[path] for path in paths] == list(theirs)
+def test_a_burst_is_the_same_events_everywhere(lite, colour_bundle, tmp_path):
+    """Two triggers of three numbered pictures each, 15 s apart, with a gap of 10 s."""
+    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.prediction.job import Job
+    from camtrap_tf.prediction.predict import Options, predict
+
+    for number in range(6):
+        picture = tmp_path / "card" / "cam" / f"IMG_{number + 1:04}.JPG"
+        numbered(picture, after(15 * number), number % 3 + 1)
+    names = [f"cam/IMG_{number:04}.JPG" for number in range(1, 7)]
+    assert main(["watch", str(tmp_path / "card"), f"--model={lite}", "--once"]) == 0
+    entries = journal.read(tmp_path / "card" / "decisions.jsonl")
+    assert [entry["frames"] for entry in entries] == [names[:3], names[3:]]
+    for size, blocks in ((512, [6]), (2, [3, 3])):
+        options = Options(gap_seconds=10, batch_size=2, block_size=size)
+        out = tmp_path / f"blocks of {size}"
+        path = predict([tmp_path / "card"], colour_bundle, out, options)
+        rows = Predictions.read(path).ids.sort_values("path")
+        assert rows["event_id"].tolist() == 3 * [names[0]] + 3 * [names[3]]
+        assert rows["frame"].tolist() == [0, 1, 2, 0, 1, 2]
+        assert [len(block) for block in Job(out, {}).blocks()] == blocks
 
 
 def test_an_event_is_over_when_nothing_is_added():
-    event = [Frame("a/1.jpg", None, 100.0, 1), Frame("a/2.jpg", None, 103.0, 1)]
-    assert not is_over(event, 112.0, 12.0)
-    assert is_over(event, 115.0, 12.0)
-    assert is_over([Frame("a/1.jpg", None, 1e9, 1)], 0.0, 12.0)
+    event = [File("a/1.jpg", modified=100.0), File("a/2.jpg", modified=103.0)]
+    assert not is_over(event, 112.0, 10.0, 2.0)
+    assert is_over(event, 115.0, 10.0, 2.0)
+    assert is_over([File("a/1.jpg", modified=1e9)], 0.0, 10.0, 2.0)
+
+
+def test_a_trigger_is_over_when_its_last_picture_is_there():
+    first = File("a/1.jpg", position=1, total=2, modified=100.0)
+    second = File("a/2.jpg", position=2, total=2, modified=130.0)
+    assert not is_over([first], 125.0, 10.0, 2.0)
+    assert is_over([first], 162.0, 10.0, 2.0)  # 60 s and 2 s: no more will come
+    assert is_over([first, second], 142.0, 10.0, 2.0)
 
 
 def test_rules_and_the_budget():

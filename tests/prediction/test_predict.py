@@ -98,6 +98,38 @@ def test_a_block_ends_where_an_event_does(season, colour_bundle, tmp_path):
     assert list(listed["bytes"]) == sizes
 
 
+def test_no_block_cuts_an_event(season, colour_bundle, tmp_path):
+    names = [f"A/{event}-{frame}.jpg" for event in range(7) for frame in range(3)]
+    shuffled = np.random.default_rng(0).permutation(names)
+    (season / "list.txt").write_text("\n".join(shuffled))
+    frames = pd.DataFrame({"event_id": ["e1", "e2"] * 10 + ["e1"], "path": shuffled})
+    events = pd.DataFrame({"event_id": ["e1", "e2"]})
+    EventTable(events, frames, pd.DataFrame({"event_id": []})).write(season / "t.parquet")
+    for number in range(9):  # slow, but without a pause longer than the gap
+        save(season / "C" / f"{number}.jpg", RED, 10 * number)
+    small = Options(batch_size=4, block_size=2)
+    for name, sources, expected in (
+        ("list", [season / "list.txt"], 7 * [3]),
+        ("table", [season / "t.parquet"], [11, 10]),
+        ("long", [season / "C"], [9]),
+    ):
+        path = predict(sources, colour_bundle, tmp_path / name, small)
+        listed = pd.read_parquet(tmp_path / name / "pictures.parquet")
+        assert listed["block"].value_counts(sort=False).tolist() == expected
+        blocks = Predictions.read(path).ids.assign(block=listed["block"])
+        assert (blocks.groupby("event_id")["block"].nunique() == 1).all()
+
+
+def test_the_time_of_a_picture_that_is_cut_off_is_kept(season, colour_bundle, tmp_path):
+    cut = season / "A" / "0-1.jpg"
+    cut.write_bytes(cut.read_bytes()[:-300])
+    rows = Predictions.read(predict([season], colour_bundle, tmp_path / "out", SMALL)).ids
+    assert "damaged" in rows["failure"][1]
+    assert rows["datetime"][1] == pd.Timestamp("2020-05-01 12:00:02")
+    assert (rows["event_id"][1], rows["frame"][1]) == ("A/0-0.jpg", 1)
+    assert rows["time_source"].tolist() == 33 * ["capture"]
+
+
 @pytest.mark.parametrize("blocks", [0, 1, 4])
 def test_a_stopped_job_goes_on_and_ends_the_same(
     season, colour_bundle, tmp_path, monkeypatch, blocks
@@ -141,7 +173,8 @@ def test_bursts_cameras_and_clocks(colour_bundle, tmp_path, caplog):
     assert list(events[:4]) == ["A/0.jpg", "A/0.jpg", "A/2.jpg", "A/2.jpg"]
     block = pd.read_parquet(tmp_path / "out" / "blocks" / "000000.parquet")
     assert list(block["camera"].dropna()) == 4 * ["RECONYX HC500 H500"]
-    assert list(block["position"]) == [1, 2, 1, 2, 1, 2]  # the seventh is in the next block
+    assert list(block["position"]) == [1, 2, 1, 2, 1]  # then the clock goes back: no event is cut
+    assert set(found.ids["time_source"]) == {"capture"}
     problems = pd.read_csv(tmp_path / "out" / "clock_problems.csv")
     assert list(problems["problem"]) == ["not set"]
     assert "clock: not set in 1 folders, 1 pictures, such as B/IMG_2_3of3.jpg" in caplog.text
@@ -243,8 +276,8 @@ def test_sources_of_every_kind_by_the_command(season, colour_bundle, tmp_path, c
         "x"
     ]
     rows = answered("8", season / "A", f"--events={tmp_path / 't.parquet'}", f"--images={season}")
-    assert list(rows["path"][:2]) == names[:1] + ["A/0-1.jpg"]
-    assert list(rows["event_id"][[0, 1, 3]]) == ["x", "A/0-1.jpg", "x"]
+    assert list(rows["path"][:3]) == names[:2] + ["A/0-1.jpg"]  # an event stands together
+    assert list(rows["event_id"][:4]) == ["x", "x", "A/0-1.jpg", "A/0-1.jpg"]
 
 
 def _table(paths, folder):

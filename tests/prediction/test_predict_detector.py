@@ -151,7 +151,7 @@ def test_a_glance_tells_all_but_the_pixels(folder):
         files.read(folder / "1.jpg", PictureSpec(size=8)),
         files.glance(folder / "1.jpg"),
     )
-    assert (glanced.taken, glanced.width, glanced.height) == (whole.taken, 80, 60)
+    assert (glanced.facts, glanced.width, glanced.height) == (whole.facts, 80, 60)
     assert glanced.pixels.size == 0
     with pytest.raises(files.PictureError, match="no such file"):
         files.glance(folder / "9.jpg")
