@@ -11,6 +11,8 @@ import re
 import unicodedata
 from pathlib import Path
 
+from camtrap_tf.core.artifacts import is_remote
+
 # What most names have nothing of: other than plain characters, '\', empty and '.' parts, space
 # at an end. It serves Arrow's regular expressions, too.
 ODD = r"[^ -~]|\\|//|(?:^|/)\.(?:/|$)|^\s|\s$|/$"
@@ -40,7 +42,7 @@ def on_disk(root: Path, path: str) -> Path:
     form; else the name as it is.
     """
     exact = root / path
-    if path.isascii() or exact.exists():
+    if path.isascii() or is_remote(root) or exact.exists():
         return exact
     here = root
     for part in path.split("/"):

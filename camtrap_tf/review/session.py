@@ -20,6 +20,7 @@ from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
+from camtrap_tf.core.paths import on_disk
 from camtrap_tf.review import queue
 from camtrap_tf.review.agreement import accuracy, agreement
 from camtrap_tf.review.answers import resolve
@@ -142,7 +143,7 @@ class Session:
         path = self.predictions.ids["path"].iat[rows[frame]]
         if not is_inside(path):
             raise LookupError("the picture lies outside the folder of pictures")
-        return self.images / path
+        return on_disk(self.images, path)
 
     def answer(self, queue_name: str, content: dict) -> Saved:
         """Appends an answer to the file; the same `id` again changes nothing.
@@ -283,7 +284,7 @@ class Session:
     def _check_pictures(self) -> None:
         """A wrong folder is told at once, not picture by picture."""
         paths = self.predictions.ids["path"].iloc[:: max(len(self.predictions) // 20, 1)]
-        if not any(is_inside(path) and (self.images / path).is_file() for path in paths):
+        if not any(is_inside(path) and on_disk(self.images, path).is_file() for path in paths):
             raise InputError(
                 "--images is the folder that was predicted: the pictures' paths are relative to it",
                 f"{self.images} without {paths.iloc[0]}",

@@ -16,7 +16,9 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core.paths import on_disk
 from camtrap_tf.core.progress import progress
+from camtrap_tf.events import paths as names
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import EventTable, find, occurs
 from camtrap_tf.pictures import files as pictures
@@ -157,10 +159,11 @@ def _files(table: EventTable, folder: Path, look: bool) -> list[pd.DataFrame]:
     there = pd.Series(filter(pictures.is_text, files), dtype="string")
     odd = pd.Series([shown(file) for file in files if not pictures.is_text(file)], dtype="string")
     paths = table.frames["path"]
-    listed = occurs(paths, there)
+    key, keys = names.normal(paths), names.normal(there)
+    listed = occurs(key, keys)
     found = [
         _rows("picture file is missing", paths[~listed]),
-        _rows("picture file without event", there[~occurs(there, paths)]),
+        _rows("picture file without event", there[~occurs(keys, key)]),
         _rows("picture file whose name is not valid UTF-8", odd, "rename it"),
     ]
     if look:
@@ -174,7 +177,7 @@ def _looks(folder: Path, paths: list[str]) -> pd.DataFrame:
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         starts = range(0, len(paths), _AT_A_TIME)
         looks = itertools.chain.from_iterable(
-            pool.map(lambda path: fault(folder / path), paths[start : start + _AT_A_TIME])
+            pool.map(lambda path: fault(on_disk(folder, path)), paths[start : start + _AT_A_TIME])
             for start in starts
         )
         for path, (check, detail) in zip(

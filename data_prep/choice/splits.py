@@ -13,6 +13,8 @@ Rules
 A hash of sites, seasons or days would give shares far off where there are few of them. They
 are put in a random order and cut where the shares of *events* come closest; of 64 such orders
 the best is taken. Adding events can therefore move a site, season or day to another split.
+
+Whatever the rule, events that share a picture are in one split.
 """
 
 import itertools
@@ -22,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
@@ -210,7 +214,23 @@ def assign(
             raise InputError(
                 f"{name} belongs to the split {_NEEDS[name]}", rule, f"Leave {name} out."
             )
-    return RULES[rule](table, tuple(shares), seed, **options)
+    return _together(table, RULES[rule](table, tuple(shares), seed, **options))
+
+
+def _together(table: EventTable, split: np.ndarray) -> np.ndarray:
+    """[events] the splits, events that share a picture in that of the first of them.
+
+    Events that overlap in time hold the same pictures, which no two splits may share.
+    """
+    picture = pd.factorize(table.frames["path"])[0]
+    if len(picture) == picture.max(initial=-1) + 1:
+        return split
+    event, number = find(table.frames["event_id"], table.events["event_id"]), len(table)
+    size = number + int(picture.max()) + 1
+    links = sparse.coo_matrix((np.ones(len(event)), (event, number + picture)), (size, size))
+    group = csgraph.connected_components(links, directed=False)[1][:number]
+    first = np.unique(group, return_index=True)[1]
+    return split[first[np.unique(group, return_inverse=True)[1]]]
 
 
 def describe(

@@ -30,6 +30,7 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, MISSING, Task, Vocabulary
+from camtrap_tf.core.paths import on_disk
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Shard
 from camtrap_tf.events.records import EventRecord
@@ -146,7 +147,7 @@ def events(
         places, frames = [], []
         for place in range(end - task.sizes[i], end):
             try:
-                stored = pictures.store(images / task.paths[place], picture)
+                stored = pictures.store(on_disk(images, task.paths[place]), picture)
             except pictures.PictureError as error:
                 tally.unreadable(i, place, str(error))
                 continue
@@ -171,7 +172,7 @@ def events(
 def _expected_bytes(task: ShardTask, images: Path, picture: PictureSpec) -> float:
     """Roughly what the shard takes on the disk."""
     if picture.keep_original:
-        files = (images / path for path in task.paths)
+        files = (on_disk(images, path) for path in task.paths)
         return sum(file.stat().st_size for file in files if file.is_file())
     return len(task.paths) * picture.size**2 * _BYTES_PER_PIXEL
 

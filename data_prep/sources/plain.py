@@ -96,11 +96,9 @@ def _joined(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
 
 def _paths(rows: pd.DataFrame, path: Path) -> pd.Series:
     """[rows] where each picture lies, from its path, or from its folder and file."""
-    if rows["file"].notna().any():
-        csv_files.filled(rows, ["file"], path)
-        return paths.joined(rows["folder"], rows["file"])
-    csv_files.filled(rows, ["path"], path)
-    return paths.normal(rows["path"])
+    name = "file" if rows["file"].notna().any() else "path"
+    csv_files.filled(rows, [name], path)
+    return paths.joined(rows["folder"], rows[name])
 
 
 def _added(rows: pd.DataFrame, number: pd.Series) -> pd.Series:
@@ -248,12 +246,8 @@ def _columns(text: str, header: list[str], path: Path) -> tuple[dict[str, list[s
     told = dict(_pair(one) for one in filter(None, text.split(",")))
     known = csv_columns.known(header)
     own = {field: field for field in FIELDS if csv_files.position(field, header) >= 0}
-    names = known.columns if known else own
-    others = {"path": ("folder", "file"), "folder": ("path",), "file": ("path",)}
-    beside = {other for field in told for other in others.get(field, ())}
-    names = {field: one for field, one in names.items() if field not in beside} | told
-    names |= {field: field for field in ("path", "species")
-              if field not in names and not (field == "path" and "file" in names)}  # fmt: skip
+    names = _with_key({**(known.columns if known else own)}, told)
+    names.setdefault("species", "species")
     found = {field: _parts(column, header) for field, column in names.items()}
     absent = [f"{field}={names[field]}" for field, columns in found.items() if not columns]
     if absent:
@@ -263,6 +257,21 @@ def _columns(text: str, header: list[str], path: Path) -> tuple[dict[str, list[s
             f"It has {', '.join(header)}; say with --columns which of them is what.",
         )
     return found, bool(known and known.adds)
+
+
+def _with_key(names: dict[str, str], told: dict[str, str]) -> dict[str, str]:
+    """Columns that are found and told, of which either `path` or `file` names a picture.
+
+    A folder that nobody told of belongs to a file; a path has its folder already.
+    """
+    if "path" in told or ("path" in names and "file" not in told):
+        names.pop("file", None)
+    if "file" in told:
+        names.pop("path", None)
+    if "file" not in names | told:
+        names.pop("folder", None)
+    names |= told
+    return names if "file" in names else {"path": "path", **names}
 
 
 def _parts(column: str, header: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from camtrap_tf.core import json_files
 from camtrap_tf.core.errors import InputError
 from data_prep.choice.select import event_labels
-from data_prep.sources import coco
+from data_prep.sources import coco, read
 
 CATEGORIES = [{"id": 30, "name": "Empty"}, {"id": 1, "name": "deer"}, {"id": 7, "name": "fox"}]
 
@@ -191,3 +191,60 @@ def test_the_california_file(shared_data):
     assert (len(table.frames), len(table)) == (1218, 245)
     assert (table.labels["species"] == "empty").sum() == 311
     assert (event_labels(table)["species"] == "empty").sum() == 17
+
+
+def test_a_count_beside_empty_does_not_matter(tmp_path):
+    annotations = [note(1, 1, 30, count=0), note(2, 2, 30, count="none"), note(3, 3, 30, count=-1)]
+    table = coco.read(write(tmp_path, [image(n) for n in (1, 2, 3)], annotations))
+    assert [row[2:] for row in label_rows(table)] == [("empty", None)] * 3
+
+
+def test_an_annotation_that_is_listed_twice_counts_once(tmp_path):
+    box = {"bbox": [1, 2, 3, 4]}
+    annotations = [
+        note(1, 1, 1, **box), note(1, 1, 1, **box),  # repeated
+        note(2, 1, 1, **box),  # another one, of the same box
+        note(3, 1, 7, bbox=[0, 0, 1, 1]), note(3, 1, 7, bbox=[5, 5, 1, 1]),  # an id twice
+        note(4, 2, 1, count=2), note(4, 2, 1, count=2),
+    ]  # fmt: skip
+    table = coco.read(write(tmp_path, [image(1), image(2)], annotations))
+    assert [row[2:] for row in label_rows(table)] == [("deer", "2"), ("fox", "2"), ("deer", "2")]
+    assert table.dropped.counts == {"annotation listed twice": 2}
+
+
+def test_what_is_not_known_can_be_left_out(tmp_path):
+    annotations = [note(1, 1, 5), note(2, 1, 7), note(3, 2, 1, count="many")]
+    path = write(tmp_path, [image(1), image(2)], annotations)
+    table = read("coco", path, on_unknown="drop")
+    assert [row[2:] for row in label_rows(table)] == [("fox", None), ("deer", None)]
+    assert table.dropped.counts == {
+        "annotation of an unknown category": 1, "annotation: unknown count": 1,
+    }  # fmt: skip
+
+
+def test_ids_as_numbers_and_as_text_are_one(tmp_path):
+    categories = [{"id": "1", "name": "deer"}, {"id": 2.0, "name": "fox"}]
+    annotations = [note(1, "1", 1), note(2, 2.0, "2")]
+    table = coco.read(write(tmp_path, [image(1), image("2")], annotations, categories))
+    assert [row[2] for row in label_rows(table)] == ["deer", "fox"]
+
+
+def test_names_that_mean_empty_or_nothing(tmp_path):
+    names = ("nothing here", "Unidentified", "deer")
+    categories = [{"id": n, "name": name} for n, name in enumerate(names)]
+    annotations = [note(n, n, n) for n in range(3)]
+    path = write(tmp_path, [image(n) for n in range(3)], annotations, categories)
+    table = read("coco", path)
+    assert [row[::2] for row in label_rows(table)] == [("0", "empty"), ("2", "deer")]
+    assert table.dropped.counts == {"label that names no species": 1}
+    assert label_rows(read("coco", path, empty_names="deer"))[-1][2] == "empty"
+
+
+def test_a_file_of_two_images_stops_or_is_listed(tmp_path):
+    images = [image(1), {**image(2), "file_name": ".\\1.jpg"}, image(3)]
+    path = write(tmp_path, [*images, images[2]], [note(1, 1, 1), note(2, 2, 7)])
+    with pytest.raises(InputError, match=r"a picture is listed once; received '1.jpg \(1, 2\)'"):
+        read("coco", path)
+    table = read("coco", path, on_unknown="drop")
+    assert [row[2] for row in label_rows(table)] == ["deer"]
+    assert table.dropped.counts["image listed twice"] == 1

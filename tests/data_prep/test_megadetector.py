@@ -70,3 +70,42 @@ def test_a_real_batch(shared_data):
     assert species == {"animal": 1779, "empty": 2}
     example = read("megadetector", shared_data / "megadetector" / "example_v1.6.json")
     assert example.dropped.counts == {"picture the detector could not read": 1}
+
+
+def test_batches_that_were_merged(file):
+    """A picture that failed in one batch and succeeded in another; one that is in both alike."""
+    images = [
+        {"file": "1.jpg", "detections": None, "failure": "image access failure"},
+        CONTENT["images"][1],
+        {"file": "1.jpg", "detections": [{"category": "1", "conf": 0.9}]},
+        {"file": ".\\A\\2.jpg", "detections": [{"conf": 0.19, "category": "1"}]},
+        {"file": "2.jpg", "detections": None, "failure": "x"},
+        {"file": "2.jpg", "detections": None, "failure": "y"},
+    ]
+    table = read("megadetector", file(CONTENT | {"images": images}))
+    assert table.labels[["event_id", "species"]].to_numpy().tolist() == [
+        ["A/2.jpg", "empty"], ["1.jpg", "animal"],
+    ]  # fmt: skip
+    assert table.dropped.examples == {"picture the detector could not read": ["2.jpg"]}
+
+
+def test_categories_that_mean_nothing(file):
+    categories = {"0": "nothing", "1": "unknown", "2": "person"}
+    images = [{"file": f"{key}.jpg", "detections": [{"category": key, "conf": 0.9}]}
+              for key in "012"]  # fmt: skip
+    content = CONTENT | {"detection_categories": categories, "images": images}
+    table = read("megadetector", file(content))
+    assert table.labels[["event_id", "species"]].to_numpy().tolist() == [
+        ["0.jpg", "empty"], ["2.jpg", "person"],
+    ]  # fmt: skip
+    assert table.events["source"].tolist() == ["megadetector", "none", "megadetector"]
+
+
+def test_detections_of_an_unknown_category_can_be_left_out(file):
+    path = file(CONTENT | {"detection_categories": {"2": "person"}})
+    table = read("megadetector", path, on_unknown="drop")
+    # What was seen on the first picture has no name, but it is not empty.
+    assert table.labels[["event_id", "species"]].to_numpy().tolist() == [
+        ["A/2.jpg", "empty"], ["3.jpg", "empty"],
+    ]  # fmt: skip
+    assert table.dropped.counts["detection of an unknown category"] == 2

@@ -114,3 +114,183 @@ def test_a_name_that_is_not_utf8_is_left_out_and_counted(tmp_path):
     table = read("folders", tmp_path)
     assert table.frames["path"].tolist() == ["fox/a.jpg"]
     assert table.dropped.counts == {"picture whose name is not valid UTF-8": 1}
+
+
+def written(tmp_path, *rows, encoding="utf-8", **options):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(("\n".join(rows) + "\n").encode(encoding))
+    return read("csv", path, **options)
+
+
+def species_of(table):
+    rows = table.labels.merge(table.frames, on="event_id")
+    return sorted(map(tuple, rows[["path", "species"]].to_numpy().tolist()))
+
+
+TIMELAPSE = (
+    "File,RelativePath,DateTime,DeleteFlag,Species",
+    "IMG_0001.JPG,st1\\100RECNX,2020-01-02 03:04:05,false,puma",
+    "IMG_0001.JPG,st2\\100RECNX,2020-01-02 13:04:05,false,none",
+    "IMG_0001.JPG,,2020-01-03 03:04:05,false,puma",
+)
+THREE = [("IMG_0001.JPG", "puma"), ("st1/100RECNX/IMG_0001.JPG", "puma"),
+         ("st2/100RECNX/IMG_0001.JPG", "empty")]  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", ["", "folder=RelativePath,file=File,species=species"])
+def test_a_picture_is_named_by_its_folder_and_file(tmp_path, columns):
+    assert species_of(written(tmp_path, *TIMELAPSE, columns=columns)) == THREE
+
+
+def test_a_key_of_two_columns_read_as_one_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"'IMG_0001.JPG: two folders \(rows 2, 3, 4; 1 such.*"
+                                         r"--columns=folder=COLUMN,file=COLUMN"):  # fmt: skip
+        written(tmp_path, *TIMELAPSE, columns="path=File,species=Species")
+    # Also where nothing but the folder tells the rows apart.
+    rows = ("path,Folder,species", "1.jpg,a,fox", "1.jpg,b,fox")
+    with pytest.raises(InputError, match=r"1.jpg: two folders"):
+        written(tmp_path, *rows)
+
+
+def test_an_export_of_wildlife_insights(tmp_path):
+    rows = (
+        "project_id,deployment_id,image_id,filename,location,is_blank,wi_taxon_id,class,"
+        "common_name,timestamp,number_of_objects,sex",
+        "9,D1,u1,IMG_1.JPG,gs://b/u1.jpg,0,t1,Mammalia,Puma,2020-01-02 03:04:05,2,Male",
+        "9,D1,u1,IMG_1.JPG,gs://b/u1.jpg,0,t1,Mammalia,Puma,2020-01-02 03:04:05,9,Female",
+        "9,D2,u2,IMG_1.JPG,gs://b/u2.jpg,1,t2,,Blank,2020-01-02 03:04:05,1,",
+        "9,D2,u3,IMG_2.JPG,gs://b/u3.jpg,0,t3,No CV Result,No CV Result,2020-01-03 03:04:05,1,",
+    )
+    table = written(tmp_path, *rows)
+    assert species_of(table) == [("D1/IMG_1.JPG", "Puma"), ("D2/IMG_1.JPG", "empty")]
+    assert table.labels["count"].fillna("").tolist() == ["11-50", ""]
+    assert table.events["site"].tolist() == ["D1", "D2", "D2"]
+
+
+def test_a_record_table_of_camtrapr(tmp_path):
+    rows = (
+        "Station,Species,Date,Time,Directory,FileName",
+        "A,fox,2020-01-13,10:00:01,A/cam1,1.JPG",
+        "B,fox,2020-01-13,10:00:02,B/cam1,1.JPG",
+    )
+    table = written(tmp_path, *rows)
+    assert table.frames["path"].tolist() == ["A/cam1/1.JPG", "B/cam1/1.JPG"]
+    assert table.events["datetime"].astype(str).tolist() == [
+        "2020-01-13 10:00:01", "2020-01-13 10:00:02",
+    ]  # fmt: skip
+
+
+def test_a_row_for_each_box_of_addaxai_is_an_animal(tmp_path):
+    header = "absolute_path,relative_path,data_type,label,confidence,bbox_left"
+    rows = (r"C:\x\1.jpg,a\1.jpg,img,fox,0.9,1", r"C:\x\1.jpg,a\1.jpg,img,fox,0.9,1",
+            r"C:\x\1.jpg,a\1.jpg,img,dog,0.8,3")  # fmt: skip
+    table = written(tmp_path, header, *rows)
+    assert table.labels[["species", "count"]].to_numpy().tolist() == [["fox", "2"], ["dog", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (["1.jpg,fox,1,A,", "1.jpg,empty,,A,"], "empty, and a species"),
+        (["1.jpg,fox,1,A,", "1.jpg,fox,2,A,"], "a species twice, not alike"),
+        (["1.jpg,fox,1,A,", "1.jpg,dog,1,B,"], "two sites"),
+        (["1.jpg,fox,1,A,2020-01-01", "1.jpg,dog,1,A,2020-01-02"], "two times"),
+    ],
+)
+def test_rows_that_contradict_one_another_stop_or_are_listed(tmp_path, rows, why):
+    rows = ["path,species,count,site,datetime", "0.jpg,fox,1,A,", *rows]
+    told = rf"of a picture in labels.csv agree; received '1.jpg: {why} \(rows 3, 4; 1 such pict"
+    with pytest.raises(InputError, match=told):
+        written(tmp_path, *rows)
+    table = written(tmp_path, *rows, on_unknown="drop")
+    assert species_of(table) == [("0.jpg", "fox")]
+    assert table.frames["path"].tolist() == ["0.jpg", "1.jpg"]
+    assert table.dropped.examples["picture whose rows contradict one another"] == ["1.jpg"]
+
+
+def test_rows_that_complete_one_another_are_one_picture(tmp_path):
+    rows = ("path,species,site", "1.jpg,fox,", "1.jpg,dog,A", "1.jpg,,A", "1.jpg,fox,")
+    table = written(tmp_path, *rows)
+    assert species_of(table) == [("1.jpg", "dog"), ("1.jpg", "fox")]
+    assert table.events["site"].tolist() == ["A"]
+    assert table.dropped.counts == {"row that repeats another": 1}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "first"),
+    [("utf-8", ""), ("utf-8-sig", "sep=;\n"), ("utf-16", "sep=;\n"), ("cp1252", ""),
+     ("utf-16-le", "")],
+)  # fmt: skip
+def test_encodings_and_a_line_for_excel(tmp_path, encoding, first, caplog):
+    caplog.set_level("INFO")
+    table = written(tmp_path, f"{first}PATH;Species;Count", "wäld/1.jpg;Rehböcke;2",
+                    encoding=encoding)  # fmt: skip
+    assert species_of(table) == [("wäld/1.jpg", "Rehböcke")]
+    assert table.labels["count"].tolist() == ["2"]
+    assert ("by guess" in caplog.text) == (encoding in ("cp1252", "utf-16-le"))
+    if first:
+        with pytest.raises(InputError, match=r"received 'x'. Correct row 3 of"):
+            written(tmp_path, f"{first}PATH;Species;Count", "1.jpg;fox;x", encoding=encoding)
+
+
+def test_an_encoding_that_is_told(tmp_path):
+    table = written(tmp_path, "path,species", "1.jpg,Größe", encoding="cp850")
+    assert table.labels["species"].tolist() != ["Größe"]
+    table = written(tmp_path, "path,species", "1.jpg,Größe", encoding="cp850")
+    path = tmp_path / "labels.csv"
+    assert read("csv", path, encoding="cp850").labels["species"].tolist() == ["Größe"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "days", "order"),
+    [
+        (["13/02/2020 10:00", "01/02/2020 10:00"], ["2020-02-13", "2020-02-01"], "DMY"),
+        (["2/13/20 10:00 PM", "2/1/20 10:00 PM"], ["2020-02-13", "2020-02-01"], "MDY"),
+        (["13.02.2020", "1.2.2020"], ["2020-02-13", "2020-02-01"], "DMY"),
+        (["2020:02:13 10:00:00", "2020:02:01 10:00:00"], ["2020-02-13", "2020-02-01"], ""),
+    ],
+)
+def test_dates_of_a_column(tmp_path, texts, days, order, caplog):
+    caplog.set_level("INFO")
+    rows = (f"{place}.jpg,fox,{text}" for place, text in enumerate(texts))
+    table = written(tmp_path, "path,species,datetime", *rows)
+    found = table.frames.merge(table.events).sort_values("path")["datetime"]
+    assert found.dt.strftime("%Y-%m-%d").tolist() == days
+    assert (f"are read as {order}" in caplog.text) == bool(order)
+
+
+def test_dates_that_cannot_be_told_are_asked_for(tmp_path):
+    rows = ("path,species,datetime", "1.jpg,fox,03/04/2020 10:00")
+    with pytest.raises(InputError, match=r"order of day and month in labels.csv.*--dates=DMY or"):
+        written(tmp_path, *rows)
+    table = written(tmp_path, *rows, dates="MDY")
+    assert str(table.events["datetime"][0]) == "2020-03-04 10:00:00"
+    with pytest.raises(InputError, match=r"a time in labels.csv is like .*received 'May 3rd'"):
+        written(tmp_path, "path,species,datetime", "1.jpg,fox,May 3rd")
+
+
+def test_names_that_mean_empty_or_nothing(tmp_path, caplog):
+    caplog.set_level("INFO")
+    names = ("Nothing", "no_animal", "NA", "unknown", "fox", "noMammalsSeen", "Hase", "empty")
+    rows = (f"{place}.jpg,{name}" for place, name in enumerate(names))
+    table = written(tmp_path, "path,species", *rows)
+    assert species_of(table) == [
+        ("0.jpg", "empty"), ("1.jpg", "empty"), ("4.jpg", "fox"), ("6.jpg", "Hase"),
+        ("7.jpg", "empty"),
+    ]  # fmt: skip
+    assert "names that mean empty: 'Nothing' (1), 'no_animal' (1), 'empty' (1)" in caplog.text
+    assert "left without label: 'noMammalsSeen'; say what they mean with" in caplog.text
+    assert table.dropped.counts == {
+        "label that names no species": 2, "label that reads like no species, see --empty_names": 1,
+    }  # fmt: skip
+    changed = written(tmp_path, "path,species", "1.jpg,Hase", "2.jpg,unknown", "3.jpg,none",
+                      empty_names="hase,unknown=species,none=unlabelled")  # fmt: skip
+    assert species_of(changed) == [("1.jpg", "empty"), ("2.jpg", "unknown")]
+
+
+def test_names_of_one_picture_in_any_form(tmp_path):
+    """Accents as one character or as two, either slash, './' before it."""
+    rows = ("path,species", "./wa\u0308ld/1.jpg,fox", "w\xe4ld\\1.jpg,dog", "w\xe4ld//1.jpg,fox")
+    table = written(tmp_path, *rows)
+    assert table.frames["path"].tolist() == ["w\xe4ld/1.jpg"]
+    assert species_of(table) == [("w\xe4ld/1.jpg", "dog"), ("w\xe4ld/1.jpg", "fox")]

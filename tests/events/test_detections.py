@@ -142,3 +142,51 @@ def test_a_list_of_pictures_without_pictures_is_told(tmp_path):
     path.write_text('{"detection_categories": {"1": "animal"}}')
     with pytest.raises(InputError, match=r"a \.json list is MegaDetector's results.*COCO"):
         listing.listing([path], lambda path, reason: None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"info": None, "detection_categories": {"1": "animal"}},
+        {"info": {"format_version": "1.0"}, "detection_categories": {"1": "animal"}},
+        {"info": {"format_version": 1.3, "detector_metadata": None}},
+        {},
+        None,  # a plain list
+    ],
+)
+@pytest.mark.parametrize("key", ["file", "image_file", "filepath"])
+def test_older_files_and_plain_lists(tmp_path, content, key):
+    images = [
+        {key: "a\\1.jpg", "max_detection_conf": 0.9, "detections": [detection(0.9)]},
+        {key: "2.jpg", "max_detection_conf": 0, "detections": []},
+    ]
+    path = tmp_path / "md.json"
+    path.write_text(json.dumps(images if content is None else {**content, "images": images}))
+    found = detections.read(path)
+    assert (found.paths.tolist(), found.threshold) == (["a/1.jpg", "2.jpg"], 0.2)
+    np.testing.assert_array_equal(found.confidence, np.float32([0.9, 0]))
+
+
+def test_a_confidence_that_was_rounded_up_or_taken_back(tmp_path):
+    images = [
+        {"file": "1.jpg", "detections": [detection(1.0000001)]},
+        {"file": "2.jpg", "detections": [detection(-0.97), detection(0.3)]},
+        {"file": "3.jpg", "detections": [detection(-0.97)]},
+    ]
+    found = detections.read(file(tmp_path, images))
+    np.testing.assert_array_equal(found.confidence, np.float32([1, 0.3, 0]))
+
+
+def test_batches_that_were_merged(tmp_path):
+    failed = {"file": "1.jpg", "detections": None, "failure": "image access failure"}
+    images = [failed, *IMAGES[1:], {"file": "1.jpg", "detections": [detection(0.5)]}, IMAGES[3]]
+    found = detections.read(file(tmp_path, [*images, {**failed, "failure": "again"}]))
+    assert found.paths.tolist() == ["2.jpg", "3.jpg", "4.jpg", "1.jpg"]
+    np.testing.assert_array_equal(found.confidence, np.float32([0, NAN, 0.15, 0.5]))
+
+
+def test_names_with_accents_in_either_form(tmp_path):
+    apart, together = "wa\u0308ld/1.jpg", "w\xe4ld/1.jpg"
+    for written, asked in ((apart, together), (together, apart)):
+        path = file(tmp_path, [{"file": written, "detections": [detection(0.5)]}])
+        assert detections.read(path).of(pd.Series([asked])).confidence[0] == 0.5

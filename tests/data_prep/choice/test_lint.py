@@ -1,4 +1,5 @@
 import os
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -158,3 +159,16 @@ def test_real_frames_are_neither_black_nor_white(shared_data):
     for path in (shared_data / "serengeti" / "frames").iterdir():
         if path.suffix.lower() == ".jpg":
             assert lint.fault(path) == ("", "")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_with_accents_are_found_in_either_form(tmp_path, form):
+    there, told = (unicodedata.normalize(one, "wäld/é.jpg") for one in (form, "NFC"))
+    (tmp_path / there).parent.mkdir()
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / there)
+    table = EventTable(
+        pd.DataFrame({"event_id": ["a"]}),
+        pd.DataFrame({"event_id": ["a"], "path": [told]}),
+        pd.DataFrame({"event_id": ["a"], "species": ["fox"]}),
+    )
+    assert lint.lint(table, tmp_path).empty

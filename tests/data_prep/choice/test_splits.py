@@ -32,6 +32,19 @@ def test_by_event_follows_the_shares_and_does_not_move_when_events_are_added():
     assert (splits.assign(large, "event", seed=1) != split).any()
 
 
+def test_events_that_share_a_picture_are_in_one_split():
+    """An event of train overlaps one of val, and that one of test: all go where the first goes."""
+    alone = table({"site": ["A"] * 100})
+    split = splits.assign(alone, "event")
+    one, two, three = sorted(list(split).index(name) for name in splits.NAMES)
+    shared = {"event_id": [f"e{two}", f"e{three}"], "path": [f"e{one}", f"e{two}"]}
+    frames = pd.concat([alone.frames, pd.DataFrame(shared)])
+    together = splits.assign(EventTable(alone.events, frames, alone.labels), "event")
+    expected = split.copy()
+    expected[[two, three]] = split[one]
+    np.testing.assert_array_equal(together, expected)
+
+
 def test_shares_of_nothing_get_nothing():
     split = splits.assign(table({"site": ["A"] * 200}), "event", (0.5, 0.5, 0.0))
     assert set(split) == {"train", "val"}

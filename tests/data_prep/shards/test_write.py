@@ -400,3 +400,18 @@ def test_a_process_that_writes_shards_imports_neither_pandas_nor_tensorflow():
     code = "import sys, data_prep.shards.pool; print({'pandas', 'tensorflow'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_names_with_accents_that_the_disk_has_in_another_form(tmp_path):
+    """A Mac writes accents apart (NFD); tables have them as one character (NFC)."""
+    (tmp_path / "wa\u0308ld").mkdir()
+    Image.new("RGB", (16, 16), "grey").save(tmp_path / "wa\u0308ld" / "e\u0301.png")
+    told = "w\xe4ld/\xe9.png"
+    table = EventTable(
+        pd.DataFrame({"event_id": ["a"]}),
+        pd.DataFrame({"event_id": ["a"], "path": [told]}),
+        pd.DataFrame({"event_id": ["a"], "species": ["fox"]}),
+    )
+    made = plan.make(table, np.array(["train"]), events_per_shard=1, split_rule="by hand")
+    result = write.write_shards(made, tmp_path, tmp_path / "out", SPEC, processes=1)
+    assert read_events(result, "train")["a"]["paths"].tolist() == [told.encode()]
