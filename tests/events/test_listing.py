@@ -27,8 +27,7 @@ def write(folder, name, text, encoding="utf-8"):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_a_list_of_one_column(tmp_path, header, encoding):
     path = write(tmp_path, "list.csv", f"{header}\r\nwäld/a, b.jpg\r\nwäld/2.jpg\r\n", encoding)
-    if encoding == "cp1252" or header != '"path"':
-        assert listed(path)["path"].tolist() == ["wäld/a, b.jpg", "wäld/2.jpg"]
+    assert sorted(listed(path)["path"]) == ["wäld/2.jpg", "wäld/a, b.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -44,12 +43,13 @@ def test_a_list_of_one_column(tmp_path, header, encoding):
     ],
 )  # fmt: skip
 def test_tables_of_pictures(tmp_path, text, paths):
-    assert listed(write(tmp_path, "list.csv", text))["path"].tolist() == paths
+    assert sorted(listed(write(tmp_path, "list.csv", text))["path"]) == sorted(paths)
 
 
 def test_times_of_a_list(tmp_path):
     text = "path,datetime\n1.jpg,13/02/2020 10:00\n2.jpg,01/02/2020 10:00\n3.jpg,\n"
     rows = listed(write(tmp_path, "list.csv", text))
+    assert rows["path"].tolist() == ["1.jpg", "2.jpg", "3.jpg"]
     assert rows["datetime"].dt.strftime("%m-%d").fillna("").tolist() == ["02-13", "02-01", ""]
     colons = write(tmp_path, "c.csv", "path,datetime\n1.jpg,2024:12:18 10:13:17\n")
     assert listed(colons)["datetime"][0] == pd.Timestamp("2024-12-18 10:13:17")
@@ -81,7 +81,7 @@ def test_a_list_in_an_encoding_that_is_told(tmp_path):
 def test_a_plain_list_in_json(tmp_path, rows):
     path = write(tmp_path, "list.json", json.dumps(rows))
     assert is_megadetector(path)
-    assert listed(path)["path"].tolist() == ["a/1.jpg", "2.jpg"]
+    assert sorted(listed(path)["path"]) == ["2.jpg", "a/1.jpg"]
 
 
 @pytest.fixture(params=["NFC", "NFD"])
@@ -101,7 +101,7 @@ def test_names_that_the_disk_has_in_another_form(disk):
     for name in ("list.txt", "list.csv"):
         header = "path\n" if name.endswith("csv") else ""
         rows = listed(write(images.parent, name, header + "\n".join(told)), images=images)
-        assert rows["path"].tolist() == there
+        assert set(rows["path"]) == set(there)
         assert rows["bytes"].tolist() == [5, 5, 5]
 
 
@@ -113,7 +113,7 @@ def test_events_of_names_that_the_disk_has_in_another_form(disk):
         pd.DataFrame({"event_id": [], "species": []}),
     )
     rows = listed(table, images=images)
-    assert rows["path"].tolist() == there
+    assert set(rows["path"]) == set(there)
     from camtrap_tf.events.listing import with_events
 
     pieces = listing([images], lambda *skipped: None).pieces
