@@ -97,11 +97,13 @@ def events(frames: Iterable[F], gap_seconds: float) -> list[list[F]]:
     """
     found: list[list[F]] = []
     for camera in _cameras(frames):
-        for last, frame in itertools.pairwise([None, *_ordered(camera)]):
+        last = None
+        for frame in _ordered(camera):
             if last is not None and follows(last, frame, gap_seconds):
                 found[-1].append(frame)
             else:
                 found.append([frame])
+            last = frame
     return found
 
 

@@ -1,13 +1,14 @@
 """Tables of pictures to capture events, where a project gives no event ids: see `bursts`."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.events import bursts
+from camtrap_tf.pictures import exif
 
 # What a picture's header tells of its event; see `bursts.Frame`.
 FACTS = {"camera": "string", "position": "Int32", "burst_size": "Int32", "trigger": "Int64"}
@@ -50,6 +51,12 @@ def group(
             own = [frame.row for frame in event]
             event_id[own], place[own] = event[0].path, np.arange(len(own))
     return pd.Series(event_id, dtype="string"), pd.Series(place, dtype="Int32")
+
+
+def headers(read: Iterable[exif.Facts]) -> pd.DataFrame:
+    """Columns `FACTS` of what headers tell."""
+    rows = [(one.camera, *(one.burst or (None, None)), one.trigger) for one in read]
+    return pd.DataFrame(rows, columns=list(FACTS)).astype(FACTS)
 
 
 @dataclasses.dataclass(frozen=True)

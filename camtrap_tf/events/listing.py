@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,52 +48,67 @@ Skip = Callable[[str, str], None]  # of a path and a reason
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """Pictures and where they lie.
+    """Sources of pictures, resolved once: what they are, and where their pictures lie.
 
     Args:
-        root: folder that the paths are relative to.
-        pieces: data frames with the columns `COLUMNS`; can be walked through once.
+        root: folder that the pictures' paths are relative to.
+        names: of the sources, in full, as a record of them has them.
+        images: the folder that was given for paths to be relative to, in full.
+        walk: yields the pictures as data frames with the columns `COLUMNS`; it tells `skip` what
+            is no picture, and leaves out a folder, such as the one for results.
+        shards: the folder of shards that the only source is; it has no pictures to walk through.
     """
 
     root: Path
-    pieces: Iterable[pd.DataFrame]
+    names: tuple[str, ...]
+    images: str | None
+    walk: "Walk"
+    shards: Path | None = None
 
 
-def listing(
-    sources: Sequence[PathLike | EventTable],
-    skip: Skip,
-    images: PathLike | None = None,
-    leave_out: PathLike | None = None,
-) -> Listing:
-    """The pictures of several sources, each of them once.
+Walk = Callable[[Skip, PathLike | None], Iterable[pd.DataFrame]]
+
+
+def resolve(sources: Sequence[PathLike | EventTable], images: PathLike | None = None) -> Listing:
+    """Finds out what sources are: folders are not walked through yet, lists are read.
 
     Args:
         sources: folders (searched with their subfolders), picture files, lists of files (.txt
             with a path a line; .csv with a column `path`, or a folder and a file, and
             `event_id`, `site`, `season`, `datetime` where they are known; .json of MegaDetector
-            or a plain list), `PictureList`s, event tables, or their .parquet files.
-        skip: is told of what is no picture.
+            or a plain list), `PictureList`s, event tables, or their .parquet files; or one
+            folder of shards. A picture that several of them have is listed once.
         images: folder that the paths of lists and event tables, and of the result, are
             relative to. None: of a list or table its own folder; of the result the folder that
             holds all sources.
-        leave_out: a folder that is not searched, such as the one for results.
 
     Raises:
         InputError: a source that does not exist or cannot be read, or no sources.
     """
     if not sources:
         raise InputError("at least one source of pictures is given", [], "Give a folder.")
-    opened = [_open(source, skip, images, leave_out) for source in sources]
+    named = [source.origin if isinstance(source, EventTable) else source for source in sources]
+    names = tuple(shown(os.path.abspath(name)) for name in named)
+    given = None if images is None else shown(os.path.abspath(images))
+    if len(sources) == 1 and _is_shards(sources[0]):
+        folder = as_path(named[0])
+        return Listing(as_path(images or folder), names, given, lambda *_: (), folder)
+    opened = [_open(source, images) for source in sources]
     if len(opened) == 1 and images is None:
-        return opened[0]
+        return Listing(opened[0].root, names, given, opened[0].walk)
     roots = [os.path.abspath(one.root) for one in opened]
     root = Path(images) if images is not None else Path(os.path.commonpath(roots))
-    pieces = (
-        piece.assign(path=_within(piece["path"], os.path.relpath(own, os.path.abspath(root))))
-        for own, one in zip(roots, opened, strict=True)
-        for piece in one.pieces
-    )
-    return Listing(root, _once(pieces) if len(opened) > 1 else pieces)
+    below = [os.path.relpath(own, os.path.abspath(root)) for own in roots]
+
+    def walk(skip: Skip, leave_out: PathLike | None) -> Iterable[pd.DataFrame]:
+        pieces = (
+            piece.assign(path=_within(piece["path"], folder))
+            for folder, one in zip(below, opened, strict=True)
+            for piece in one.walk(skip, leave_out)
+        )
+        return _once(pieces) if len(opened) > 1 else pieces
+
+    return Listing(root, names, given, walk)
 
 
 def in_folder(
@@ -142,18 +157,6 @@ def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[p
     yield from _pieces(_side_by_side(listed))
 
 
-def root_of(sources: Sequence[PathLike | EventTable], images: PathLike | None = None) -> Path:
-    """The folder that the paths of the sources' pictures are relative to."""
-    if len(sources) == 1 and is_shards(sources[0]):
-        return as_path(images or sources[0])
-    return listing(sources, lambda path, reason: None, images).root
-
-
-def is_shards(source: PathLike | EventTable) -> TypeGuard[PathLike]:
-    """Whether a source is a folder of shards."""
-    return not isinstance(source, EventTable) and (as_path(source) / MANIFEST_FILE).is_file()
-
-
 def is_megadetector(path: Path) -> bool:
     """Whether a JSON file is MegaDetector's: its first or last part names what it detects.
 
@@ -167,34 +170,49 @@ def is_megadetector(path: Path) -> bool:
         return b'"detection_categories"' in head + file.read()
 
 
-def _open(
-    source: PathLike | EventTable, skip: Skip, images: PathLike | None, leave_out: PathLike | None
-) -> Listing:
+class _Opened(NamedTuple):
+    """One source: the folder that its paths are relative to, and its pictures."""
+
+    root: Path
+    walk: Walk
+
+
+def _is_shards(source: PathLike | EventTable) -> bool:
+    return not isinstance(source, EventTable) and (as_path(source) / MANIFEST_FILE).is_file()
+
+
+def _open(source: PathLike | EventTable, images: PathLike | None) -> _Opened:
     if isinstance(source, EventTable):
         if images is None:
             raise InputError(
                 "`images` names the folder that an event table's paths are in", None, "Give it."
             )
         root = existing_folder(images, "the picture folder")
-        return Listing(root, of_table(source, root))
+        return _Opened(root, lambda *_: of_table(source, root))
     path = as_path(source)
-    if is_shards(path):
+    if _is_shards(path):
         raise InputError(
             "a folder of shards is answered on its own", str(path), "Leave the other sources out."
         )
     if path.is_dir():
-        return Listing(path, in_folder(path, skip, leave_out))
+        return _Opened(path, lambda skip, leave_out: in_folder(path, skip, leave_out))
     if not path.is_file():
         raise InputError("a source of pictures exists", str(path), "Check the path.")
+    return _open_file(source, path, images)
+
+
+def _open_file(source: PathLike, path: Path, images: PathLike | None) -> _Opened:
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     root = path.parent if images is None else existing_folder(images, "the picture folder")
     if suffix == ".parquet":
-        return Listing(root, of_table(EventTable.read(path), root))
+        table = EventTable.read(path)
+        return _Opened(root, lambda *_: of_table(table, root))
     if suffix in _LISTS:
         listed = source if isinstance(source, PictureList) else PictureList(path)
         return _of_list(_LISTS[suffix](listed), root, images is not None)
     if suffix in pictures.SUFFIXES:
-        return Listing(path.parent, _of_paths(pd.DataFrame({"path": [path.name]}), path.parent))
+        rows = pd.DataFrame({"path": [path.name]})
+        return _Opened(path.parent, lambda *_: _of_paths(rows, path.parent))
     raise InputError(
         "a source is a folder, a picture, a list of files (.txt, .csv), an event table "
         "(.parquet) or metadata (.json)",
@@ -273,7 +291,7 @@ def _scanned(rows: list[tuple]) -> pd.DataFrame:
     return _conform(pd.DataFrame(rows, columns=["path", "bytes", "modified"]))
 
 
-def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> Listing:
+def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> _Opened:
     rows["path"] = paths.normal(rows["path"])
     absolute = rows["path"].str.startswith("/") | rows["path"].str.match(r"[A-Za-z]:/")
     if absolute.all() and not told:
@@ -281,7 +299,7 @@ def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> Listing:
     rows.loc[absolute, "path"] = [
         Path(os.path.relpath(one, root)).as_posix() for one in rows["path"][absolute]
     ]
-    return Listing(root, _once(_of_paths(rows, root)))
+    return _Opened(root, lambda *_: _once(_of_paths(rows, root)))
 
 
 def _read_lines(listed: "PictureList") -> pd.DataFrame:

@@ -190,7 +190,7 @@ def parse(words: str) -> tuple[datetime.datetime | None, int | None]:
         return None, None
     since = datetime.timedelta(hours=hour, minutes=minute, seconds=second)
     try:
-        day = datetime.datetime(*(int(found[name]) for name in ("year", "month", "day")))
+        day = datetime.datetime(int(found["year"]), int(found["month"]), int(found["day"]))
         return day + since + _fraction(found["fraction"]), _minutes(found["offset"] or "")
     except (ValueError, OverflowError):
         return None, None

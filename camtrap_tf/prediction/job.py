@@ -40,7 +40,7 @@ from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import bursts, clocks, grouping
-from camtrap_tf.events.listing import COLUMNS, PIECE, Listing
+from camtrap_tf.events.listing import COLUMNS, PIECE
 from camtrap_tf.events.table import find, occurs
 from camtrap_tf.pictures import exif
 
@@ -145,18 +145,26 @@ class Job:
 
     def list_pictures(
         self,
-        found: Listing,
+        root: Path,
+        pieces: Iterable[pd.DataFrame],
         block_size: int = BLOCK_SIZE,
         gap_seconds: float = EVENT_GAP_SECONDS,
     ) -> int:
-        """Writes the list of pictures, or adds those that it has not got; returns how many."""
+        """Writes the list of pictures, or adds those that it has not got; returns how many.
+
+        Args:
+            root: folder that their paths are relative to.
+            pieces: of a listing.
+            block_size: pictures in a block; it is longer by what is left of its last event.
+            gap_seconds: longest pause inside an event.
+        """
         path, before, first = self.folder / PICTURES_FILE, None, 0
         if self.listed:
             before = pq.ParquetFile(path)
             column = before.read(["block"])["block"].to_numpy()
             first = int(column.max()) + 1 if len(column) else 0
-        cutter = _Cutter(found.root, block_size, gap_seconds, first)
-        pieces = self._new(found.pieces) if before is not None else found.pieces
+        cutter = _Cutter(root, block_size, gap_seconds, first)
+        pieces = self._new(pieces) if before is not None else pieces
         added = 0
         with atomic(path) as temporary, pq.ParquetWriter(temporary, _schema()) as writer:
             for batch in before.iter_batches(PIECE) if before is not None else ():

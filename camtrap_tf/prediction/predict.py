@@ -1,12 +1,11 @@
 """Prediction: a bundle on pictures, labelled or new.
 
 `predict` answers a season of pictures as a job that can be stopped and goes on
-(`prediction_job`); `predict_folder` some pictures, for a notebook.
+(`job`); `predict_folder` some pictures, for a notebook.
 """
 
 import dataclasses
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,13 +14,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote, sha256
+from camtrap_tf.core.artifacts import PathLike, existing_folder, is_remote, sha256
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.detections import Detector
-from camtrap_tf.events.listing import Listing, is_shards, listing, shown, with_events
+from camtrap_tf.events.listing import Listing, resolve, with_events
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.networks.bundle import Bundle, answering_info, classes
@@ -38,7 +37,7 @@ log = logging.getLogger("camtrap")
 
 
 def predict(
-    sources: Sequence[PathLike | EventTable],
+    sources: Listing | Sequence[PathLike | EventTable],
     bundle: Bundle,
     folder: PathLike,
     options: Options | None = None,
@@ -50,15 +49,15 @@ def predict(
     """Answers pictures into a results folder; goes on where it was stopped.
 
     Args:
-        sources: what to answer, see `listing.listing`.
+        sources: what to answer, see `listing.resolve`; or what that returns.
         bundle: what predicts.
-        folder: the results folder, see `prediction_job`.
+        folder: the results folder, see `job`.
         options: how.
         table: gives the events' ids by path; pictures that it has not got, and all where there
-            is none, are grouped by folder and time (`events.group`).
-        images: folder that paths are relative to, see `listing.listing`.
+            is none, are grouped (`bursts`).
+        images: folder that paths are relative to, see `listing.resolve`.
         only_new: look for pictures that came since they were listed, and answer them too.
-        engine: answers the blocks instead of this process, see `beam_prediction.engine`.
+        engine: answers the blocks instead of this process, see `beam.engine`.
 
     Returns:
         The path of predictions.parquet in the folder.
@@ -67,17 +66,18 @@ def predict(
         InputError: no pictures, or a folder that holds another job.
     """
     options = options or Options()
-    of_shards = len(sources) == 1 and is_shards(sources[0])
-    if of_shards and (options.detector or options.precision or engine or table or only_new):
+    found = sources if isinstance(sources, Listing) else resolve(sources, images)
+    if found.shards and (options.detector or options.precision or engine or table or only_new):
         raise InputError(
             "shards are answered without a detector, precision, engine, events or only_new",
-            str(sources[0]),
+            str(found.shards),
             "Leave those out.",
         )
-    job = Job.claim(folder, _record(sources, bundle, options, images))
-    if of_shards and not isinstance(sources[0], EventTable):
-        return answer_shards(bundle, sources[0], job)
-    root = _list(job, sources, options, table, images, only_new)
+    job = Job.claim(folder, _record(found, bundle, options))
+    if found.shards:
+        return answer_shards(bundle, found.shards, job)
+    if only_new or not job.listed:
+        _list(job, found, options, table, only_new)
     if options.detector is not None:
         _check_detections(job, options.detector)
     total, missing = job.counts()
@@ -85,7 +85,7 @@ def predict(
         log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
     if missing:
         try:
-            (engine or answer_blocks)(Work(bundle, root, job, options), missing)
+            (engine or answer_blocks)(Work(bundle, found.root, job, options), missing)
         except KeyboardInterrupt:
             _tell_stopped(job, total)
             raise
@@ -160,32 +160,28 @@ def answer_blocks(work: Work, pictures_left: int) -> None:
 
 
 def _list(
-    job: Job,
-    sources: Sequence[PathLike | EventTable],
-    options: Options,
-    table: EventTable | None,
-    images: PathLike | None,
-    only_new: bool,
-) -> Path:
-    """Lists the pictures where they are not; returns the folder their paths are relative to."""
+    job: Job, found: Listing, options: Options, table: EventTable | None, only_new: bool
+) -> None:
+    """Lists the pictures.
+
+    Raises:
+        InputError: there are none, or none where a list says.
+    """
     skipped = NotProcessed()
-    found = listing(sources, skipped, images, leave_out=job.folder)
-    if job.listed and not only_new:
-        return found.root
+    pieces = found.walk(skipped, job.folder)
     if table is not None:
-        found = Listing(found.root, with_events(found.pieces, table))
-    added = job.list_pictures(found, options.block_size, options.gap_seconds)
+        pieces = with_events(pieces, table)
+    added = job.list_pictures(found.root, pieces, options.block_size, options.gap_seconds)
     skipped.write(job.folder)
     log.info("listed %s %spictures", f"{added:,}", "new " if only_new else "")
     if not job.counts()[0]:
         (job.folder / PICTURES_FILE).unlink()
         raise InputError(
             f"a folder of pictures holds files ending in {', '.join(sorted(pictures.SUFFIXES))}",
-            ", ".join(str(source) for source in sources),
+            ", ".join(found.names),
             "Check the folder.",
         )
     _check_found(job, found.root)
-    return found.root
 
 
 def _check_found(job: Job, root: Path) -> None:
@@ -205,23 +201,17 @@ def _check_found(job: Job, root: Path) -> None:
     )
 
 
-def _record(
-    sources: Sequence[PathLike | EventTable],
-    bundle: Bundle,
-    options: Options,
-    images: PathLike | None,
-) -> dict:
+def _record(found: Listing, bundle: Bundle, options: Options) -> dict:
     """What the answers depend on; of shards their content, wherever they lie."""
-    if len(sources) == 1 and is_shards(sources[0]):
+    if found.shards:
         return {
-            "shards": sha256(as_path(sources[0]) / MANIFEST_FILE),
+            "shards": sha256(found.shards / MANIFEST_FILE),
             "bundle": bundle.version,
             "animal_threshold": bundle.animal_threshold,
         }
-    named = [source.origin if isinstance(source, EventTable) else source for source in sources]
     return {
-        "sources": [shown(os.path.abspath(name)) for name in named],
-        "images": None if images is None else shown(os.path.abspath(images)),
+        "sources": list(found.names),
+        "images": found.images,
         "bundle": bundle.version,
         "animal_threshold": bundle.animal_threshold,
         "picture": to_json(bundle.picture),

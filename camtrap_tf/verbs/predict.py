@@ -104,14 +104,15 @@ def run(
     from camtrap_tf import outputs
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.core.startup import start_tensorflow
-    from camtrap_tf.events.listing import root_of
+    from camtrap_tf.events.listing import resolve
     from camtrap_tf.events.table import EventTable
 
     sources = [_source(path, values, read_pictures) for path in arguments]
     images = values.images
     if images is None and any(isinstance(source, EventTable) for source in sources):
         images = _folder(arguments[0])
-    options = output_flags.options(values, root_of(sources, images))
+    found = resolve(sources, images)
+    options = output_flags.options(values, found.root)
     outputs.check(values.format, options, values.out)
     table = EventTable.read(values.events) if values.events else None
     detector = _detector(values)
@@ -132,14 +133,13 @@ def run(
         detector,
     )
     path = predict(
-        sources,
+        found,
         Bundle.read(values.bundle),
         values.out,
         how,
         table,
-        images,
-        values.only_new,
-        _engine(values),
+        only_new=values.only_new,
+        engine=_engine(values),
     )
     log.info("wrote %s", path)
     predictions = Predictions.open(path)

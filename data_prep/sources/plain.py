@@ -165,7 +165,7 @@ def read_folders(
 ) -> EventTable:
     """Reads pictures sorted into folders: SPECIES/..., SPECIES/SITE/..., or SITE/SPECIES/...
 
-    Pictures of one folder taken shortly after one another (EXIF) are an event. A folder whose
+    Pictures of one camera taken shortly after one another are an event (`bursts`). A folder whose
     name means empty (`core.emptiness`) holds empty pictures; a picture outside all folders has
     no label.
 
@@ -189,13 +189,14 @@ def read_folders(
         raise InputError("the folder holds pictures", str(folder), "Check the path.")
     layout = _layout(named, folders)
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        taken = list(pool.map(lambda path: exif.read(folder / path).taken, named))
+        read = list(pool.map(lambda path: exif.read(folder / path), named))
     rows = pd.DataFrame({"path": named}).reindex(columns=list(FIELDS)).astype("string")
     species = pd.Series([_part(path, _SPECIES_AT.get(layout)) for path in named], dtype="string")
     rows["species"] = reading.named(species)
     rows["site"] = pd.Series([_part(path, _SITE_AT[layout]) for path in named], dtype="string")
-    rows["datetime"] = pd.Series(taken, dtype="datetime64[us]")
-    return _table(rows, folder.name, "annotation", reading)
+    rows["datetime"] = pd.Series([one.taken for one in read], dtype="datetime64[us]")
+    headers = grouping.headers(read).set_index(rows["path"])
+    return _table(rows, folder.name, "annotation", reading, headers)
 
 
 _SPECIES_AT = {Layout.SPECIES: 0, Layout.CAMERAS_THEN_SPECIES: 1}  # position in a path
@@ -222,16 +223,31 @@ def _part(path: str, position: int | None) -> str | None:
     return folders[position] if position is not None and position < len(folders) else None
 
 
-def _table(rows: pd.DataFrame, origin: str, source: str, reading: Reading) -> EventTable:
-    """The event table of rows with the columns `FIELDS`, one per picture and species."""
+def _table(
+    rows: pd.DataFrame,
+    origin: str,
+    source: str,
+    reading: Reading,
+    headers: pd.DataFrame | None = None,
+) -> EventTable:
+    """The event table of rows with the columns `FIELDS`, one per picture and species.
+
+    Args:
+        rows: see above.
+        origin, source: of the table and its labels.
+        reading: the rules, and what was dropped.
+        headers: `grouping.FACTS` by path, as far as they are known.
+    """
     facts = rows.groupby("path", sort=False)[list(_FACTS)].first()  # of the rows that tell them
     frames = facts.reset_index()
-    derived, _ = grouping.group(frames["path"], frames["datetime"])
+    known = None if headers is None else headers.reindex(frames["path"])
+    derived, place = grouping.group(frames["path"], frames["datetime"], facts=known)
     frames["event_id"] = frames["event"].fillna(pd.Series(derived.array, frames.index))
-    event = pd.factorize(frames["event_id"])[0]
-    by_path = frames["path"].argsort().argsort()
-    frames = frames.iloc[np.lexsort((by_path, frames["datetime"], event))].reset_index(drop=True)
-    first = np.searchsorted(np.sort(event), np.sort(event))
+    given, event = frames["event"].notna(), pd.factorize(frames["event_id"])[0]
+    place = np.where(given, frames["path"].argsort().argsort(), place.to_numpy(int))
+    frames = frames.iloc[np.lexsort((place, frames["datetime"].where(given), event))]
+    frames, event = frames.reset_index(drop=True), np.sort(event)
+    first = np.searchsorted(event, event)
     frames["frame"] = pd.Series(np.arange(len(frames)) - first, dtype="Int32")
     facts = frames.drop_duplicates("event_id")[["event_id", "site", "season", "datetime"]]
     labels = rows[rows["species"].notna()][["path", "species", "count", *ATTRIBUTES]]

@@ -141,7 +141,7 @@ def test_a_list_of_pictures_without_pictures_is_told(tmp_path):
     path = tmp_path / "md.json"
     path.write_text('{"detection_categories": {"1": "animal"}}')
     with pytest.raises(InputError, match=r"a \.json list is MegaDetector's results.*COCO"):
-        listing.listing([path], lambda path, reason: None)
+        listing.resolve([path])
 
 
 @pytest.mark.parametrize(

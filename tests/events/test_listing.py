@@ -1,4 +1,4 @@
-"""Lists of pictures: how they are written, and names that the disk has in another form."""
+"""Sources are resolved once; how lists are written; names that the disk has in another form."""
 
 import json
 import unicodedata
@@ -8,13 +8,20 @@ import pytest
 
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.dates import Order
-from camtrap_tf.events.listing import PictureList, is_megadetector, listing
+from camtrap_tf.events.listing import (
+    Listing,
+    PictureList,
+    is_megadetector,
+    resolve,
+    with_events,
+)
 from camtrap_tf.events.table import EventTable
 
 
 def listed(*sources, **options):
     """The rows of a listing, which reports nothing as skipped."""
-    pieces = list(listing(sources, lambda *skipped: pytest.fail(str(skipped)), **options).pieces)
+    walk = resolve(sources, **options).walk
+    pieces = list(walk(lambda *skipped: pytest.fail(str(skipped)), None))
     return pd.concat(pieces, ignore_index=True)
 
 
@@ -114,9 +121,64 @@ def test_events_of_names_that_the_disk_has_in_another_form(disk):
     )
     rows = listed(table, images=images)
     assert set(rows["path"]) == set(there)
-    from camtrap_tf.events.listing import with_events
-
-    pieces = listing([images], lambda *skipped: None).pieces
+    pieces = resolve([images]).walk(lambda *skipped: None, None)
     joined = pd.concat(with_events(pieces, table)).set_index("path").loc[there]
     assert joined["event_id"].tolist() == ["e1", "e1", "e2"]
     assert joined["site"].tolist() == ["A", "A", "B"]
+
+
+def walked(found: Listing) -> list[str]:
+    pieces = list(found.walk(lambda path, reason: None, None))
+    return pd.concat(pieces)["path"].tolist() if pieces else []
+
+
+def touch(folder, *names) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_files_stand_as_the_camera_wrote_them(tmp_path):
+    touch(tmp_path, "DCIM/100RECNX/R9999.JPG", "DCIM/101RECNX/R0001.JPG")
+    touch(tmp_path, "A/IMG_10.JPG", "A/IMG_9.JPG", "B/X0001.JPG", "B/X9999.JPG")
+    assert walked(resolve([tmp_path])) == [
+        "A/IMG_9.JPG", "A/IMG_10.JPG", "B/X9999.JPG", "B/X0001.JPG",
+        "DCIM/100RECNX/R9999.JPG", "DCIM/101RECNX/R0001.JPG",
+    ]  # fmt: skip
+
+
+def test_a_list_is_read_when_it_is_resolved_and_not_again(tmp_path):
+    touch(tmp_path, "A/1.jpg", "A/2.jpg")
+    file = tmp_path / "list.txt"
+    file.write_text("A/2.jpg\nA/1.jpg\nA/2.jpg\n")
+    found = resolve([file])
+    file.unlink()
+    assert walked(found) == walked(found) == ["A/1.jpg", "A/2.jpg"]
+    assert (found.root, found.names, found.images) == (tmp_path, (str(file),), None)
+
+
+def test_pictures_of_an_event_stand_side_by_side(tmp_path):
+    frames = pd.DataFrame({"event_id": ["e1", "e2", "e1"], "path": ["1.jpg", "2.jpg", "3.jpg"]})
+    table = EventTable(
+        pd.DataFrame({"event_id": ["e1", "e2"]}), frames, pd.DataFrame({"event_id": []})
+    )
+    assert walked(resolve([table], tmp_path)) == ["1.jpg", "3.jpg", "2.jpg"]
+    touch(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg")
+    pieces = with_events(resolve([tmp_path]).walk(print, None), table)
+    rows = pd.concat(list(pieces))
+    assert rows["path"].tolist() == ["1.jpg", "3.jpg", "2.jpg", "4.jpg"]
+    assert rows["event_id"].tolist() == ["e1", "e1", "e2", pd.NA]
+
+
+def test_several_sources_have_a_picture_once(tmp_path):
+    touch(tmp_path, "A/1.jpg", "B/1.jpg")
+    found = resolve([tmp_path / "A", tmp_path / "B" / "1.jpg", tmp_path])
+    assert found.root == tmp_path
+    assert walked(found) == ["A/1.jpg", "B/1.jpg"]
+    assert walked(resolve([tmp_path / "A"], tmp_path)) == ["A/1.jpg"]
+
+
+def test_what_is_no_source_is_refused(tmp_path):
+    for sources, rule in (([], "at least one"), ([tmp_path / "absent"], "a source .* exists")):
+        with pytest.raises(InputError, match=rule):
+            resolve(sources)
