@@ -77,7 +77,7 @@ def quantise(
 def _trunk(graph: schema.ModelT, network: Network) -> list[int]:
     """Places of the operators of the trunk's layers and its backbone's."""
     inside = re.compile(rf"{re.escape(network.model.name)}(_\d+)?/")
-    others = "|".join(map(re.escape, (*network.heads, applications.SCALING_LAYER)))
+    others = "|".join(map(re.escape, (*network.outputs, applications.SCALING_LAYER)))
     outside = re.compile(rf"/({others})(_\d+)?/")
     names = [_names(graph, operator)[0] for operator in graph.subgraphs[0].operators]
     return [i for i, name in enumerate(names) if inside.match(name) and not outside.search(name)]

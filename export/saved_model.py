@@ -10,6 +10,7 @@ import tensorflow as tf
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Context, PictureSpec
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.heads import Head, find
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
@@ -86,8 +87,9 @@ class Serving(tf.Module):
         self.first, self.second = bundle.networks(stage=1), bundle.networks(stage=2)
         self.models = [net.model for net in self.first + self.second]  # tracked: their variables
         heads = {head: c for net in self.first + self.second for head, c in net.heads.items()}
-        heads.pop(FAMILIARITY, None)
         self.names = {head: tf.constant(names) for head, names in heads.items()}
+        rows = {head: find(head, names) for head, names in heads.items()}
+        self.rows = {head: row for head, row in rows.items() if row.of_animals}
         self.animal_threshold = bundle.animal_threshold
         self.familiarity_threshold = bundle.familiarity_threshold
         self.automatic_at = automatic_at
@@ -157,21 +159,21 @@ class Serving(tf.Module):
         Networks see the chosen rows alone, so that no answer depends on what else is in the
         batch, and are not run at all on none: batch norm fails on an empty batch.
         """
-        heads = {head: names for net in networks for head, names in net.heads.items()}
+        outputs = {name: width for net in networks for name, width in net.outputs.items()}
         count, index = tf.shape(squares)[0], tf.where(rows)
 
         def run():
             found = mean_probabilities(networks, tf.gather_nd(squares, index))
             return {
-                head: tf.scatter_nd(index, found[head], tf.cast([count, len(names)], tf.int64))
-                for head, names in heads.items()
+                name: tf.scatter_nd(index, found[name], tf.cast([count, width], tf.int64))
+                for name, width in outputs.items()
             }
 
         def skip():
-            return {head: tf.zeros([count, len(names)]) for head, names in heads.items()}
+            return {name: tf.zeros([count, width]) for name, width in outputs.items()}
 
         answers = tf.cond(tf.reduce_any(rows), run, skip)
-        return {h: tf.ensure_shape(answers[h], (None, len(names))) for h, names in heads.items()}
+        return {n: tf.ensure_shape(answers[n], (None, width)) for n, width in outputs.items()}
 
     def _answers(self, probabilities, asked, valid) -> dict[str, tf.Tensor]:
         """The named answers from the probabilities by head."""
@@ -199,14 +201,17 @@ class Serving(tf.Module):
             "top_species": _blank(names, asked),
             "top_probabilities": best,
         }
-        for head, values in probabilities.items():
-            if head in ("species", "count"):
-                answers[f"{head}_probabilities"] = values
-            elif head not in (EMPTY, FAMILIARITY):
-                answers[head] = values[:, BINARY.index("yes")]
-        if "count" in probabilities:
-            bins = tf.gather(self.names["count"], tf.argmax(probabilities["count"], axis=1))
-            answers["count_bin"] = _blank(bins, asked)
+        for head, row in self.rows.items():
+            answers |= self._answers_of_head(row, probabilities[head], asked)
+        return answers
+
+    def _answers_of_head(self, row: Head, values, asked) -> dict[str, tf.Tensor]:
+        if row.is_attribute:
+            return {row.name: values[:, BINARY.index("yes")]}
+        answers = {f"{row.name}_probabilities": values}
+        if row.served:
+            names = tf.gather(self.names[row.name], tf.argmax(values, axis=1))
+            answers[row.served] = _blank(names, asked)
         return answers
 
     def _animal_of_one_stage(self, species):

@@ -167,11 +167,11 @@ def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle
         labels: by head [n], -1 missing; heads may be absent.
         bundle: gives class names.
     """
-    heads = {h: c for m in bundle.members for h, c in bundle.heads(m.task).items()}
+    heads = {h: c for m in bundle.members for h, c in bundle.vocabulary.heads(m.task).items()}
     rows = []
-    for head, names in heads.items():
+    for head, names in (heads | dict.fromkeys(bundle.scores, ())).items():
         asked = found[head].sum(axis=1) != 0  # NaN stays in
-        if head == FAMILIARITY:
+        if head in bundle.scores:
             limit = bundle.familiarity_threshold or 0.0
             expected, found = (
                 answers | {head: sides(answers[head], limit)} for answers in (expected, found)

@@ -37,13 +37,13 @@ def predictions() -> Predictions:
     probabilities = {
         "empty": [[0.75, 0.25], [0.875, 0.125], [0.25, 0.75], [NAN, NAN]],
         "species": [[0.25, 0.75], [0.0625, 0.9375], [0.5, 0.5], [NAN, NAN]],
-        FAMILIARITY: [[5], [1], [0], [NAN]],
     }
     return Predictions(
         ids,
-        {"empty": BINARY, "species": ("lion", "zebra"), FAMILIARITY: ("energy",)},
+        {"empty": BINARY, "species": ("lion", "zebra")},
         {head: np.array(p, np.float32) for head, p in probabilities.items()},
-        info={"familiarity_threshold": 2.0, "model": "m"},
+        info={"familiarity_threshold": 2.0, "familiarity_score": "energy", "model": "m"},
+        scores={FAMILIARITY: np.array([5, 1, 0, NAN], np.float32)},
     )
 
 
@@ -65,20 +65,21 @@ def test_an_events_familiarity_is_the_mean_over_its_frames(predictions):
     assert predictions.by_event().answers().tolist() == ["zebra", "empty", pd.NA]
     predictions.info["familiarity_threshold"] = 3.5
     events = predictions.by_event()
-    np.testing.assert_allclose(events.probabilities[FAMILIARITY][:, 0], [3, 0, NAN])
+    np.testing.assert_allclose(events.scores[FAMILIARITY], [3, 0, NAN])
     assert events.answers().tolist() == ["unknown", "empty", pd.NA]
 
 
 def test_an_ensembles_familiarity_is_the_mean_of_its_members(predictions, tmp_path):
-    other = dataclasses.replace(
-        predictions,
-        probabilities=predictions.probabilities | {FAMILIARITY: np.full((4, 1), 3, np.float32)},
-    )
+    other = dataclasses.replace(predictions, scores={FAMILIARITY: np.full(4, 3, np.float32)})
     together = ensemble([predictions, other])
-    np.testing.assert_allclose(together.probabilities[FAMILIARITY][:3, 0], [4, 2, 1.5])
+    np.testing.assert_allclose(together.scores[FAMILIARITY][:3], [4, 2, 1.5])
     together.write(tmp_path / "p.parquet")
     read = Predictions.read(tmp_path / "p.parquet")
     assert read.answers().tolist() == ["zebra", "zebra", "empty", pd.NA]  # 2 is not below 2
+    assert read.info["familiarity_score"] == "energy"
+    other.info = other.info | {"familiarity_score": "energy and distance"}
+    with pytest.raises(InputError, match="agree on what familiarity is"):
+        ensemble([predictions, other])
 
 
 def test_a_person_who_names_the_animal_is_believed(predictions):
@@ -93,9 +94,9 @@ def labelled(predictions, species) -> Predictions:
 
 def test_a_share_of_the_known_animals_lies_below_the_threshold(predictions):
     rows = predictions.select(np.zeros(103, int))
-    rows.probabilities[FAMILIARITY][:, 0] = [*range(1, 101), -9, -9, -9]
+    rows.scores[FAMILIARITY][:] = [*range(1, 101), -9, -9, -9]
     rows.probabilities["empty"][101] = [0.25, 0.75]  # judged empty
-    rows.probabilities[FAMILIARITY][102] = NAN  # not asked
+    rows.scores[FAMILIARITY][102] = NAN  # not asked
     rows.labels = {"species": np.array([0] * 100 + [-1, 0, 0])}  # 100: no label
     threshold = calibration.familiarity_threshold(rows, 0.05)
     assert threshold == 5.5
@@ -104,13 +105,12 @@ def test_a_share_of_the_known_animals_lies_below_the_threshold(predictions):
 
 
 def test_empty_pictures_of_a_one_stage_model_are_no_known_animals(predictions):
-    classes = {"species": ("zebra", "empty"), FAMILIARITY: ("energy",)}
-    probabilities = {
-        "species": np.array([[0.75, 0.25]] * 3, np.float32),
-        FAMILIARITY: np.array([[1], [2], [3]], np.float32),
-    }
     rows = Predictions(
-        predictions.ids.iloc[:3], classes, probabilities, {"species": np.array([1, 0, 0])}
+        predictions.ids.iloc[:3],
+        {"species": ("zebra", "empty")},
+        {"species": np.array([[0.75, 0.25]] * 3, np.float32)},
+        {"species": np.array([1, 0, 0])},
+        scores={FAMILIARITY: np.array([1, 2, 3], np.float32)},
     )
     assert calibration.familiarity_threshold(rows, 0.5) == 2.5
     assert 1.9 < calibration.familiarity_threshold(rows, 0.0) < 2  # none lies on it
@@ -271,8 +271,8 @@ def test_a_bundle_calls_its_share_of_the_validation_split_unknown(run, tiny_shar
     assert len(called) > 1
     assert called.sum() == -(-(len(called) - 1) // 2)
     # The score is taken before the temperature: it is that of the run.
-    plain = Predictions.read(run.folder / "predictions-val.parquet").probabilities[FAMILIARITY]
-    np.testing.assert_allclose(found.probabilities[FAMILIARITY], plain, atol=1e-4)
+    plain = Predictions.read(run.folder / "predictions-val.parquet").scores[FAMILIARITY]
+    np.testing.assert_allclose(found.scores[FAMILIARITY], plain, atol=1e-4)
 
 
 def test_a_bundle_without_a_threshold_answers_as_before(run, tiny_shards, tmp_path):
@@ -282,7 +282,7 @@ def test_a_bundle_without_a_threshold_answers_as_before(run, tiny_shards, tmp_pa
     bundle = make_bundle([run.folder], tmp_path / "bundle", unknown_share=0)
     assert bundle.familiarity_threshold is None
     found = predict_shards(bundle, tiny_shards, "val")
-    assert FAMILIARITY not in found.classes and "unknown" not in found.words
+    assert FAMILIARITY not in found.scores and "unknown" not in found.words
     other = make_bundle([run.folder], tmp_path / "other")
     assert other.version != bundle.version
     # A bundle of before has no such entry.
@@ -310,7 +310,7 @@ def test_a_run_of_before_calls_nothing_unknown(run, tmp_path, caplog):
 
     file = run.folder / "predictions-val.parquet"
     now, before = file.read_bytes(), Predictions.read(file)
-    del before.classes[FAMILIARITY], before.probabilities[FAMILIARITY]
+    del before.scores[FAMILIARITY]
     before.write(file)
     bundle = make_bundle([run.folder], tmp_path / "bundle")
     file.write_bytes(now)

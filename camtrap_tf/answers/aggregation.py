@@ -6,7 +6,8 @@ import numpy as np
 
 from camtrap_tf.answers import intervals, metrics
 from camtrap_tf.answers.predictions import RULES, Predictions
-from camtrap_tf.core.labels import BINARY, EMPTY, MISSING
+from camtrap_tf.core import heads
+from camtrap_tf.core.labels import MISSING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Row:
 
 
 def compare(validation: Predictions, test: Predictions | None = None) -> list[Row]:
-    """Every rule for `empty`, `species` and `count`, as far as there are labels.
+    """Every rule for the heads whose rule is chosen (`heads`), as far as there are labels.
 
     The rule with the highest accuracy on the validation split is chosen; between equals, the
     one with the lower log loss. The test split has no part in the choice.
@@ -45,9 +46,11 @@ def compare(validation: Predictions, test: Predictions | None = None) -> list[Ro
         Rows by head, in the order of `RULES`.
     """
     table = []
-    for head in (EMPTY, "species", "count"):
-        if np.any(validation.event_labels.get(head, np.array([])) != MISSING):
-            binary = validation.classes[head] == BINARY
+    for head in heads.in_order(validation.classes):
+        row = heads.find(head, validation.classes[head])
+        labels = validation.event_labels.get(head, np.array([]))
+        if row.rule_chosen and np.any(labels != MISSING):
+            binary = row.kind is heads.Kind.YES_NO
             rules = [rule for rule in RULES if binary or rule != "geometric"]
             table += _compare_head(head, rules, validation, test)
     return table
@@ -89,5 +92,6 @@ def _head_alone(predictions: Predictions, head: str) -> Predictions:
         classes={head: predictions.classes[head]},
         probabilities={head: predictions.probabilities[head]},
         labels={},
+        scores={},
         event_labels={head: predictions.event_labels[head]},
     )

@@ -120,12 +120,13 @@ def familiarity_threshold(predictions: Predictions, share: float) -> float | Non
     Returns:
         None where there is nothing to learn it from.
     """
-    if FAMILIARITY not in predictions.classes or "species" not in predictions.labels:
+    if FAMILIARITY not in predictions.scores or "species" not in predictions.labels:
         return None
     labels = predictions.labels["species"]
     empty = len(predictions.classes["species"]) - 1 if predictions.one_stage else MISSING
     known = (labels != MISSING) & (labels != empty) & ~predictions.judged_empty()
-    values = predictions.probabilities[FAMILIARITY][known & predictions.answered(FAMILIARITY), 0]
+    familiarity = predictions.scores[FAMILIARITY]
+    values = familiarity[known & ~np.isnan(familiarity)]
     if not len(values):
         return None
     # 'higher' of 100 values 1 to 100 is 6 for 5%: five lie below it. The threshold lies half way

@@ -13,6 +13,7 @@ import pandas as pd
 
 from camtrap_tf.answers import calibration, intervals
 from camtrap_tf.answers.predictions import ANIMAL, Predictions, log_probabilities
+from camtrap_tf.core import heads
 from camtrap_tf.core.labels import BINARY, EMPTY, MISSING
 
 TOP = 5  # the paper's second figure for species: is the truth among the five best guesses?
@@ -301,7 +302,7 @@ def _level(predictions: Predictions) -> dict:
         "unreadable": int(predictions.ids["failure"].notna().sum()),
         "heads": {h: _head(predictions, h, values, events) for h, values in labels.items()},
     }
-    attributes = [head for head in labels if is_attribute(head, predictions.classes[head])]
+    attributes = heads.attributes({head: predictions.classes[head] for head in labels})
     if attributes:
         level["attributes"] = _attributes(predictions, attributes, events)
     if EMPTY in labels and "species" in labels:
@@ -309,11 +310,6 @@ def _level(predictions: Predictions) -> dict:
     if predictions.info.get("familiarity_threshold") is not None:
         level |= _plain(_mean("called_unknown", called_unknown(predictions), events))
     return level
-
-
-def is_attribute(head: str, names: Sequence[str]) -> bool:
-    """The head answers a yes-or-no question about the animals."""
-    return head != EMPTY and tuple(names) == BINARY
 
 
 def _head(predictions: Predictions, head: str, labels: np.ndarray, events: np.ndarray) -> dict:
@@ -333,9 +329,9 @@ def _head(predictions: Predictions, head: str, labels: np.ndarray, events: np.nd
     entry |= calibration.errors(probabilities, labels)
     if len(names) > TOP:
         entry |= _mean("top5", top_k_rows(probabilities, labels, TOP), events)
-    if head == "count":
+    if heads.find(head, names).kind is heads.Kind.ORDERED:
         entry |= _mean("within_one", within_one_bin_rows(predicted, labels), events)
-        low, high = predictions.count_interval()
+        low, high = predictions.interval(head)
         entry |= _mean("bins_hit", np.where(scored, _inside(labels, low, high), np.nan), events)
     cells = _cells(predicted[scored], labels[scored], len(names))
     entry |= _class_figures(head, names, cells, events[scored])
@@ -371,7 +367,7 @@ def _class_figures(
             [intervals.ratio(right[kind == i], events[kind == i]) for i in range(shape[0])]
         )
     figures["f1_interval"] = intervals.quantiles(drawn["f1"]).T
-    if head == EMPTY:
+    if not heads.find(head, names).of_animals:
         named = {
             "precision": ("precision", 1),
             "recall": ("recall", 1),

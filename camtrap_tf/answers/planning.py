@@ -151,7 +151,7 @@ def answers(predictions: Predictions, question: str = "species") -> dict[str, An
 
     Args:
         predictions: labelled.
-        question: what is asked of an animal: 'species' or 'count'.
+        question: what is asked of an animal: a head such as 'species' or 'count'.
 
     Returns:
         EMPTY: rows answered 'empty' (not of a model that cannot say so); 'animal': all others
@@ -161,7 +161,7 @@ def answers(predictions: Predictions, question: str = "species") -> dict[str, An
     right = metrics.right_answers(predictions)
     animal = ~empty & ~predictions.judged_unknown() & predictions.answered(question)
     sure = np.where(animal, predictions.confidence(question), np.nan)
-    right_animal = right if question == "species" else _right_counts(predictions)
+    right_animal = right if question == "species" else _right_answers(predictions, question)
     found = {"animal": Answers(sure, np.where(animal, right_animal, np.nan), events)}
     if EMPTY not in predictions.classes and not predictions.one_stage:
         return found
@@ -169,11 +169,11 @@ def answers(predictions: Predictions, question: str = "species") -> dict[str, An
     return {EMPTY: Answers(sure, np.where(empty, right, np.nan), events)} | found
 
 
-def _right_counts(predictions: Predictions) -> np.ndarray:
-    labels = predictions.labels["count"]
-    right = np.where(labels == MISSING, np.nan, predictions.top("count") == labels)
+def _right_answers(predictions: Predictions, head: str) -> np.ndarray:
+    labels = predictions.labels[head]
+    right = np.where(labels == MISSING, np.nan, predictions.top(head) == labels)
     if EMPTY in predictions.labels:
-        right[predictions.labels[EMPTY] == 1] = 0  # a count of animals that are not there
+        right[predictions.labels[EMPTY] == 1] = 0  # an answer about an animal that is not there
     return right
 
 
@@ -281,7 +281,7 @@ def plan(
         rows: pictures (or events) that the project takes in a season.
         seconds: of a person's work for one label.
         wage: per hour, in any currency.
-        question: what is asked of an animal: 'species' or 'count'.
+        question: what is asked of an animal: a head such as 'species' or 'count'.
         promise: choose thresholds by `promised_threshold`, half of RISK for each kind.
 
     Raises:

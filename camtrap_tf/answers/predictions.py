@@ -2,7 +2,8 @@
 
 Everything after the network reads this: ensembles, event averaging, metrics, calibration,
 thresholds, reports, foreign formats. On disk it is one Parquet file: the identification
-columns, then per head `p_HEAD` (list of float32), `y_HEAD` and `z_HEAD` (int16).
+columns, then per head `p_HEAD` (list of float32), per score `s_SCORE` (float32), and per head
+`y_HEAD` and `z_HEAD` (int16).
 """
 
 import contextlib
@@ -18,9 +19,10 @@ import pyarrow.parquet as pq
 from scipy import sparse, special
 
 from camtrap_tf.answers.columns import StoredColumn
+from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_file
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, MISSING, UNKNOWN
+from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING, UNKNOWN
 
 KIND, VERSION = "predictions file", 1
 ROW_GROUP = 16_384  # rows of a file that are read and written at a time
@@ -49,12 +51,13 @@ class Predictions:
         ids: one row per image or event, columns `ID_COLUMNS`.
         classes: class names by head.
         probabilities: by head, [rows, classes] float32, rows sum to 1; a row of NaN says that
-            the head was not asked (stage 2 on an empty picture) or failed. `familiarity` is
-            [rows, 1], a number instead of a probability (`labels.FAMILIARITY`).
+            the head was not asked (stage 2 on an empty picture) or failed.
         labels: by head, [rows] integers, the true class of the *image* (the event's label
             where images have none of their own), -1 = missing. Heads may be absent.
         event_labels: the same for the image's *event*.
         info: facts for people and formats: model names, hash, split, thresholds.
+        scores: numbers that networks give beside their heads, by name, [rows] float32, NaN where
+            they were not asked: `labels.FAMILIARITY`; `info['familiarity_score']` says which.
     """
 
     ids: pd.DataFrame
@@ -63,6 +66,7 @@ class Predictions:
     labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     event_labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     info: dict = dataclasses.field(default_factory=dict)
+    scores: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self.ids = self.ids.reindex(columns=list(ID_COLUMNS)).astype(ID_COLUMNS)
@@ -89,6 +93,7 @@ class Predictions:
             {head: values[rows] for head, values in self.labels.items()},
             {head: values[rows] for head, values in self.event_labels.items()},
             self.info,
+            {name: values[rows] for name, values in self.scores.items()},
         )
 
     def blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
@@ -126,9 +131,9 @@ class Predictions:
     def decided(self, head: str) -> np.ndarray:
         """[rows] int: the class that counts as the head's answer, -1 where it has none.
 
-        The most probable one, but for `empty`, which is decided by `animal_threshold`.
+        The most probable one, but for heads that are decided by a threshold, such as `empty`.
         """
-        if head != EMPTY:
+        if heads.find(head, self.classes[head]).threshold is None:
             return self.top(head)
         return np.where(self.answered(head), self.judged_empty().astype(int), MISSING)
 
@@ -136,19 +141,19 @@ class Predictions:
         """[rows] float32: probability of the top class, NaN where there is no answer."""
         return self.probabilities[head].max(axis=1)
 
-    def count_interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-        """First and last bin of the number of animals that leave out (1 - level)/2 each side.
+    def interval(self, head: str, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """First and last class of an ordered head that leave out (1 - level)/2 each side.
 
         Returns:
-            Two [rows] int arrays, -1 where the `count` head has no answer.
+            Two [rows] int arrays, -1 where the head has no answer.
         """
-        tail, bins = (1 - level) / 2, self.probabilities["count"].T
+        tail, bins = (1 - level) / 2, self.probabilities[head].T
         total, low, high = (np.zeros(len(self), kind) for kind in (float, int, int))
         for probability in bins[:-1]:
             total += probability
             low += total < tail
             high += total < 1 - tail
-        answered = self.answered("count")
+        answered = self.answered(head)
         return np.where(answered, low, MISSING), np.where(answered, high, MISSING)
 
     @property
@@ -188,10 +193,10 @@ class Predictions:
         Its familiarity is below `info['familiarity_threshold']`; never, where that is not set.
         """
         threshold = self.info.get("familiarity_threshold")
-        if threshold is None or FAMILIARITY not in self.classes:
+        if threshold is None or FAMILIARITY not in self.scores:
             return np.zeros(len(self), bool)
         with np.errstate(invalid="ignore"):
-            return (self.probabilities[FAMILIARITY][:, 0] < threshold) & ~self.judged_empty()
+            return (self.scores[FAMILIARITY] < threshold) & ~self.judged_empty()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -199,7 +204,7 @@ class Predictions:
 
         And 'unknown', of models that can say so.
         """
-        own = (UNKNOWN,) if FAMILIARITY in self.classes else ()
+        own = (UNKNOWN,) if FAMILIARITY in self.scores else ()
         return tuple(dict.fromkeys((*self.classes.get("species", ()), ANIMAL, EMPTY, *own)))
 
     def answer_codes(self) -> np.ndarray:
@@ -270,9 +275,9 @@ class Predictions:
     def by_event(self, rules: dict[str, str] | None = None) -> "Predictions":
         """One row per event, made of the frames that have an answer.
 
-        Labels are the event's. An event none of whose frames could be read keeps its first
-        frame's `failure`. Events keep the order of their first image. An image without an
-        event id is an event of its own, named after it.
+        Labels are the event's, scores the mean over its frames. An event none of whose frames
+        could be read keeps its first frame's `failure`. Events keep the order of their first
+        image. An image without an event id is an event of its own, named after it.
 
         Args:
             rules: by head, a key of `RULES`; `info['event_rules']` where None. A head without
@@ -294,7 +299,7 @@ class Predictions:
                     codes,
                     len(names),
                     values,
-                    _nothing(head, self.classes[head]),
+                    heads.find(head, self.classes[head]).refuted,
                     rules.get(head, "mean"),
                 )
                 for head, values in self.probabilities.items()
@@ -302,6 +307,10 @@ class Predictions:
             {head: values[first] for head, values in self.event_labels.items()},
             {head: values[first] for head, values in self.event_labels.items()},
             self.info,
+            {
+                name: _combine(codes, len(names), values[:, None], None, "mean")[:, 0]
+                for name, values in self.scores.items()
+            },
         )
 
     def write(self, path: PathLike) -> None:
@@ -315,10 +324,13 @@ class Predictions:
         for head, values in self.probabilities.items():
             flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
             columns[f"p_{head}"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        for name, values in self.scores.items():
+            columns[f"s_{name}"] = pa.array(np.asarray(values, np.float32))
         for prefix, labels in (("y", self.labels), ("z", self.event_labels)):
             for head, values in labels.items():
                 columns[f"{prefix}_{head}"] = pa.array(np.asarray(values, np.int16))
         stamp = {"artifact": KIND, "version": VERSION, "classes": self.classes, "info": self.info}
+        stamp["scores"] = list(self.scores)
         return pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
 
     @classmethod
@@ -349,6 +361,7 @@ class Predictions:
         stamp = json.loads((file.schema_arrow.metadata or {}).get(b"camtrap", b"{}"))
         check_stamp(stamp, KIND, VERSION, path)
         classes = {head: tuple(names) for head, names in stamp["classes"].items()}
+        scores, info = _scores(file, classes, stamp)
         columns = set(file.schema_arrow.names)
         labels, event_labels = (
             {
@@ -362,12 +375,32 @@ class Predictions:
         ids = file.read([name for name in ID_COLUMNS if name in columns]).to_pandas()
         stored = {h: StoredColumn(file, f"p_{h}", len(names)) for h, names in classes.items()}
         probabilities = cast("dict[str, np.ndarray]", stored)
-        return cls(ids, classes, probabilities, labels, event_labels, stamp["info"])
+        return cls(ids, classes, probabilities, labels, event_labels, info, scores)
+
+
+def _scores(
+    file: pq.ParquetFile, classes: dict[str, tuple[str, ...]], stamp: dict
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Scores of a file and its `info`.
+
+    In files of earlier versions familiarity passes for a head whose one class is the name of the
+    score; it is taken from `classes`.
+    """
+    if FAMILIARITY in classes:
+        info = stamp["info"] | {"familiarity_score": classes.pop(FAMILIARITY)[0]}
+        lists = file.read([f"p_{FAMILIARITY}"])[0].combine_chunks()
+        return {FAMILIARITY: lists.flatten().to_numpy(zero_copy_only=False)}, info
+    names = stamp.get("scores", [])
+    return {name: file.read([f"s_{name}"])[0].to_numpy() for name in names}, stamp["info"]
 
 
 @contextlib.contextmanager
 def writing(
-    path: PathLike, classes: dict[str, tuple[str, ...]], info: dict, rows: int = ROW_GROUP
+    path: PathLike,
+    classes: dict[str, tuple[str, ...]],
+    info: dict,
+    rows: int = ROW_GROUP,
+    scores: Sequence[str] = (),
 ) -> Iterator[Callable[[Predictions], None]]:
     """Writes a predictions file piece by piece, atomically; yields the function that adds one.
 
@@ -377,9 +410,11 @@ def writing(
         path: of the file.
         classes, info: of every piece.
         rows: that a row group of the file has: so many are in memory.
+        scores: names of every piece's.
     """
     nothing = {head: np.zeros((0, len(names)), np.float32) for head, names in classes.items()}
-    waiting = [Predictions(pd.DataFrame(), classes, nothing, info=info).table()]
+    unscored = {name: np.zeros(0, np.float32) for name in scores}
+    waiting = [Predictions(pd.DataFrame(), classes, nothing, info=info, scores=unscored).table()]
 
     def add(piece: Predictions) -> None:
         waiting.append(piece.table())
@@ -419,13 +454,6 @@ def _combine(
     if len(rows):
         combined[answered] = RULES[rule](values[rows], starts, sizes, nothing)
     return combined
-
-
-def _nothing(head: str, names: Sequence[str]) -> int | None:
-    """Of a binary head, the class that says 'nothing of the kind is there'; None of others."""
-    if tuple(names) != BINARY:
-        return None
-    return 1 if head == EMPTY else 0
 
 
 def _mean(
@@ -483,11 +511,11 @@ RULES = {
 def ensemble(members: Sequence[Predictions]) -> Predictions:
     """Averages the probabilities of several models over the same rows (Table S.4).
 
-    A head is averaged over the members that have it. Facts on which the members' `info`
+    A head or score is averaged over the members that have it. Facts on which the members' `info`
     agrees, such as `animal_threshold`, hold for the ensemble.
 
     Raises:
-        InputError: no members, other rows, or other classes.
+        InputError: no members, other rows, other classes, or other scores.
     """
     if not members:
         raise InputError("an ensemble has at least one member", 0, "Give predictions.")
@@ -517,5 +545,23 @@ def ensemble(members: Sequence[Predictions]) -> Predictions:
         for key, value in first.info.items()
         if all(member.info.get(key) == value for member in members)
     }
-    info = agreed | {"members": [member.info for member in members]}
-    return Predictions(first.ids, classes, probabilities, labels, event_labels, info)
+    scores, kind = _mean_scores(members)
+    info = agreed | kind | {"members": [member.info for member in members]}
+    return Predictions(first.ids, classes, probabilities, labels, event_labels, info, scores)
+
+
+def _mean_scores(members: Sequence[Predictions]) -> tuple[dict[str, np.ndarray], dict]:
+    """The members' mean familiarity, and which score it is, where they tell it."""
+    having = [member for member in members if FAMILIARITY in member.scores]
+    if not having:
+        return {}, {}
+    kinds = {member.info.get("familiarity_score") for member in having}
+    if len(kinds) > 1:
+        raise InputError(
+            "members of an ensemble agree on what familiarity is",
+            sorted(map(str, kinds)),
+            "Train them alike.",
+        )
+    stack = [member.scores[FAMILIARITY].astype(np.float64) for member in having]
+    mean = np.mean(stack, axis=0).astype(np.float32)
+    return {FAMILIARITY: mean}, {"familiarity_score": kinds.pop()}

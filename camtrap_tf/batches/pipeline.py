@@ -15,6 +15,7 @@ import tensorflow as tf
 from camtrap_tf.batches import sampling
 from camtrap_tf.batches.distribution import Share
 from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
+from camtrap_tf.core.heads import EMPTY, FRAME_HEADS, Head, find
 from camtrap_tf.core.labels import MISSING, Task, Vocabulary
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Manifest
@@ -497,22 +498,22 @@ def _columns(vocabulary: Vocabulary, shards, numbers, stored) -> dict:
     }
     for name in ("event_id", "site", "season", "datetime"):
         columns[name] = tf.gather(events[name], row)
-    own = {head: events[f"frame_label/{head}"].flat_values for head in records.FRAME_HEADS}
-    for head in records.label_heads(vocabulary):
-        whole = tf.gather(events[f"label/{head}"], row)
-        columns[f"event/{head}"] = whole
-        columns[head] = _image_level(own, head, whole)
+    own = {head: events[f"frame_label/{head}"].flat_values for head in FRAME_HEADS}
+    for name, classes in vocabulary.classes().items():
+        whole = tf.gather(events[f"label/{name}"], row)
+        columns[f"event/{name}"] = whole
+        columns[name] = _image_level(own, find(name, classes), whole)
     return columns
 
 
-def _image_level(own: dict[str, tf.Tensor], head: str, whole: tf.Tensor) -> tf.Tensor:
+def _image_level(own: dict[str, tf.Tensor], head: Head, whole: tf.Tensor) -> tf.Tensor:
     """[n] int64: the frames' own labels where they have them, else the event's.
 
-    A frame that is itself labelled empty has no species, count or attributes.
+    A frame that is itself labelled empty shows no animal that could be asked about.
     """
-    own_empty = own["empty"]
-    if head == "empty":
+    own_empty = own[EMPTY]
+    if not head.of_animals:
         return tf.where(own_empty == MISSING, whole, own_empty)
-    own_label = own.get(head, tf.fill(tf.shape(whole), tf.constant(MISSING, tf.int64)))
+    own_label = own.get(head.name, tf.fill(tf.shape(whole), tf.constant(MISSING, tf.int64)))
     value = tf.where(own_label == MISSING, whole, own_label)
     return tf.where(own_empty == 1, tf.constant(MISSING, tf.int64), value)

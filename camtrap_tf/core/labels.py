@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.heads import ATTRIBUTES, BINARY, COUNT, COUNT_BINS, EMPTY, SPECIES, find
 
 # Alphabetical, numbered 0-47, as the authors of the paper number them.
 SERENGETI_SPECIES = (
@@ -23,13 +24,9 @@ SERENGETI_SPECIES = (
     "reptiles", "rhinoceros", "rodents", "secretaryBird", "serval", "topi", "vervetMonkey",
     "warthog", "waterbuck", "wildcat", "wildebeest", "zebra", "zorilla",
 )  # fmt: skip
-COUNT_BINS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11-50", "51+")
-ATTRIBUTES = ("standing", "resting", "moving", "eating", "interacting", "babies")
-BINARY = ("no", "yes")
-EMPTY = "empty"
 UNKNOWN = "unknown"  # the answer to an animal that looks like none of the species learnt
-# How much a picture looks like those the species were learnt from: beside the heads, and of one
-# 'class', the name of the score; its value is a number without bounds and no probability.
+# How much a picture looks like those the species were learnt from: a score beside the heads, a
+# number without bounds. Which score it is stands in `familiarity_score`.
 FAMILIARITY = "familiarity"
 MISSING = -1  # a label that a source does not give; it weighs zero in losses and metrics
 
@@ -71,16 +68,24 @@ class Vocabulary:
 
     def heads(self, task: Task) -> dict[str, tuple[str, ...]]:
         """Class names of each output head of a task, by head name, in output order."""
-        if task is Task.EMPTY:
-            return {EMPTY: BINARY}
         if task is Task.ONE_STAGE:
-            return {"species": (*self.species, EMPTY)}
-        heads = {"species": self.species}
-        if task is Task.ANIMAL:
-            if self.count_bins:
-                heads["count"] = self.count_bins
-            heads |= dict.fromkeys(self.attributes, BINARY)
-        return heads
+            return {SPECIES: (*self.species, EMPTY)}
+        if task is Task.SPECIES:
+            return {SPECIES: self.species}
+        of_animals = task is Task.ANIMAL
+        return {
+            name: classes
+            for name, classes in self.classes().items()
+            if find(name, classes).of_animals == of_animals and classes
+        }
+
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Class names of everything that events are labelled with, in the order of shards.
+
+        The count stands there always, without classes where nothing was counted.
+        """
+        binary = dict.fromkeys(self.attributes, BINARY)
+        return {EMPTY: BINARY, SPECIES: self.species, COUNT: self.count_bins} | binary
 
     def to_json(self) -> dict[str, list[str]]:
         """The vocabulary as JSON values."""

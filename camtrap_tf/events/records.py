@@ -21,6 +21,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from camtrap_tf.core.artifacts import PathLike, as_path
+from camtrap_tf.core.heads import FRAME_HEADS
 from camtrap_tf.core.labels import MISSING, Vocabulary
 
 if typing.TYPE_CHECKING:
@@ -54,12 +55,11 @@ class EventRecord:
 
 
 TEXTS = ("event_id", "site", "season", "datetime")
-FRAME_HEADS = ("empty", "species")
 
 
 def label_heads(vocabulary: Vocabulary) -> tuple[str, ...]:
     """Heads an event is labelled with, in storage order."""
-    return ("empty", "species", "count", *vocabulary.attributes)
+    return tuple(vocabulary.classes())
 
 
 def encode(record: EventRecord, vocabulary: Vocabulary) -> bytes:

@@ -32,7 +32,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
-from camtrap_tf.networks.network import Network, shared_context, with_familiarity
+from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.networks.run import Run
 
 FILE, KIND, VERSION = "bundle.json", "bundle", 1
@@ -138,11 +138,10 @@ class Bundle:
         """What its networks see of a picture's event beside the picture."""
         return shared_context(member.input for member in self.members)
 
-    def heads(self, task: Task) -> dict[str, tuple[str, ...]]:
-        """What its networks of a task answer: class names by head."""
-        heads = self.vocabulary.heads(task)
-        score = self.familiarity_score
-        return heads if score is None else with_familiarity(heads, score)
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the scores that its networks give beside their heads."""
+        return () if self.familiarity_score is None else (FAMILIARITY,)
 
     def networks(self, stage: int | None = None) -> list[Network]:
         """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
@@ -159,9 +158,10 @@ class Bundle:
                 keras.saving.load_model(self.folder / member.file, compile=False),
                 member.input,
                 member.task,
-                self.heads(member.task),
+                self.vocabulary.heads(member.task),
                 member.name,
                 member.temperatures,
+                None if member.task is Task.EMPTY else self.familiarity_score,
             )
             for member in chosen
         ]
@@ -262,7 +262,7 @@ def _familiarity(
     if not share:
         return None
     told = all(
-        FAMILIARITY in validated.classes
+        FAMILIARITY in validated.scores
         for validated in validations
         if validated is not None and "species" in validated.classes
     )
@@ -278,7 +278,7 @@ def _familiarity(
         threshold,
         100 * share,
     )
-    return {"score": together.classes[FAMILIARITY][0], "threshold": threshold}
+    return {"score": together.info["familiarity_score"], "threshold": threshold}
 
 
 def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
@@ -322,9 +322,8 @@ def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple
     """Class names by head, of all the bundle's networks and a detector in place of stage 1."""
     first = {EMPTY: BINARY} if is_stage1(detector) else {}
     members = sorted(bundle.members, key=lambda member: member.task is not Task.EMPTY)
-    return first | {
-        head: names for member in members for head, names in bundle.heads(member.task).items()
-    }
+    heads = [bundle.vocabulary.heads(member.task) for member in members]
+    return first | {head: names for one in heads for head, names in one.items()}
 
 
 def answering_info(bundle: Bundle, detector: Detector | None = None) -> dict:
@@ -347,6 +346,7 @@ def _info(bundle: Bundle) -> dict:
         "model_version": bundle.version,
         "animal_threshold": bundle.animal_threshold,
         "familiarity_threshold": bundle.familiarity_threshold,
+        "familiarity_score": bundle.familiarity_score,
         "event_rules": bundle.event_rules,
         "temperatures": _temperatures(bundle),
     }

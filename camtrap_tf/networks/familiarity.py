@@ -4,14 +4,17 @@ import keras
 import numpy as np
 from scipy import special
 
+from camtrap_tf.core.heads import SPECIES
 from camtrap_tf.core.labels import FAMILIARITY
 
 ENERGY, BOTH = "energy", "energy and distance"  # scores: the first where no distance was learnt
 
 
-def score(model: keras.Model) -> str:
-    """Which score a network tells."""
-    return BOTH if FAMILIARITY in model.output else ENERGY
+def score(model: keras.Model) -> str | None:
+    """Which score a network tells; None where it names no species."""
+    if FAMILIARITY in model.output:
+        return BOTH
+    return ENERGY if SPECIES in model.output else None
 
 
 def energy(logits):

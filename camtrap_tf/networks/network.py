@@ -20,8 +20,8 @@ from camtrap_tf.pictures import graph as images
 class Network:
     """A Keras model, its input specification, and the class names of its heads.
 
-    `temperatures` divide the logits of the heads they name (`calibration`). A network is asked
-    for the familiarity of pictures by naming it among the heads (`with_familiarity`).
+    `temperatures` divide the logits of the heads they name (`calibration`). `score` says what the
+    familiarity of pictures is (`networks.familiarity`); None: it is not asked for.
     """
 
     model: keras.Model
@@ -30,6 +30,13 @@ class Network:
     heads: dict[str, tuple[str, ...]]
     name: str = ""
     temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
+    score: str | None = None
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """How many numbers it answers, by head; and by score, of which it is one."""
+        widths = {head: len(names) for head, names in self.heads.items()}
+        return widths if self.score is None else widths | {FAMILIARITY: 1}
 
     @functools.cached_property
     def _answer(self):
@@ -49,9 +56,8 @@ class Network:
         probabilities = {
             head: tf.nn.softmax(logits[head] / self.temperatures.get(head, 1.0))
             for head in self.heads
-            if head != FAMILIARITY
         }
-        if FAMILIARITY in self.heads:
+        if self.score is not None:
             told = logits.get(FAMILIARITY)
             probabilities[FAMILIARITY] = energy(logits["species"]) if told is None else told
         return probabilities
@@ -60,16 +66,6 @@ class Network:
         """Probabilities by head of stored squares [n, size, size, channels] uint8; see `graph`."""
         answers = self._answer(tf.convert_to_tensor(pixels))
         return {head: values.numpy() for head, values in answers.items()}
-
-
-def with_familiarity(heads: dict[str, tuple[str, ...]], score: str) -> dict[str, tuple[str, ...]]:
-    """Heads, and the familiarity of pictures where they name species.
-
-    Args:
-        heads: class names by head name.
-        score: that familiarity is; stands for its class name.
-    """
-    return heads | {FAMILIARITY: (score,)} if "species" in heads else heads
 
 
 def layers_within(model: keras.Model) -> list[keras.Layer]:

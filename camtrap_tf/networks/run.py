@@ -10,7 +10,7 @@ from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Config, InputSpec
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import familiarity
-from camtrap_tf.networks.network import Network, with_familiarity
+from camtrap_tf.networks.network import Network
 
 KIND, VERSION = "run", 1
 
@@ -64,5 +64,5 @@ class Run:
 def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
     """The network of the best epoch of a run directory."""
     model = keras.saving.load_model(folder / "best.keras", compile=False)
-    heads = with_familiarity(vocabulary.heads(task), familiarity.score(model))
-    return Network(model, spec, task, heads, folder.name)
+    score = familiarity.score(model)
+    return Network(model, spec, task, vocabulary.heads(task), folder.name, score=score)

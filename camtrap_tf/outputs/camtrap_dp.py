@@ -38,8 +38,8 @@ from camtrap_tf import __version__
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, MISSING, count_lower_bound
-from camtrap_tf.events.table import find
+from camtrap_tf.core.heads import attributes, find
+from camtrap_tf.core.labels import MISSING, count_lower_bound
 from camtrap_tf.outputs import csv, datapackage, deployments, further, species
 from camtrap_tf.outputs.clock import stamped, zone
 from camtrap_tf.outputs.options import Options
@@ -58,7 +58,6 @@ OBSERVATION_COLUMNS = (
     "classificationMethod", "classifiedBy", "classificationTimestamp", "classificationProbability",
     "observationTags", "observationComments",
 )  # fmt: skip
-_BEHAVIOURS = tuple(name for name in ATTRIBUTES if name != "babies")
 _PATH = re.compile(r"(?=^[^./~])(^((?!\.{2}).)*$).*")  # of the standard: relative, without '..'
 _TIME_NOTES = np.array(
     [None, "time unknown: that of its event", "time unknown: that of its deployment's start"],
@@ -359,9 +358,14 @@ def _top(part: Predictions, head: str, rows: np.ndarray) -> np.ndarray:
     return np.where(rows, part.top(head), MISSING)
 
 
+def _column(part: Predictions, head: str) -> str:
+    """The column of an observation that a head is written to."""
+    return find(head, part.classes[head]).camtrap_dp
+
+
 def _behaviours(part: Predictions, alive: np.ndarray) -> np.ndarray:
     """[part] text or None: what is done, the most probable first."""
-    heads = [name for name in _BEHAVIOURS if name in part.classes]
+    heads = [name for name in attributes(part.classes) if _column(part, name) == "behavior"]
     texts = np.full(len(part), None, object)
     if not heads:
         return texts

@@ -39,7 +39,7 @@ import pandas as pd
 
 from camtrap_tf.answers.predictions import ID_COLUMNS, Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
-from camtrap_tf.core.labels import FAMILIARITY, MISSING
+from camtrap_tf.core.labels import MISSING
 from camtrap_tf.outputs import further
 from camtrap_tf.outputs.options import Options
 
@@ -62,11 +62,8 @@ def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
     by_person = predictions.reviewed()
     columns["answer"] = predictions.answers()
     columns["animal_probability"] = np.where(by_person, np.nan, predictions.animal_probability())
-    if FAMILIARITY in predictions.classes:
-        columns[FAMILIARITY] = predictions.probabilities[FAMILIARITY][:, 0]
+    columns |= predictions.scores
     for head, names in predictions.classes.items():
-        if head == FAMILIARITY:
-            continue
         columns[head] = _names(predictions.top(head), names)
         columns[f"{head}_confidence"] = np.where(by_person, np.nan, predictions.confidence(head))
     return columns

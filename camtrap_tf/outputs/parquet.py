@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
-from camtrap_tf.core.labels import FAMILIARITY
 from camtrap_tf.outputs import csv, further
 from camtrap_tf.outputs.options import Options
 
@@ -50,8 +49,6 @@ def frame(predictions: Predictions) -> pd.DataFrame:
     columns = csv.answers(predictions)
     hidden = predictions.reviewed()[:, None]
     for head, names in predictions.classes.items():
-        if head == FAMILIARITY:
-            continue
         values = np.where(hidden, np.nan, predictions.probabilities[head])
         columns |= {f"p_{head}_{name}": values[:, i] for i, name in enumerate(names)}
     return pd.DataFrame(columns)

@@ -18,7 +18,7 @@ import csv
 import dataclasses
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +85,8 @@ class Answers:
 
     Args:
         facts: columns `FACTS`.
-        probabilities: by head, [pictures, classes] float32; NaN where it was not asked.
+        probabilities: by head, [pictures, classes] float32, and by score, [pictures, 1]; NaN
+            where it was not asked.
     """
 
     facts: pd.DataFrame
@@ -242,6 +243,7 @@ class Job:
         classes: dict[str, tuple[str, ...]],
         info: dict,
         gap_seconds: float = EVENT_GAP_SECONDS,
+        scores: Sequence[str] = (),
     ) -> Path:
         """Makes predictions.parquet of the blocks; returns its path.
 
@@ -249,11 +251,11 @@ class Job:
         """
         ids = self._events(gap_seconds)
         path, start = self.folder / PREDICTIONS_FILE, 0
-        with writing(path, classes, info) as add:
+        with writing(path, classes, info, scores=scores) as add:
             for block in self.blocks():
                 rows = ids.iloc[start : start + len(block)].reset_index(drop=True)
                 answers = pq.read_table(self.file(block.number))
-                add(_predictions(block, rows, answers, classes, info))
+                add(_predictions(block, rows, answers, classes, info, scores))
                 start += len(block)
         return path
 
@@ -463,7 +465,12 @@ def _blocks(rows: pd.DataFrame) -> Iterator[Block]:
 
 
 def _predictions(
-    block: Block, ids: pd.DataFrame, answers: pa.Table, classes: dict, info: dict
+    block: Block,
+    ids: pd.DataFrame,
+    answers: pa.Table,
+    classes: dict,
+    info: dict,
+    scores: Sequence[str],
 ) -> Predictions:
     """The answers of a block as they stand in predictions.parquet."""
     stamp = json.loads((answers.schema.metadata or {}).get(b"camtrap", b"{}"))
@@ -471,11 +478,17 @@ def _predictions(
     rows = block.pictures[["path", "site", "season"]].assign(
         failure=answers["failure"].to_pandas(), **{name: ids[name] for name in ids}
     )
-    probabilities = {
-        head: answers[f"p_{head}"].combine_chunks().flatten().to_numpy().reshape(-1, len(names))
-        for head, names in classes.items()
+    outputs = {
+        name: answers[f"p_{name}"].combine_chunks().flatten().to_numpy()
+        for name in (*classes, *scores)
     }
-    return Predictions(rows, classes, probabilities, info=info)
+    return Predictions(
+        rows,
+        classes,
+        {head: outputs[head].reshape(-1, len(names)) for head, names in classes.items()},
+        info=info,
+        scores={name: outputs[name] for name in scores},
+    )
 
 
 def _changed(piece: pd.DataFrame, paths: pd.Series, marks: dict[str, pd.Series]) -> int:

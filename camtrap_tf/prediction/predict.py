@@ -92,7 +92,7 @@ def predict(
     info = answering_info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
     if options.precision is not None:
         info["precision"] = options.precision.value
-    return job.assemble(classes(bundle, options.detector), info, options.gap_seconds)
+    return job.assemble(classes(bundle, options.detector), info, options.gap_seconds, bundle.scores)
 
 
 def _tell_stopped(job: Job, total: int) -> None:

@@ -95,7 +95,9 @@ class Predictor:
         if self.options.precision is Precision.BFLOAT16 and _slow_bfloat16():
             log.warning("bfloat16 is slower than float32 here: this processor has no AMX")
         _check_context(bundle.context, self.options.detector)
-        self.classes = classes(bundle, self.options.detector)
+        heads = classes(bundle, self.options.detector)
+        self.widths = {head: len(names) for head, names in heads.items()}
+        self.widths |= dict.fromkeys(bundle.scores, 1)
         stages = (2,) if is_stage1(self.options.detector) else (1, 2)
         self.devices = list(devices or _devices())
         self.calls = _calls_at_a_time(len(self.devices))
@@ -293,7 +295,7 @@ class _Replica:
                 network.probabilities(np.zeros(shape, np.uint8))
 
     def answer(self, stage: int, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean probabilities of a stage by head."""
+        """Mean probabilities of a stage by head, and its mean scores."""
         with tf.device(self.device):
             return _mean_answers(self.stages[stage], pixels)
 
@@ -346,8 +348,8 @@ class _UnderWay:
         self.animals: list[tuple[int, np.ndarray]] = []  # row and square
         self.open = collections.Counter()  # calls under way, by stage
         self.probabilities = {
-            head: np.full((len(block), len(names)), np.nan, np.float32)
-            for head, names in predictor.classes.items()
+            name: np.full((len(block), width), np.nan, np.float32)
+            for name, width in predictor.widths.items()
         }
 
     def take(self, rows: range, read: list[_Read]) -> None:
@@ -430,7 +432,7 @@ def _compute_in(network: Network, precision: Precision) -> None:
     """Sets the number format of a network's layers; weights, heads and answers stay float32."""
     mixed = "float32" if precision is Precision.FLOAT32 else f"mixed_{precision.value}"
     for layer in layers_within(network.model):
-        if layer.name not in network.heads:
+        if layer.name not in network.outputs:
             layer.dtype_policy = mixed
 
 

@@ -53,7 +53,7 @@ class Split:
             Image-level predictions with labels, in the order of the shards.
         """
         collected: list[dict[str, list[np.ndarray]]] = [
-            {head: [] for head in network.heads} for network in networks
+            {name: [] for name in network.outputs} for network in networks
         ]
         with Meter(len(self.ids), f"predicting {self.name}") as meter:
             for pixels in self.batches:
@@ -61,20 +61,25 @@ class Split:
                     for head, values in network.probabilities(pixels).items():
                         answers[head].append(values)
                 meter.advance(len(pixels))
-        probabilities: dict[str, np.ndarray] = {}
-        for head in dict.fromkeys(head for network in networks for head in network.heads):
-            members = [np.concatenate(answers[head]) for answers in collected if head in answers]
-            mean = np.stack(members).mean(axis=0, dtype=np.float64)
-            probabilities[head] = mean.astype(np.float32)
+        outputs: dict[str, np.ndarray] = {}
+        for name in dict.fromkeys(name for network in networks for name in network.outputs):
+            members = [np.concatenate(answers[name]) for answers in collected if name in answers]
+            outputs[name] = np.stack(members).mean(axis=0, dtype=np.float64).astype(np.float32)
         classes = {head: names for network in networks for head, names in network.heads.items()}
         return Predictions(
             self.ids,
             classes,
-            probabilities,
+            {head: outputs[head] for head in classes},
             _with_empty_class(self.labels, classes),
             _with_empty_class(self.event_labels, classes),
-            {"split": self.name, "models": [network.name for network in networks]},
+            self._info(networks),
+            {name: values[:, 0] for name, values in outputs.items() if name not in classes},
         )
+
+    def _info(self, networks: list[Network]) -> dict:
+        info = {"split": self.name, "models": [network.name for network in networks]}
+        scores = [network.score for network in networks if network.score is not None]
+        return info | ({"familiarity_score": scores[0]} if scores else {})
 
 
 def predict_split(
@@ -110,15 +115,16 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
     networks = bundle.networks() if missing else []
     for split in missing:
         predict_shards(bundle, shards, split, networks).write(files[split])
-    with writing(path, found, info) as add:
+    with writing(path, found, info, scores=bundle.scores) as add:
         for file in files.values():
             answers = Predictions.read(file)
-            values = answers.probabilities
+            values, scores = answers.probabilities, answers.scores
             if EMPTY in found:
-                empty = answers.judged_empty()[:, None]
+                empty = answers.judged_empty()
                 second = values.keys() - {EMPTY}
-                values |= {head: np.where(empty, np.nan, values[head]) for head in second}
-            add(Predictions(answers.ids, found, values, info=info))
+                values |= {head: np.where(empty[:, None], np.nan, values[head]) for head in second}
+                scores = {name: np.where(empty, np.nan, own) for name, own in scores.items()}
+            add(Predictions(answers.ids, found, values, info=info, scores=scores))
     return path
 
 

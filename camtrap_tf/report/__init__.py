@@ -95,7 +95,7 @@ def _tables(predictions: Predictions, scores: dict) -> dict:
     return {
         "facts": tables.facts(predictions),
         "headline": tables.headline(predictions),
-        "accuracy": tables.accuracy(scores, predictions.one_stage),
+        "accuracy": tables.accuracy(scores, predictions),
         "empties": tables.empties(predictions),
         "species": tables.species(predictions),
         "confusion": tables.confusion(predictions),

@@ -10,8 +10,10 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike
-from camtrap_tf.core.labels import BINARY, EMPTY, MISSING, UNKNOWN
+from camtrap_tf.core.heads import COUNT, EMPTY, SPECIES
+from camtrap_tf.core.labels import MISSING, UNKNOWN
 from camtrap_tf.report.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels
@@ -193,8 +195,9 @@ def thumbnail(path: Path, width: int = WIDTH) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _attributes(one: Predictions) -> list[str]:
-    return [head for head, names in one.classes.items() if names == BINARY and head != EMPTY]
+def _choices(one: Predictions) -> list[str]:
+    """Heads but the species that are answered by one of several classes."""
+    return [COUNT] * (COUNT in one.classes) + heads.choices(one.classes)
 
 
 def _label(one: Predictions, head: str) -> int:
@@ -208,14 +211,19 @@ def _truth(one: Predictions) -> str:
         return ""
     words = [plain_name(word)]
     if word != EMPTY:
-        if "count" in one.classes and _label(one, "count") != MISSING:
-            words.append(_amount(one.classes["count"][_label(one, "count")]))
-        words += [plain_name(head) for head in _attributes(one) if _label(one, head) == 1]
+        labels = {head: _label(one, head) for head in _choices(one)}
+        words += [_said(one, head, label) for head, label in labels.items() if label != MISSING]
+        attributes = heads.attributes(one.classes)
+        words += [plain_name(head) for head in attributes if _label(one, head) == 1]
     return ", ".join(words)
 
 
-def _amount(name: str) -> str:
-    return "1 animal" if name == "1" else f"{name} animals"
+def _said(one: Predictions, head: str, index: int) -> str:
+    """A class as it is said: '1 animal', '11-50 animals', 'male'."""
+    name, unit = one.classes[head][index], heads.find(head, one.classes[head]).unit
+    if not unit:
+        return plain_name(name)
+    return f"{name} {unit.removesuffix('s') if name == '1' else unit}"
 
 
 def _answer(one: Predictions) -> list[Part]:
@@ -225,11 +233,12 @@ def _answer(one: Predictions) -> list[Part]:
     parts = [Part(plain_name(word), known)]
     if word in (EMPTY, UNKNOWN):
         return parts
-    if "count" in one.classes and one.answered("count")[0]:
-        top, label = int(one.top("count")[0]), _label(one, "count")
-        right = None if label == MISSING else top == label
-        parts.append(Part(_amount(one.classes["count"][top]), right))
-    for head in _attributes(one):
+    for head in _choices(one):
+        if one.answered(head)[0]:
+            top, label = int(one.top(head)[0]), _label(one, head)
+            right = None if label == MISSING else top == label
+            parts.append(Part(_said(one, head, top), right))
+    for head in heads.attributes(one.classes):
         if one.top(head)[0] == 1:
             label = _label(one, head)
             parts.append(Part(plain_name(head), None if label == MISSING else label == 1))
@@ -245,12 +254,13 @@ def _lists(one: Predictions) -> list[tuple[str, str, list[Bar]]]:
         if one.judged_empty()[0]:
             return [("", "animal", [Bar("empty", 1 - animal, label == 1), *bars])]
         lists.append(("", "animal", bars))
-    for head, title in (("species", "Species"), ("count", "Number")):
-        if head in one.classes and one.answered(head)[0]:
-            lists.append((title, head, _best(one, head)))
+    for head in [SPECIES] * (SPECIES in one.classes) + _choices(one):
+        if one.answered(head)[0]:
+            label = heads.find(head, one.classes[head]).label
+            lists.append((label or plain_name(head), head, _best(one, head)))
     bars = [
         Bar(plain_name(head), float(one.probabilities[head][0, 1]), _label(one, head) == 1)
-        for head in _attributes(one)
+        for head in heads.attributes(one.classes)
         if one.answered(head)[0]
     ]
     return [*lists, ("Behaviour", "behaviour", bars)] if bars else lists

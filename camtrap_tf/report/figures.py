@@ -17,7 +17,8 @@ from matplotlib.ticker import PercentFormatter
 from camtrap_tf.answers import calibration, intervals, metrics, planning
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
-from camtrap_tf.core.labels import EMPTY, MISSING
+from camtrap_tf.core.heads import Kind, find, in_order
+from camtrap_tf.core.labels import MISSING
 from camtrap_tf.report.tables import percent, plain_name
 
 # Okabe and Ito's, safe for colour blindness.
@@ -69,7 +70,8 @@ def draw(predictions: Predictions, right: np.ndarray, scores: dict) -> list[Draw
         _right_and_wrong(confidence[known], right[known] == 1),
         _kept(confidence[known], right[known], predictions.event_codes()[known]),
     ]
-    heads = [head for head in _HEADS if head in scores["images"]["heads"]]
+    scored = in_order(scores["images"]["heads"])
+    heads = [head for head in scored if not find(head, predictions.classes[head]).is_attribute]
     if heads:
         drawings += [_coverage(predictions, heads), _reliability(predictions, heads)]
     classes = scores["images"]["heads"].get("species", {}).get("per_class")
@@ -154,10 +156,6 @@ def _kept(confidence: np.ndarray, right: np.ndarray, events: np.ndarray) -> Draw
     return _drawing("kept", "How much can be left to the model?", note, plot)
 
 
-# By head: what is asked, and the more lenient figure of the paper beside 'right'.
-_HEADS = {EMPTY: "empty or not", "species": "species", "count": "number of animals"}
-
-
 def _coverage(predictions: Predictions, heads: list[str]) -> Drawing:
     """Accuracy and coverage of each question by itself, as Figs. S.5 to S.7."""
     curves = {head: planning.curve(*_head(predictions, head)) for head in heads}
@@ -169,12 +167,11 @@ def _coverage(predictions: Predictions, heads: list[str]) -> Drawing:
     def plot(*axes: Axes) -> None:
         for one, (head, curve) in zip(axes, curves.items(), strict=True):
             if head in lenient:
-                label = {"species": "among the five best", "count": "within one bin"}[head]
-                extra = lenient[head]
+                extra, label = lenient[head], find(head, predictions.classes[head]).lenient_title
                 one.plot(extra.thresholds, extra.accuracy, color=GREEN, ls=":", label=label)
             one.plot(curve.thresholds, curve.accuracy, color=BLUE, label="right")
             one.plot(curve.thresholds, curve.coverage, color=ORANGE, ls="--", label="accepted")
-            one.set_title(_HEADS[head], fontsize=10)
+            one.set_title(_title(predictions, head), fontsize=10)
             _confidence_axis(one, "")
             _share_axis(one)
             one.legend(frameon=False, loc="lower left", fontsize=8)
@@ -183,9 +180,13 @@ def _coverage(predictions: Predictions, heads: list[str]) -> Drawing:
     for head, curve in curves.items():
         share, right = curve.coverage[-1], curve.accuracy[-1]
         sure = f"{percent(share, 0)} are accepted at 99%, {percent(right)} of them right"
-        words.append(f"{_HEADS[head]}: {sure if share else 'none is accepted at 99%'}")
+        words.append(f"{_title(predictions, head)}: {sure if share else 'none is accepted at 99%'}")
     note = "Each question by itself, on the pictures that have a label for it. " + "; ".join(words)
     return _drawing("coverage", "Each question by itself", note + ".", plot, panels=len(heads))
+
+
+def _title(predictions: Predictions, head: str) -> str:
+    return find(head, predictions.classes[head]).title or plain_name(head)
 
 
 def _head(predictions: Predictions, head: str) -> tuple[np.ndarray, np.ndarray]:
@@ -196,13 +197,15 @@ def _head(predictions: Predictions, head: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lenient(predictions: Predictions, heads: list[str]) -> dict[str, np.ndarray]:
+    """By head [rows] float: right by its more lenient figure; of heads that have one."""
     rows = {}
-    if "species" in heads and len(predictions.classes["species"]) > metrics.TOP:
-        probabilities, labels = predictions.probabilities["species"], predictions.labels["species"]
-        rows["species"] = metrics.top_k_rows(probabilities, labels, metrics.TOP)
-    if "count" in heads:
-        labels = predictions.labels["count"]
-        rows["count"] = metrics.within_one_bin_rows(predictions.top("count"), labels)
+    for head in heads:
+        names, labels = predictions.classes[head], predictions.labels[head]
+        row = find(head, names)
+        if row.kind is Kind.ORDERED:
+            rows[head] = metrics.within_one_bin_rows(predictions.top(head), labels)
+        elif row.lenient and len(names) > metrics.TOP:
+            rows[head] = metrics.top_k_rows(predictions.probabilities[head], labels, metrics.TOP)
     return rows
 
 
@@ -224,13 +227,13 @@ def _reliability(predictions: Predictions, heads: list[str]) -> Drawing:
             if head in before:
                 _dots(one, before[head], "s", ORANGE, "before calibration", filled=False)
             _dots(one, after[head], "o", BLUE, "as answered", filled=True)
-            one.set_title(_HEADS[head], fontsize=10)
+            one.set_title(_title(predictions, head), fontsize=10)
             _confidence_axis(one, "right" if head == heads[0] else "")
             _share_axis(one)
             one.legend(frameon=False, loc="upper left", fontsize=8)
 
     words = "; ".join(
-        _distance(_HEADS[head], predictions, undone if head in before else None, head)
+        _distance(_title(predictions, head), predictions, undone if head in before else None, head)
         for head in heads
     )
     note = (

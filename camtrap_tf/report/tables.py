@@ -9,7 +9,8 @@ import pandas as pd
 
 from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
-from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core import heads
+from camtrap_tf.core.heads import EMPTY, SPECIES
 
 PLACES = 40  # worst sites listed
 MISTAKES = 12  # most frequent confusions listed
@@ -100,24 +101,43 @@ def _kinds(predictions: Predictions) -> dict[str, int]:
     return counts | ({"without an answer": silent} if silent else {})
 
 
-# Question, head or part of `metrics.evaluate`, figure in it, its majority figure if it has one.
-_QUESTIONS = (
-    ("Empty, or an animal?", EMPTY, "top1", True),
-    ("Which species?", "species", "top1", True),
-    ("Is the species among the five best guesses?", "species", "top5", False),
-    ("Empty or which species, both steps together", "answer", "top1", True),
-    ("How many animals?", "count", "top1", True),
-    ("How many animals, give or take one bin?", "count", "within_one", False),
-    ("Which behaviours? Overlap of answer and truth", "attributes", "accuracy", False),
-)  # fmt: skip
+_TOGETHER = ("Empty or which species, both steps together", "answer", "top1", True)
+_ATTRIBUTES = ("Which behaviours? Overlap of answer and truth", "attributes", "accuracy", False)
+_LENIENT = {heads.Kind.CHOICE: "top5", heads.Kind.ORDERED: "within_one"}
 
 
-def accuracy(scores: dict, one_stage: bool) -> list[dict]:
-    """One row per question that has labels: right among pictures, events, constant answer."""
+def _questions(classes: dict[str, tuple[str, ...]]) -> list[tuple[str, str, str, bool]]:
+    """What is asked, in order, whether it is scored or not.
+
+    Returns:
+        Question, head or part of `metrics.evaluate`, figure in it, and whether it has a
+        majority figure.
+    """
+    found = []
+    for name in heads.in_order(classes):
+        row = heads.find(name, classes[name])
+        if not row.is_attribute:
+            question = row.question or f"{plain_name(name)}?"
+            found.append((question, name, "top1", True))
+        if row.lenient:
+            found.append((row.lenient, name, _LENIENT[row.kind], False))
+        if name == SPECIES:
+            found.append(_TOGETHER)
+    return [*found, _ATTRIBUTES]
+
+
+def accuracy(scores: dict, predictions: Predictions) -> list[dict]:
+    """One row per question that has labels: right among pictures, events, constant answer.
+
+    Args:
+        scores: `metrics.evaluate(predictions)`.
+        predictions: labelled.
+    """
+    one_stage = predictions.one_stage
     asked = {"Which species?": "Empty, or which species?"} if one_stage else {}
     pictures, events = (_entries(scores.get(level)) for level in ("images", "events"))
     rows = []
-    for question, part, figure, has_majority in _QUESTIONS:
+    for question, part, figure, has_majority in _questions(predictions.classes):
         entry = pictures.get(part, {})
         if figure in entry:
             rows.append(
@@ -184,7 +204,7 @@ def comparison(predictions: Predictions, others: dict[str, Predictions]) -> list
                 "pictures": len(one),
                 "events": int(one.ids["event_id"].nunique()),
                 "sites": int(one.ids["site"].nunique()),
-                "figures": {row["question"]: row for row in accuracy(scores, one.one_stage)},
+                "figures": {row["question"]: row for row in accuracy(scores, one)},
             }
         )
     return rows

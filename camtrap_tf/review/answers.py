@@ -258,7 +258,15 @@ def _widened(
         _moved(predictions.labels, predictions, classes),
         _moved(predictions.event_labels, predictions, classes),
         dict(predictions.info),
+        {name: _without(values, rows) for name, values in predictions.scores.items()},
     )
+
+
+def _without(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A score where people have not answered."""
+    values = values.copy()
+    values[rows] = np.nan
+    return values
 
 
 def _wider_classes(

@@ -29,7 +29,7 @@ from camtrap_tf.core.artifacts import (
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import BINARY, EMPTY, MISSING, Task, Vocabulary
+from camtrap_tf.core.labels import EMPTY, MISSING, Task, Vocabulary
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Shard
@@ -246,11 +246,9 @@ class Tally:
 
 def _class_counts(labels: dict[str, np.ndarray], vocabulary: Vocabulary) -> dict[str, list[int]]:
     """Head -> number of pictures of each class."""
-    names = {EMPTY: BINARY, "species": vocabulary.species, "count": vocabulary.count_bins}
-    names |= dict.fromkeys(vocabulary.attributes, BINARY)
     return {
         head: np.bincount(labels[head][labels[head] >= 0], minlength=len(classes)).tolist()
-        for head, classes in names.items()
+        for head, classes in vocabulary.classes().items()
         if classes
     }
 
@@ -276,7 +274,7 @@ def image_labels(
 ) -> dict[str, np.ndarray]:
     """Labels of single pictures: the frame's own where it has one, else its event's.
 
-    An empty picture has no species, count or attributes, whatever its event shows.
+    Of an empty picture nothing is known but that, whatever its event shows.
 
     Args:
         labels: head -> [events] label.
@@ -289,9 +287,9 @@ def image_labels(
     own = {head: label[event] for head, label in labels.items()}
     for head, label in frame_labels.items():
         own[head] = np.where(label >= 0, label, own[head])
-    shows = own["empty"] != 1
+    shows = own[EMPTY] != 1
     return {
-        head: label if head == "empty" else np.where(shows, label, MISSING)
+        head: label if head == EMPTY else np.where(shows, label, MISSING)
         for head, label in own.items()
     }
 

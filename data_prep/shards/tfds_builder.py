@@ -21,8 +21,9 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.core.heads import FRAME_HEADS
 from camtrap_tf.core.labels import MISSING, Vocabulary
-from camtrap_tf.events.records import FRAME_HEADS, TEXTS, EventRecord, label_heads
+from camtrap_tf.events.records import TEXTS, EventRecord, label_heads
 from data_prep import sources
 from data_prep.choice import select, splits
 from data_prep.shards import plan, tasks, tfds_metadata

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from camtrap_tf.core.artifacts import write_text
+from camtrap_tf.core.heads import FRAME_HEADS
 from camtrap_tf.core.labels import Vocabulary
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.events.records import FRAME_HEADS, TEXTS, label_heads
+from camtrap_tf.events.records import TEXTS, label_heads
 
 NAME, VERSION = "camtrap_events", "1.0.0"
 _PACKAGE = "tensorflow_datasets.core.features"

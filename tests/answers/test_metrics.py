@@ -266,12 +266,12 @@ def test_intervals_lie_around_their_figures(two_stage):
     ]  # one event, without a mistake
 
 
-def test_count_interval(two_stage):
+def test_interval_of_the_count(two_stage):
     two_stage.probabilities["count"][0] = np.float32([0.04, 0.5, 0.3, 0.1, 0.06] + [0.0] * 7)
-    low, high = two_stage.count_interval()
+    low, high = two_stage.interval("count")
     # 4% lie below bin '2', 6% above bin '4'.
     assert (low[0], high[0]) == (1, 4) and (low[2], high[2]) == (-1, -1)
-    low, high = two_stage.count_interval(0.8)
+    low, high = two_stage.interval("count", 0.8)
     assert (low[0], high[0]) == (1, 3)
     count = metrics.evaluate(two_stage)["images"]["heads"]["count"]
     assert count["bins_hit"] == 0.0  # '1' for '2-4', '3', no answer, '51+'; '1' for '3' ...

@@ -205,12 +205,13 @@ def test_a_frame_that_looks_unfamiliar_is_no_further_species(tmp_path):
     predictions = make()
     predictions.probabilities["species"][:2] = np.eye(4)[SPECIES.index("zebra")]
     predictions.probabilities["empty"][:2] = 1, 0
-    familiarity = np.float32([[5], [1], *[[5]] * 7])  # of e1's frames the second's is too low
+    familiarity = np.float32([5, 1, *[5] * 7])  # of e1's frames the second's is too low
     predictions = Predictions(
         predictions.ids,
-        predictions.classes | {"familiarity": ("distance",)},
-        predictions.probabilities | {"familiarity": familiarity},
+        predictions.classes,
+        predictions.probabilities,
         info=predictions.info | {"familiarity_threshold": 2.0},
+        scores={"familiarity": familiarity},
     )
     rows = [r for r in written(tmp_path, predictions)[1]["observations"] if r["eventID"] == "e1"]
     assert [r["observationType"] for r in rows] == ["animal", "unknown", "animal"]

@@ -88,7 +88,7 @@ def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     config = override(SMALL, changes | {"train.task": "one_stage", "model.context": context})
     run = train(config, tiny_shards, tmp_path / "run")
     network = run.network()
-    assert network.heads[FAMILIARITY] == (BOTH,)
+    assert network.score == BOTH
     pixels = next(iter(pipeline.stored_pictures(
         Manifest.read(tiny_shards), "train", 16, network.spec.context)))  # fmt: skip
     answers = network.probabilities(pixels.numpy())
