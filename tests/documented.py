@@ -4,16 +4,24 @@ A block is fenced with ```bash or ```python. A comment on the line before it,
 `<!-- not run: WHY -->`, leaves it out. Of bash only `camtrap` and `camtrap-edge` are run, in this
 process; another command has to be marked as not run. Trainings are cut to an epoch on small crops,
 a review is answered by a program, and `camtrap-edge watch` looks once.
+
+A block of bash that is followed by a ```text block beginning with `error:` must fail and say that.
+
+    python -m tests.documented docs/troubleshooting.md    # writes what the commands say today
 """
 
 import collections
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import re
 import shlex
 import shutil
+import sys
+import tempfile
+import textwrap
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +49,7 @@ class Block:
     language: str
     text: str
     not_run: str | None
+    says: str | None = None  # the error that it must end with
 
     def commands(self) -> list[list[str]]:
         """The block's lines as words, without comments."""
@@ -50,8 +59,13 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """All blocks of a page in their order."""
-    found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
-    return [Block(one["language"], one["text"], one["why"]) for one in found]
+    found = list(_BLOCK.finditer(page.read_text(encoding="utf-8")))
+    after = [*(one["text"] for one in found[1:]), ""]
+    says = [text if text.startswith("error:") else None for text in after]
+    return [
+        Block(one["language"], one["text"], one["why"], said)
+        for one, said in zip(found, says, strict=True)
+    ]
 
 
 def run_page(page: Path) -> None:
@@ -62,6 +76,8 @@ def run_page(page: Path) -> None:
             continue
         if block.language == "python":
             exec(compile(block.text, page.name, "exec"), names)
+        elif block.says:
+            assert failing(block).split() == block.says.split()
         elif block.language == "bash":
             for words in block.commands():
                 run(words)
@@ -79,6 +95,16 @@ def run(words: list[str]) -> None:
     short = SHORT if arguments[0] == "train" else ()
     with _reviews_answered_by_program():
         assert cli.main([*arguments, *short]) == 0, words
+
+
+def failing(block: Block) -> str:
+    """What the only command of a block says when it fails, as a line."""
+    (words,) = block.commands()
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        assert cli.main(words[1:]) == 2, words
+    (line,) = [line for line in said.getvalue().splitlines() if line.startswith("error: ")]
+    return line
 
 
 @contextlib.contextmanager
@@ -108,8 +134,9 @@ def _answer(session, port: int) -> None:
 
 def outputs(page: Path) -> set[str]:
     """Files and folders that a page's commands write; they are not there when it begins."""
-    run = [block for block in blocks(page) if block.language == "bash" and not block.not_run]
-    return {path for block in run for words in block.commands() for path in _written(words)}
+    found = [one for one in blocks(page) if one.language == "bash" and not one.not_run]
+    done = [words for block in found if not block.says for words in block.commands()]
+    return {path for words in done for path in _written(words)}
 
 
 def _written(words: list[str]) -> Iterator[str]:
@@ -133,7 +160,8 @@ def draw(folder: Path) -> None:
 
     PICTURES with project.json (COCO), labels.csv and serengeti/ (Dryad); NEW_PICTURES, CARD_1,
     CARD_2 and DCIM, folders of one camera each; SEASON with pictures.csv, which has no labels;
-    SORTED by species; deployments.csv; truth.json says what is on which picture.
+    SORTED by species; deployments.csv; EMPTY; one_site.parquet, one_class (shards without an empty
+    picture); truth.json says what is on which picture.
     """
     from data_prep import sources, synthetic
 
@@ -143,6 +171,19 @@ def draw(folder: Path) -> None:
     (folder / "serengeti" / "images").rename(folder / "PICTURES")
     table = sources.read("dryad", folder / "serengeti")
     _Drawn(folder, table).write()
+    (folder / "EMPTY").mkdir()
+    _draw_mistakes(folder, table)
+
+
+def _draw_mistakes(folder: Path, table: EventTable) -> None:
+    events, labels = table.events, table.labels
+    one_site = events["event_id"][events["site"] == events["site"].iloc[0]]
+    table.keep(one_site).write(folder / "one_site.parquet")
+    animals = labels["event_id"][labels["species"] != "empty"]
+    table.keep(animals).write(folder / "one_class.parquet")
+    flags = [f"--events={folder / 'one_class.parquet'}", f"--images={folder / 'PICTURES'}"]
+    flags += [f"--out={folder / 'one_class'}", "--split=event", "--size=128"]
+    assert cli.main(["shard", *flags]) == 0
 
 
 class _Drawn:
@@ -219,3 +260,28 @@ def _taken(path: Path) -> str:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     os.link(source, target)
+
+
+def update(page: Path) -> None:
+    """Writes into a page what its failing commands say, in the current folder's world."""
+    text = page.read_text(encoding="utf-8")
+    for block in blocks(page):
+        if block.says and not block.not_run:
+            command = f"```bash\n{block.text}```\n\n```text\n"
+            said = textwrap.fill(failing(block), 96, break_long_words=False, break_on_hyphens=False)
+            text = text.replace(f"{command}{block.says}```", f"{command}{said}\n```")
+    page.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Draws a world, runs the README in it, and updates the pages that are named."""
+    pages = [Path(name).resolve() for name in sys.argv[1:]]
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        draw(Path())
+        run_page(Path(__file__).parents[1] / "README.md")
+        for page in pages:
+            update(page)
+
+
+if __name__ == "__main__":
+    main()
