@@ -64,7 +64,7 @@ def blocks(page: Path) -> list[Block]:
     says = [text if text.startswith("error:") else None for text in after]
     return [
         Block(one["language"], one["text"], one["why"], said)
-        for one, said in zip(found, says, strict=True)
+        for one, said in zip(found, says, strict=False)
     ]
 
 
