@@ -24,13 +24,16 @@ def tally(predictions: Predictions) -> str:
 
     Example: '90 pictures: 41 empty, 37 cow, 8 unknown, 4 unreadable.'
     """
-    codes, words = predictions.answer_codes(), predictions.words
-    sizes = np.bincount(codes[codes != MISSING], minlength=len(words)).tolist()
-    counts = dict(zip(words, sizes, strict=True))
+    words = predictions.words
+    sizes = np.zeros(len(words) + 1, np.int64)  # the last: without an answer
+    for rows in predictions.blocks():
+        codes = predictions.select(rows).answer_codes()
+        sizes += np.bincount(np.where(codes == MISSING, len(words), codes), minlength=len(sizes))
+    counts = dict(zip(words, sizes[:-1].tolist(), strict=True))
     ends = {name: counts.pop(name, 0) for name in (EMPTY, UNKNOWN)}
     animals = dict(sorted(counts.items(), key=lambda item: -item[1]))
     unreadable = int(predictions.ids["failure"].notna().sum())
-    unanswered = int((codes == MISSING).sum()) - unreadable
+    unanswered = int(sizes[-1]) - unreadable
     rest = {"without an answer": unanswered, "unreadable": unreadable}
     groups = ({EMPTY: ends[EMPTY]}, animals, {UNKNOWN: ends[UNKNOWN], **rest})
     said = ", ".join(filter(None, map(listed, groups)))

@@ -99,7 +99,8 @@ def fit(config: Config, data: Data, given: Collection[str] = ()) -> tuple[Config
     if "model.crop" not in given and crop != config.model.crop:
         notes.append(f"model.crop={crop} instead of {config.model.crop}: shards of {data.size}")
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, crop=crop))
-    examples = data.events if config.model.context.stacks else data.pictures
+    # A network that is shown whole events takes three pictures for an example.
+    examples = data.pictures // 3 if config.model.context.stacks else data.pictures
     if "train.batch_size" not in given and examples < config.train.batch_size:
         batch = fitting_batch(examples)
         notes.append(

@@ -7,6 +7,7 @@ import json
 import typing
 from typing import Any
 
+from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Config
 from camtrap_tf.core.errors import InputError
@@ -20,25 +21,58 @@ def override(config: Config, changes: dict[str, str]) -> Config:
     Raises:
         InputError: unknown field, or a value that is not of the field's type.
     """
+    given: dict[str, dict[str, Any]] = {}
+    for dotted, value in parse(changes).items():
+        part, field = dotted.split(".")
+        given.setdefault(part, {})[field] = value
+    # All fields of a part at once: what holds between them does not depend on their order.
+    parts = {part: dataclasses.replace(getattr(config, part), **new) for part, new in given.items()}
+    return dataclasses.replace(config, **parts)
+
+
+def parse(changes: dict[str, str]) -> dict[str, Any]:
+    """Values by dotted name, from text.
+
+    Raises:
+        InputError: unknown field, or a value that is not of the field's type.
+    """
     kinds = {
         f"{part}.{field}": kind
         for part, owner in typing.get_type_hints(Config).items()
         for field, kind in typing.get_type_hints(owner).items()
     }
-    given: dict[str, dict[str, Any]] = {}
-    for dotted, text in changes.items():
-        if dotted not in kinds:
-            near = difflib.get_close_matches(dotted, kinds, n=1)
-            raise InputError(
-                f"configuration fields are {', '.join(kinds)}",
-                dotted,
-                f"Did you mean '{near[0]}'?" if near else "Correct the name.",
-            )
-        part, field = dotted.split(".")
-        given.setdefault(part, {})[field] = _parse(text, kinds[dotted], dotted)
-    # All fields of a part at once: what holds between them does not depend on their order.
-    parts = {part: dataclasses.replace(getattr(config, part), **new) for part, new in given.items()}
-    return dataclasses.replace(config, **parts)
+    for dotted in changes.keys() - kinds.keys():
+        near = difflib.get_close_matches(dotted, kinds, n=1)
+        raise InputError(
+            f"configuration fields are {', '.join(kinds)}",
+            dotted,
+            f"Did you mean '{near[0]}'?" if near else "Correct the name.",
+        )
+    return {dotted: _parse(text, kinds[dotted], dotted) for dotted, text in changes.items()}
+
+
+def read_config(path: PathLike) -> Config:
+    """A recipe from a file: a run's config.json, or the part `config` of one.
+
+    Fields that it does not name have their defaults, those of the paper.
+
+    Raises:
+        InputError: no such file, not JSON, no recipe, or an unknown field.
+    """
+    path = existing_file(path, "a recipe")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError("a recipe is valid JSON", str(path), f"Correct it: {error}.") from error
+    parts = [part.name for part in dataclasses.fields(Config)]
+    raw = content.get("config", content) if isinstance(content, dict) else {}
+    if not isinstance(raw, dict) or not raw.keys() & set(parts):
+        raise InputError(
+            f"a recipe is JSON with {', '.join(parts)}, as in a run's config.json",
+            str(path),
+            "Give a run's config.json, or the like.",
+        )
+    return from_json({part: raw[part] for part in raw}, Config, "config")
 
 
 def field_names(config: Config | None = None) -> list[str]:

@@ -40,7 +40,7 @@ from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import bursts, clocks, grouping
-from camtrap_tf.events.listing import COLUMNS, PIECE
+from camtrap_tf.events.listing import COLUMNS, PIECE, root_of
 from camtrap_tf.events.table import find, occurs
 from camtrap_tf.pictures import exif
 
@@ -457,6 +457,24 @@ class _Listed(NamedTuple):
 def _schema() -> pa.Schema:
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _LISTED.items()})
     return pa.Schema.from_pandas(empty, preserve_index=False).remove_metadata()
+
+
+def pictures_folder(folder: PathLike) -> Path | None:
+    """The folder that the paths of a job's pictures are relative to.
+
+    None where it cannot be told: no job, one of shards, or sources that are no longer there.
+    """
+    path = Path(folder) / JOB_FILE
+    if not path.is_file():
+        return None
+    job = read_stamped(path, KIND, VERSION)["job"]
+    if job.get("images"):
+        return Path(job["images"])
+    try:
+        root = root_of(job["sources"]) if "sources" in job else None
+    except InputError:
+        return None
+    return root
 
 
 def _blocks(rows: pd.DataFrame) -> Iterator[Block]:

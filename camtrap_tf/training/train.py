@@ -1,7 +1,8 @@
 """Training: shards in, a run directory out.
 
 A run directory holds
-    config.json               configuration, data and versions; written first, never changed
+    config.json               configuration, data and versions; written when all has been checked,
+                              and never changed
     checkpoints/              the whole state at the last checkpoint: weights, optimiser, seeds,
                               position in the data, sums of the epoch under way
     log.csv                   a row an epoch: loss and accuracy by head in training, and under
@@ -16,7 +17,9 @@ import csv
 import hashlib
 import io
 import logging
+import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,6 +35,7 @@ from camtrap_tf.core.config import Config, SelectBy, TrainConfig
 from camtrap_tf.core.config_io import difference
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
+from camtrap_tf.events import tasks
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import transfer
@@ -39,8 +43,10 @@ from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training import familiarity, tensorboard
+from camtrap_tf.training.remaining import by_epoch
 from camtrap_tf.training.trainer import Trainer
 
+CONFIG_FILE = "config.json"
 SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most likely a mistake
 log = logging.getLogger("camtrap")
 
@@ -63,7 +69,8 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     """
     manifest, folder = Manifest.read(shards), Path(folder)
     _check_data(config, manifest)
-    _claim(folder, config, manifest)
+    record = _record(config, manifest)
+    begun = _check_claim(folder, record)
     if (folder / "result.json").is_file():
         log.info("run %s is finished; nothing to do", folder)
         return Run.read(folder)
@@ -83,6 +90,9 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
     watched = _Watched(config, manifest) if trainer.chief else None
+    if not begun:
+        write_json(folder / CONFIG_FILE, KIND, VERSION, record)
+    start, first = time.monotonic(), progress.epoch
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
         trainer.publish()
@@ -90,7 +100,9 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         if watched is not None:
             answers = watched.split.predict([trainer.network])
             row |= _scores(answers, config.train)
-            _keep(trainer, folder, row)
+            left = config.train.epochs - progress.epoch
+            done = progress.epoch + 1 - first
+            _keep(trainer, folder, row, by_epoch(time.monotonic() - start, done, left))
             tensorboard.write(folder / "tensorboard", row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
@@ -119,10 +131,10 @@ class _Watched:
         self.pictures = tensorboard.examples(manifest, name)
 
 
-def _keep(trainer: Trainer, folder: Path, row: dict) -> None:
+def _keep(trainer: Trainer, folder: Path, row: dict, left: str) -> None:
     """Writes what an epoch leaves: its row of the log, and the network where it is the best."""
     rows = trainer.progress.rows
-    log.info("%s", _describe(row, trainer.train))
+    log.info("%s", "  ".join(filter(None, (_describe(row, trainer.train), left))))
     if row is _best(rows):
         with atomic(folder / "best.keras") as temporary:
             trainer.network.model.save(temporary)
@@ -152,6 +164,7 @@ def _check_data(config: Config, manifest: Manifest) -> None:
             config.train.freeze_epochs,
             "Give one of them, or leave it at 0: a random trunk teaches the heads nothing.",
         )
+    tasks.check(manifest, config.train.task)
     for split in ("train", config.train.select_on):
         if not manifest.frames(split, config.train.task):
             raise InputError(
@@ -161,22 +174,32 @@ def _check_data(config: Config, manifest: Manifest) -> None:
             )
 
 
-def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
-    """Writes the run's configuration, or checks that it is the one that is there."""
+def _record(config: Config, manifest: Manifest) -> dict[str, Any]:
+    """What config.json says of a run."""
     manifest_hash = hashlib.sha256((manifest.folder / MANIFEST_FILE).read_bytes()).hexdigest()
-    spec = input_spec(config.model, manifest)
-    content = {
+    return {
         "config": to_json(config),
-        "input": to_json(spec),
+        "input": to_json(input_spec(config.model, manifest)),
         "vocabulary": manifest.vocabulary.to_json(),
         "picture": to_json(manifest.picture),
         "data": {"manifest_sha256": manifest_hash, "origin": manifest.origin},
-    }
-    path = folder / "config.json"
-    if path.is_file():
-        present = read_json(path, KIND, VERSION)
-        changes = difference(from_json(present["config"], Config, "config"), config)
-        if present["data"]["manifest_sha256"] != manifest_hash:
+        "versions": {
+            "camtrap_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__,
+        },
+    }  # fmt: skip
+
+
+def _check_claim(folder: Path, record: dict[str, Any]) -> bool:
+    """Whether a folder is this run's, begun before; if not, that it can become it.
+
+    Raises:
+        InputError: it holds another run (the message shows the difference) or other files.
+    """
+    if (folder / CONFIG_FILE).is_file():
+        present = read_json(folder / CONFIG_FILE, KIND, VERSION)
+        before, asked = (from_json(one["config"], Config, "config") for one in (present, record))
+        changes = difference(before, asked)
+        if present["data"]["manifest_sha256"] != record["data"]["manifest_sha256"]:
             changes.append("data: the shards are others")
         if changes:
             raise InputError(
@@ -184,14 +207,13 @@ def _claim(folder: Path, config: Config, manifest: Manifest) -> None:
                 "; ".join(changes),
                 "Give another --run, or the configuration it was made with.",
             )
-        return
-    # Hidden files may be another worker's, that claims the same run at this moment.
+        return True
+    # Hidden files may be another worker's, that begins the same run at this moment.
     if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise InputError(
             "a run directory is new, empty, or a run", str(folder), "Give another --run."
         )
-    versions = {"camtrap_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
-    write_json(path, KIND, VERSION, {**content, "versions": versions})
+    return False
 
 
 def _scores(predictions: Predictions, train: TrainConfig) -> dict[str, float]:

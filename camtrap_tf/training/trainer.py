@@ -17,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from camtrap_tf.batches import distribution, pipeline, sampling
+from camtrap_tf.core.choices import fitting_batch
+from camtrap_tf.core.commands import counted
 from camtrap_tf.core.config import Config, Optimizer, Precision, RareClasses, TrainConfig
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
@@ -26,6 +28,7 @@ from camtrap_tf.networks import architectures
 from camtrap_tf.networks.architectures import applications
 from camtrap_tf.networks.network import Network, input_spec
 from camtrap_tf.training import losses, schedules
+from camtrap_tf.training.remaining import Remaining
 
 _SUM = tf.distribute.ReduceOp.SUM
 
@@ -87,7 +90,8 @@ class Trainer:
         self.data = _training_data(config, manifest)
         self.traced = pipeline.Traced(manifest, self.data)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
-        _check(train, self.share.replicas, self.steps)
+        examples = manifest.frames("train", train.task) // (3 if config.model.context.stacks else 1)
+        _check(train, self.share.replicas, self.steps, examples)
         keras.utils.set_random_seed(train.seed)
         model = architectures.build(config.model, self.heads)
         self.network = Network(model, self.data.spec, train.task, self.heads)
@@ -108,6 +112,7 @@ class Trainer:
         )
         self.profile: Path | None = None  # where to write a trace
         self.calls = 0
+        self.remaining = Remaining(self.steps, train.epochs)
         self.state = self._state()
         self._differentiate = self._forward_backward
         if train.jit:
@@ -140,7 +145,11 @@ class Trainer:
                 with self._profiled():
                     sums = self._call(batches, rates[progress.step :][:count], frozen)
                 progress.add(sums, count)
-                progress.seconds += time.monotonic() - start
+                seconds = time.monotonic() - start
+                progress.seconds += seconds
+                self.remaining.add(
+                    count, seconds, (progress.epoch - 1) * self.steps + progress.step
+                )
                 self._check_finite(sums)
                 meter.advance(count * train.batch_size, _describe(sums))
                 every = train.checkpoint_every
@@ -458,7 +467,7 @@ def _copy(sources: list, targets: list) -> None:
         target.assign(source)
 
 
-def _check(train: TrainConfig, replicas: int, steps: int) -> None:
+def _check(train: TrainConfig, replicas: int, steps: int, examples: int) -> None:
     size = train.batch_size
     if size % replicas:
         raise InputError(
@@ -472,7 +481,10 @@ def _check(train: TrainConfig, replicas: int, steps: int) -> None:
         )
     if not steps:
         raise InputError(
-            "the training split fills at least one batch", size, "Lower train.batch_size."
+            "the training split fills at least one batch",
+            size,
+            f"{counted(examples, 'examples')} do not: set train.batch_size="
+            f"{fitting_batch(examples)}, or leave it out.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 
 
@@ -26,7 +27,7 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags and makes the bundle."""
     if arguments:
         raise InputError("runs are given as --run=FOLDER", arguments, "Put --run= before each.")
@@ -36,4 +37,21 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     start_tensorflow()
     from camtrap_tf.networks.bundle import make_bundle
 
-    make_bundle(values.run, values.out, values.animal_threshold, values.unknown_share)
+    bundle = make_bundle(values.run, values.out, values.animal_threshold, values.unknown_share)
+    return Ending(
+        _tally(bundle),
+        (
+            command("predict", "PICTURES", bundle=values.out, out="answers"),
+            command("evaluate", bundle=values.out, shards="SHARDS", out="evaluation"),
+        ),
+    )
+
+
+def _tally(bundle) -> str:
+    """What a bundle can say.
+
+    Example: 'bundle: 2 networks (empty, animal) know 7 species.'
+    """
+    tasks = ", ".join(member.task.value for member in bundle.members)
+    networks, species = len(bundle.members), counted(len(bundle.vocabulary.species), "species")
+    return f"{bundle.folder}: {counted(networks, 'networks')} ({tasks}) for {species}."

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.verbs import output_flags
 
@@ -33,7 +34,7 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if len(arguments) != 1:
         raise InputError(
             "convert takes one results folder or predictions file",
@@ -41,6 +42,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
             "camtrap convert answers --format=csv --out=FOLDER",
         )
     from camtrap_tf import outputs
+    from camtrap_tf.answers import summary
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.review import answers
 
@@ -52,4 +54,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         predictions = answers.merge(predictions, answers.read(values.reviews))
     completed = datetime.datetime.fromtimestamp(file.stat().st_mtime)
     options = output_flags.options(values, values.images, completed)
-    outputs.write(predictions, values.out, values.format, options)
+    written = outputs.write(predictions, values.out, values.format, options)
+    answered = f", {counted(int(predictions.reviewed().sum()), 'pictures')} answered by people"
+    return Ending(
+        f"{summary.tally(predictions).rstrip('.')}{answered * bool(values.reviews)}.\n"
+        f"Written: {', '.join(map(str, written))}."
+    )

@@ -3,11 +3,13 @@
 Writes predictions.parquet and metrics.json, and prints a table.
 """
 
-import json
 import logging
 from pathlib import Path
 
 from absl import flags
+
+from camtrap_tf.core.commands import Ending, command, counted
+from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
 
@@ -20,20 +22,26 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, "folder to write", flag_values=values, required=True)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags, predicts and scores."""
+    if arguments:
+        raise InputError("evaluate takes flags only", arguments, "Write --bundle=B --shards=S.")
     from camtrap_tf.core.startup import start_tensorflow
 
     start_tensorflow()
-    from camtrap_tf.answers import metrics
-    from camtrap_tf.core.artifacts import write_text
-    from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.prediction.shards import predict_shards
+    from camtrap_tf.answers import metrics, summary
+    from camtrap_tf.prediction.evaluation import evaluate
 
-    predictions = predict_shards(Bundle.read(values.bundle), values.shards, values.split)
-    scores = metrics.evaluate(predictions)
-    out = Path(values.out)
-    predictions.write(out / "predictions.parquet")
-    write_text(out / "metrics.json", json.dumps(scores, indent=1) + "\n")
-    log.info("%s", metrics.table(scores))
-    log.info("wrote %s", out)
+    found = evaluate(values.bundle, values.shards, values.split, values.out)
+    log.info("%s", metrics.table(found.scores))
+    log.info("wrote %s", values.out)
+    lines = [f"  {line}" for line in summary.numbers(found.scores)]
+    of = f"On {counted(len(found.predictions), 'pictures')} of split {values.split}, with 95%"
+    file = Path(values.out) / "predictions.parquet"
+    return Ending(
+        "\n".join((f"{of} intervals:", *lines)),
+        (
+            command("report", predictions=file, shards=values.shards, out="report.html"),
+            command("predict", "PICTURES", bundle=values.bundle, out="answers"),
+        ),
+    )

@@ -9,6 +9,7 @@ camtrap import-checkpoint phase2/snapshot-55 --architecture=resnet152 --task=ani
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.config import ModelConfig, PictureSpec, Variant
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
@@ -55,7 +56,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, "run directory to write", flag_values=values, required=True)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags and imports the checkpoint."""
     if len(arguments) != 1:
         raise InputError(
@@ -71,7 +72,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
 
     own = values.vocabulary != SERENGETI
     vocabulary = read_vocabulary(values.vocabulary) if own else Vocabulary()
-    import_checkpoint(
+    run = import_checkpoint(
         arguments[0],
         values.out,
         model,
@@ -79,4 +80,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         vocabulary,
         picture,
         values.empty_class,
+    )
+    return Ending(
+        f"{run.folder}: a network for task '{values.task}'.",
+        (command("bundle", run=[run.folder], out="bundle"),),
     )

@@ -11,6 +11,7 @@ import logging
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
@@ -40,7 +41,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, "JSON file to write the plan to", flag_values=values)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags, plans and prints."""
     if arguments:
         raise InputError("plan takes flags only", arguments, "Use --validation=FILE --test=FILE.")
@@ -68,3 +69,14 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     if values.out:
         write_text(values.out, planning.to_json(made))
         log.info("wrote %s", values.out)
+    return Ending(
+        f"{made.automated:.0%} of the {values.by}s can be left to the network, which is right on "
+        f"{made.accuracy:.1%} of them."
+        if made.automated
+        else f"Nothing can be left to the network at a target of {values.target:.1%}.",
+        (
+            command(
+                "report", predictions=values.test, validation=values.validation, out="report.html"
+            ),
+        ),
+    )

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.verbs import output_flags
@@ -86,11 +87,14 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
     flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
+    flags.DEFINE_boolean(
+        "dry_run", False, "say which pictures would be answered, and answer none", **where
+    )
 
 
 def run(
     values: flags.FlagValues, arguments: list[str], read_pictures: Callable[[Path], object]
-) -> None:
+) -> Ending:
     """Reads the flags, predicts and writes.
 
     `read_pictures` makes an event table of metadata, and None of any other path.
@@ -102,6 +106,7 @@ def run(
             "camtrap predict FOLDER --bundle=B --out=O",
         )
     from camtrap_tf import outputs
+    from camtrap_tf.answers import summary
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.core.startup import start_tensorflow
     from camtrap_tf.events.listing import resolve
@@ -114,6 +119,8 @@ def run(
     found = resolve(sources, images)
     options = output_flags.options(values, found.root)
     outputs.check(values.format, options, values.out)
+    if values.dry_run:
+        return _prospect(sources, images, values.out)
     table = EventTable.read(values.events) if values.events else None
     detector = _detector(values)
     start_tensorflow()
@@ -146,6 +153,29 @@ def run(
     if predictions.info.get("familiarity_threshold") is not None:
         log.info("%s", _unknown(predictions))
     outputs.write(predictions, values.out, values.format, options)
+    return Ending(
+        summary.tally(predictions),
+        (
+            command("review", values.out),
+            command("report", predictions=path, images=options.pictures, out="report.html"),
+        ),
+    )
+
+
+def _prospect(sources: list, images: str | Path | None, out: str) -> Ending:
+    """Which pictures there are, and what beside them is none."""
+    import collections
+
+    from camtrap_tf.events.listing import listing
+
+    left_out: collections.Counter = collections.Counter()
+    found = listing(sources, lambda path, reason: left_out.update([reason]), images, out)
+    pictures = size = 0
+    for piece in found.pieces:
+        pictures += len(piece)
+        size += int(piece["bytes"].sum())
+    text = f"would answer {counted(pictures, 'pictures')} ({size / 1e6:,.1f} MB) in {found.root}"
+    return Ending(f"{text}; left out: {listed(dict(left_out.most_common()))}" if left_out else text)
 
 
 def _unknown(predictions) -> str:

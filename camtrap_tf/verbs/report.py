@@ -8,6 +8,7 @@ import logging
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
@@ -52,10 +53,11 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags and writes the page."""
     if arguments:
         raise InputError("report takes flags only", arguments, "Use --predictions=FILE.")
+    from camtrap_tf.answers import summary
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.core.artifacts import existing_folder
     from camtrap_tf.events.manifest import Manifest
@@ -78,6 +80,10 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         figures_folder=values.figures,
     )
     log.info("wrote %s", values.out)
+    review = command("review", values.predictions, images=values.images or "PICTURES")
+    return Ending(
+        f"{summary.tally(predictions)}\n{values.out}: the report, to open in a browser.", (review,)
+    )
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Shows people the events that the model is unsure of, in a page of their browser.
 
-  camtrap review answers --images=PICTURES
+  camtrap review answers
 
 RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table,
 to be labelled without a model. Answers are
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
@@ -23,7 +24,9 @@ log = logging.getLogger("camtrap")
 
 def define(values: flags.FlagValues) -> None:
     where = {"flag_values": values}
-    flags.DEFINE_string("images", None, "folder that was predicted", **where)
+    flags.DEFINE_string(
+        "images", None, "folder of the pictures (default: the one that was predicted)", **where
+    )
     flags.DEFINE_multi_string(
         "reviews", [], "files of answers; the first is appended to (default: in RESULTS)", **where
     )
@@ -46,7 +49,7 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if len(arguments) != 1:
         raise InputError("review takes one folder", arguments, "camtrap review RESULTS --images=P")
     from camtrap_tf.review import journal
@@ -56,9 +59,24 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     predictions = _read(file)
     reviews = [Path(path) for path in values.reviews] or [file.with_name(journal.FILE)]
     if values.export_events:
-        _export(values, predictions, reviews)
-    else:
-        _serve(values, predictions, reviews)
+        return _export(values, predictions, reviews)
+    _serve(values, predictions, reviews, file.parent)
+    return _after(arguments[0], reviews)
+
+
+def _after(results: str, reviews: list[Path]) -> Ending:
+    """How many events have been answered, and what becomes of the answers."""
+    from camtrap_tf.review import answers
+
+    known = answers.read([path for path in reviews if path.is_file()])
+    events = len({one.event_id for one in known})
+    return Ending(
+        f"{counted(events, 'capture events')} answered in {reviews[0]}.",
+        (
+            command("convert", results, reviews=reviews, out="tables"),
+            command("review", results, export_events="reviewed.parquet"),
+        ),
+    )
 
 
 def _read(file: Path):
@@ -81,28 +99,41 @@ def _read(file: Path):
     return Predictions.read(file)
 
 
-def _export(values: flags.FlagValues, predictions, reviews: list[Path]) -> None:
+def _export(values: flags.FlagValues, predictions, reviews: list[Path]) -> Ending:
     from camtrap_tf.events.table import EventTable
     from camtrap_tf.review import answers
 
     base = EventTable.read(values.events) if values.events else None
     table = answers.event_table(predictions, answers.read(reviews), base)
     table.write(values.export_events)
-    log.info("wrote %s: %s events\n%s", values.export_events, f"{len(table):,}", table.dropped)
+    log.info("%s", table.dropped)
+    return Ending(
+        f"{values.export_events}: {counted(len(table), 'capture events')} with people's answers.",
+        (
+            command(
+                "shard",
+                events=values.export_events,
+                images=values.images or "PICTURES",
+                out="more_shards",
+            ),
+        ),
+    )
 
 
-def _serve(values: flags.FlagValues, predictions, reviews: list[Path]) -> None:
+def _serve(values: flags.FlagValues, predictions, reviews: list[Path], results: Path) -> None:
     from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.prediction import job
     from camtrap_tf.review import queue, server
     from camtrap_tf.review.session import Session
 
-    if not values.images:
-        raise InputError("review needs the pictures", "no --images", "Give the predicted folder.")
+    images = values.images or job.pictures_folder(results)
+    if not images:
+        raise InputError("review needs the pictures", "no --images", "Give their folder.")
     members = [Predictions.read(path) for path in values.member]
     order = queue.order(predictions, members, values.only, values.below, values.seed)
     drawn = "random" if values.only == "random" else "gain"
     name = values.reviewer or getpass.getuser()
     session = Session(
-        predictions, order, values.images, reviews[0], name, drawn, values.blind, reviews[1:]
+        predictions, order, images, reviews[0], name, drawn, values.blind, reviews[1:]
     )
     server.serve(session, values.port)

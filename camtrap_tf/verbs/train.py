@@ -1,15 +1,27 @@
 """Trains one network on shards. Stop it at any time; the same command goes on.
 
-A two-stage system takes two runs: --task=empty and --task=animal.
+A two-stage system takes two runs: --task=empty and --task=animal. The recipe (--preset=auto)
+suits the amount of data and this machine, its crop the shards, its batch the pictures, unless
+--set says otherwise. What was chosen is said, and written to RUN/config.json.
+
 """
+
+import json
+import logging
+from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core import config_help
+from camtrap_tf.core.codec import to_json
+from camtrap_tf.core.commands import Command, Ending, command, counted
 from camtrap_tf.core.config import Words
-from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS
+
+log = logging.getLogger("camtrap")
+__doc__ += config_help.TEXT
 
 
 def define(values: flags.FlagValues) -> None:
@@ -19,27 +31,39 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "task", None, [t.value for t in Task], "what to learn", flag_values=values, required=True
     )
-    flags.DEFINE_enum("preset", "paper", list(PRESETS), "recipe", flag_values=values)
+    flags.DEFINE_enum(
+        "preset",
+        "auto",
+        ["auto", *PRESETS],
+        "recipe; auto: what the run was begun with, else what suits the data and this machine",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "config",
+        None,
+        "recipe from a file in place of a preset: JSON as in a run's config.json",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "init",
-        "",
+        None,
         "run, bundle, .keras or .weights.h5 file to start from; heads with other classes start "
         "fresh (--set=train.freeze_epochs=2 lets them settle first)",
         flag_values=values,
     )
     flags.DEFINE_enum(
         "vocabulary",
-        "mine",
+        None,
         [words.value for words in Words],
         "with --init: mine = the shards' own, heads with other classes start fresh; same = an "
-        "error unless the shards have the classes of what is started from",
+        "error unless the shards have the classes of what is started from (default: mine)",
         flag_values=values,
     )
     flags.DEFINE_string(
         "select_on",
-        "val",
-        "split that chooses the best epoch; expert_test is what the paper did, and makes the "
-        "figures on that split optimistic",
+        None,
+        "split that chooses the best epoch (default: val); expert_test is what the paper did, and "
+        "makes the figures on that split optimistic",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -54,20 +78,77 @@ def define(values: flags.FlagValues) -> None:
         "change one field of the recipe, such as --set=train.batch_size=64 (repeatable)",
         flag_values=values,
     )
+    flags.DEFINE_boolean(
+        "dry_run", False, "say what would be trained, and for how long", flag_values=values
+    )
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags and trains."""
-    named = {name: values[name].value for name in ("task", "init", "vocabulary", "select_on")}
-    changes = {**{f"train.{name}": value for name, value in named.items()}, **_changes(values.set)}
-    config = override(PRESETS[values.preset], changes)
+    if arguments:
+        raise InputError("train takes flags only", arguments, "Write --shards=FOLDER.")
+    from camtrap_tf.core import hardware
+    from camtrap_tf.events.manifest import Manifest
+    from camtrap_tf.training import recipe
 
-    from camtrap_tf.core.startup import start_tensorflow
+    named = {name: values[name].value for name in ("init", "vocabulary", "select_on")}
+    if values.dry_run:
+        changes = {f"train.{name}": value for name, value in named.items() if value is not None}
+        changes |= _changes(values.set)
+        chosen = recipe.choose(
+            Manifest.read(values.shards), Task(values.task), values.preset, values.config,
+            changes, values.run,
+        )  # fmt: skip
+        text = json.dumps({"config": to_json(chosen.config)}, indent=1)
+        log.info("%s\n%s", text, "\n".join(chosen.notes))
+        return Ending(f"would train {chosen.describe(hardware.look())}.")
+    run = recipe.learn(
+        values.shards,
+        values.run,
+        values.task,
+        preset=values.preset,
+        config=values.config,
+        changes=_changes(values.set),
+        profile=values.profile,
+        **named,
+    )
+    manifest = Manifest.read(values.shards)
+    return Ending(_tally(run, manifest), _next(values, Path(values.run), manifest))
 
-    start_tensorflow()
-    from camtrap_tf.training.train import train
 
-    train(config, values.shards, values.run, values.profile)
+def _tally(run, manifest) -> str:
+    """What the best epoch has come to.
+
+    Example: 'runs/animal: best epoch 17 of 20; on 113 pictures of val right: species 83%.'
+    """
+    train, best = run.config.train, run.result["best"]
+    start = f"{train.select_on}_accuracy_"
+    heads = [
+        f"{name.removeprefix(start)} {value:.0%}"
+        for name, value in best.items()
+        if name.startswith(start)
+    ]
+    pictures = counted(manifest.frames(train.select_on, train.task), "pictures")
+    return (
+        f"{run.folder}: best epoch {best['epoch']:.0f} of {train.epochs}; on {pictures} of "
+        f"{train.select_on} right: {', '.join(heads)}."
+    )
+
+
+def _next(values: flags.FlagValues, folder: Path, manifest) -> tuple[Command, ...]:
+    """The other stage, where it fits and is not there; then the bundle of what there is."""
+    from camtrap_tf.events import tasks
+
+    beside = {task: folder.with_name(task.value) for task in tasks.fitting(manifest)}
+    others = {task: run for task, run in beside.items() if task.value != values.task}
+    done = [run for run in others.values() if (run / "result.json").is_file()]
+    runs = sorted([folder, *done], key=lambda run: run != beside.get(Task.EMPTY))
+    missing = [
+        command("train", shards=values.shards, task=task.value, run=run)
+        for task, run in others.items()
+        if run not in done and values.task in (Task.EMPTY.value, Task.ANIMAL.value)
+    ]
+    return (*missing, command("bundle", run=runs, out="bundle"))
 
 
 def _changes(texts: list[str]) -> dict[str, str]:

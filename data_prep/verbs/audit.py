@@ -11,6 +11,7 @@ import logging
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
@@ -33,7 +34,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("processes", 0, "that look at shards; 0 = one per processor", **where)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if len(arguments) != 1:
         raise InputError("audit takes one folder of shards", arguments, "camtrap audit shards/")
     from data_prep.shards import audit
@@ -53,4 +54,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     failing = {kind: count for kind, count in counts.items() if kind not in values.allow}
     if failing:
         raise InputError("nothing is on both sides of a split", failing, "Mend the split.")
-    log.info("%s: nothing is on both sides of a split", arguments[0])
+    allowed = sum(counts.values())
+    text = f"{allowed:,} offences, all of them allowed" if allowed else "nothing is in two splits"
+    return Ending(
+        f"{arguments[0]}: {text}.",
+        (command("train", shards=arguments[0], task="empty", run="runs/empty"),),
+    )

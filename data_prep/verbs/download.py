@@ -10,6 +10,7 @@ flags it goes on where it stopped.
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.errors import InputError
 
 
@@ -22,7 +23,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("connections", 8, "at a time", **where)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("download takes flags only", arguments, "Write --out=FOLDER.")
     from data_prep import download
@@ -32,4 +33,14 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     except ValueError:
         raise InputError("seasons are numbers", values.seasons, "Write --seasons=1,2.") from None
     manners = download.Manners(connections=values.connections)
-    download.download(values.out, seasons, values.events, values.seed, manners)
+    found = download.download(values.out, seasons, values.events, values.seed, manners)
+    others = listed({name: number for name, number in found.items() if name != "there"})
+    return Ending(
+        f"{values.out}: {counted(found.get('there', 0), 'pictures')} there"
+        f"{', ' * bool(others)}{others}.",
+        (
+            command(
+                "prepare", source="lila", metadata=f"{values.out}/metadata", out="events.parquet"
+            ),
+        ),
+    )

@@ -13,6 +13,7 @@ import logging
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 
 log = logging.getLogger("camtrap")
@@ -35,7 +36,7 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("lint takes flags only", arguments, "Write --events=PATH.")
     from camtrap_tf.core.artifacts import atomic
@@ -64,3 +65,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
             f"{findings['count'].sum():,} findings",
             "See the list.",
         )
+    found = int(findings["count"].sum())
+    images = values.images or "PICTURES"
+    return Ending(
+        f"{counted(len(table), 'capture events')}: {counted(found, 'findings')}."
+        if found
+        else f"{counted(len(table), 'capture events')}: nothing to find fault with.",
+        (command("shard", events=values.events, images=images, out="shards"),),
+    )

@@ -5,13 +5,10 @@
 Nothing it draws is a photograph; it is for demos, tests and experiments.
 """
 
-import logging
-
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
-
-log = logging.getLogger("camtrap")
 
 
 def define(values: flags.FlagValues) -> None:
@@ -24,7 +21,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("processes", 1, "that draw", **where)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("synthesize takes flags only", arguments, "Write --out=FOLDER.")
     from camtrap_tf.core.progress import Meter
@@ -43,4 +40,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
             progress=lambda done, _: meter.advance(done - meter.done),
             processes=values.processes,
         )
-    log.info("wrote %s: %s events, %s pictures", values.out, summary.events, summary.frames)
+    return Ending(
+        f"{values.out}: {summary.frames:,} drawn pictures of {summary.events:,} capture events.",
+        (command("prepare", source="dryad", metadata=values.out, out="events.parquet"),),
+    )

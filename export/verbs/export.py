@@ -5,6 +5,8 @@ An export whose answers differ too much is refused with a table that shows where
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
+from camtrap_tf.core.errors import InputError
 from export import AUTOMATIC_AT
 
 FORMS = ("float32", "float16", "dynamic", "int8")
@@ -66,8 +68,10 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags, exports and checks."""
+    if arguments:
+        raise InputError("export takes flags only", arguments, "Write --bundle=B --out=O.")
     from camtrap_tf.core.startup import start_tensorflow
 
     start_tensorflow()
@@ -89,3 +93,13 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         force=values.force,
     )
     export_and_verify(Bundle.read(values.bundle), values.out, request)
+    forms = ", ".join(form.value for form in request.forms)
+    return Ending(
+        f"{values.out}: a SavedModel and TFLite ({forms}), compared with Keras picture by picture; "
+        f"{values.out}/model_card.md has the figures.",
+        (
+            f"camtrap-edge watch DCIM --model={values.out}/tflite/{request.forms[0].value} "
+            "--keep=animal, on a camera's computer",
+            command("remote-predict", "PICTURES", server="http://HOST:8501", out="answers.csv"),
+        ),
+    )

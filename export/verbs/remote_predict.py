@@ -7,6 +7,7 @@ import contextlib
 
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, counted
 from camtrap_tf.core.errors import InputError
 
 
@@ -27,7 +28,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("batch", 8, "pictures in one request", flag_values=values, lower_bound=1)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags, asks and writes."""
     if len(arguments) != 1:
         raise InputError(
@@ -38,4 +39,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
     from export.serving.client import connect, predict_folder
 
     with contextlib.closing(connect(values.server, values.model)) as client:
-        predict_folder(arguments[0], client, values.out, values.connections, values.batch)
+        bad = predict_folder(arguments[0], client, values.out, values.connections, values.batch)
+    return Ending(
+        f"{values.out}: the answers; the server could not read {counted(bad, 'pictures')}."
+    )

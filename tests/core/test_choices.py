@@ -44,7 +44,7 @@ def test_a_batch_that_the_pictures_do_not_fill_is_made_smaller():
     assert notes == ["train.batch_size=16 instead of 128: there are 127 pictures to learn from"]
     assert choices.fit(PRESETS["paper"], dataclasses.replace(few, pictures=128))[1] == []
     assert choices.fit(PRESETS["paper"], few, {"train.batch_size"})[1] == []
-    # A network that is shown whole events has an example for each.
+    # A network that is shown whole events has 50 examples.
     late = dataclasses.replace(PRESETS["paper"].model, context=Context.LATE)
     stacked = dataclasses.replace(PRESETS["paper"], model=late)
     assert choices.fit(stacked, dataclasses.replace(few, pictures=150))[0].train.batch_size == 8

@@ -154,6 +154,7 @@ def test_what_does_not_fit_the_shards_is_refused(tiny_shards, tmp_path, change, 
 
     with pytest.raises(InputError, match=rule):
         train(override(TINY, change), tiny_shards, tmp_path / "run")
+    assert not (tmp_path / "run").exists()  # so that the same command with the remedy is taken
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""How well a bundle does on a labelled split of shards."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from camtrap_tf.answers import metrics
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.prediction.shards import predict_shards
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Labelled answers, and what they score.
+
+    Args:
+        predictions: a row per picture of the split.
+        scores: of `metrics.evaluate`, with 95% intervals.
+    """
+
+    predictions: Predictions
+    scores: dict
+
+
+def evaluate(
+    bundle: Bundle | PathLike, shards: PathLike, split: str = "test", out: PathLike | None = None
+) -> Evaluation:
+    """Answers a labelled split with a bundle, and scores the answers.
+
+    Args:
+        bundle: the bundle, or its folder.
+        shards: folder of shards.
+        split: 'train', 'val', 'test' or 'expert_test'.
+        out: folder for predictions.parquet and metrics.json; None writes nothing.
+
+    Raises:
+        InputError: no such split, or shards of another vocabulary or size than the bundle's.
+    """
+    read = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
+    predictions = predict_shards(read, shards, split)
+    scores = metrics.evaluate(predictions)
+    if out is not None:
+        predictions.write(Path(out) / "predictions.parquet")
+        write_text(Path(out) / "metrics.json", json.dumps(scores, indent=1) + "\n")
+    return Evaluation(predictions, scores)
