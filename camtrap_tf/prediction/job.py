@@ -40,7 +40,7 @@ from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import bursts, clocks, grouping
-from camtrap_tf.events.listing import COLUMNS, PIECE, root_of
+from camtrap_tf.events.listing import COLUMNS, PIECE, resolve
 from camtrap_tf.events.table import find, occurs
 from camtrap_tf.pictures import exif
 
@@ -471,10 +471,9 @@ def pictures_folder(folder: PathLike) -> Path | None:
     if job.get("images"):
         return Path(job["images"])
     try:
-        root = root_of(job["sources"]) if "sources" in job else None
+        return resolve(job["sources"]).root if "sources" in job else None
     except InputError:
         return None
-    return root
 
 
 def _blocks(rows: pd.DataFrame) -> Iterator[Block]:

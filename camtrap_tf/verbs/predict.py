@@ -21,6 +21,7 @@ the numbers decide.
 
 """
 
+import collections
 import logging
 import shlex
 from collections.abc import Callable
@@ -120,7 +121,7 @@ def run(
     options = output_flags.options(values, found.root)
     outputs.check(values.format, options, values.out)
     if values.dry_run:
-        return _prospect(sources, images, values.out)
+        return _prospect(found, values.out)
     table = EventTable.read(values.events) if values.events else None
     detector = _detector(values)
     start_tensorflow()
@@ -162,16 +163,11 @@ def run(
     )
 
 
-def _prospect(sources: list, images: str | Path | None, out: str) -> Ending:
-    """Which pictures there are, and what beside them is none."""
-    import collections
-
-    from camtrap_tf.events.listing import listing
-
+def _prospect(found, out: str) -> Ending:
+    """Which pictures a listing has, and what beside them is none."""
     left_out: collections.Counter = collections.Counter()
-    found = listing(sources, lambda path, reason: left_out.update([reason]), images, out)
     pictures = size = 0
-    for piece in found.pieces:
+    for piece in found.walk(lambda path, reason: left_out.update([reason]), out):
         pictures += len(piece)
         size += int(piece["bytes"].sum())
     text = f"would answer {counted(pictures, 'pictures')} ({size / 1e6:,.1f} MB) in {found.root}"
