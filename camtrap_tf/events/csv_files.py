@@ -1,10 +1,11 @@
 """Columns of CSV files by their names, as text; Arrow reads them, in parallel and in blocks.
 
 How a file is written (encoding, delimiter, first line) is told by `csv_dialect`; the case of a
-column's name does not matter.
+column's name does not matter, nor whether accents are written with their letters or apart.
 """
 
 import logging
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from camtrap_tf.core.artifacts import PathLike, existing_file
@@ -70,7 +72,7 @@ def read_arrow(
         table = pa.csv.read_csv(path, **_options(how, wanted, newlines, encoded, missing))
     except pa.ArrowInvalid as error:
         raise _broken(path, error) from error
-    table = table.rename_columns(list(wanted.values()))
+    table = _composed(table.rename_columns(list(wanted.values())))
     for name in (optional or {}).values():
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
@@ -94,7 +96,7 @@ def blocks(
     try:
         with pa.csv.open_csv(path, **options) as reader:
             for batch in reader:
-                yield batch.rename_columns(list(wanted.values()))
+                yield _composed(batch.rename_columns(list(wanted.values())))
     except pa.ArrowInvalid as error:
         raise _broken(path, error) from error
 
@@ -204,6 +206,35 @@ def _options(
             quoted_strings_can_be_null=True,
         ),
     }
+
+
+def _composed(table: Any) -> Any:
+    """A table or batch of text whose accents are one character with their letters (NFC).
+
+    Spreadsheets of Macs write them apart, so that one name would be two.
+    """
+    for place, column in enumerate(table.columns):
+        if _has_accents(column):
+            encoded = pa.types.is_dictionary(column.type)
+            text = _composed_text(column.cast(pa.string()) if encoded else column)
+            new = pc.dictionary_encode(text) if encoded else text
+            table = table.set_column(place, table.schema.field(place), new)
+    return table
+
+
+def _composed_text(column: Any) -> pa.Array:
+    """The texts in NFC, by Python: Arrow's utf8_normalize takes accents apart in every form."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    codes = pc.dictionary_encode(whole)
+    texts = [unicodedata.normalize("NFC", text) for text in codes.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(codes.indices)
+
+
+def _has_accents(column: Any) -> bool:
+    """Whether a column holds more than plain ASCII."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    texts = (chunk.dictionary if pa.types.is_dictionary(column.type) else chunk for chunk in chunks)
+    return any(pc.any(pc.invert(pc.string_is_ascii(text))).as_py() for text in texts)
 
 
 def _broken(path: Path, error: Exception) -> InputError:

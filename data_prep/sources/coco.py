@@ -6,6 +6,7 @@ of whole sequences repeated on every image, counts given or to be had from the b
 as shares of votes. The empty category is known by its name (`core.emptiness`), never by its id.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from camtrap_tf.core.json_files import Piece
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
 from camtrap_tf.events import paths
 from camtrap_tf.events.table import EventTable, find, occurs
-from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of
+from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of, mapped
 
 _BABIES = {"babies": "young_present"}  # attribute -> its name in the files, where they differ
 
@@ -286,7 +287,11 @@ def _tied(event: np.ndarray, number: np.ndarray) -> bool:
 
 
 def _strings(texts: Iterable[str | None]) -> pd.Series:
-    return pd.Series(list(texts), dtype="string")
+    """A column of text, accents as one character with their letters (NFC)."""
+    column = pd.Series(list(texts), dtype="string")
+    if column.str.isascii().all():
+        return column
+    return mapped(column, lambda text: unicodedata.normalize("NFC", text))
 
 
 def _required(piece: Piece, field: str) -> list:

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import logging
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -115,7 +116,7 @@ class Reading:
         if meaning is Meaning.EMPTY:
             return EMPTY
         nothing = meaning is Meaning.UNLABELLED or self.rules.names.is_lookalike(name)
-        return None if nothing else name.strip()
+        return None if nothing else unicodedata.normalize("NFC", name.strip())
 
     def note(self, name: str, species: str | None, number: int) -> None:
         """Keeps in mind that a name, so many times, meant empty or nothing."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,7 @@ def _rows_of(
 def _subject(text: str, event: str) -> dict[str, Any]:
     """What `subject_data` tells of an event: facts by the names that projects use."""
     content = next(iter(_json(text, dict, "subject_data", event).values()), {})
+    content = {_composed(key): _composed(value) for key, value in content.items()}
     facts = {key.lstrip("#!/").casefold(): value for key, value in content.items()}
     retired = facts.get("retired")
     reason = retired.get("retirement_reason") if isinstance(retired, dict) else None
@@ -211,6 +213,11 @@ def _subject(text: str, event: str) -> dict[str, Any]:
         "time": facts.get("datetime") or facts.get("timestamp"),
         "blank": reason in RETIRED_BLANK, "files": _files(facts),
     }  # fmt: skip
+
+
+def _composed(value: Any) -> Any:
+    """Text with accents as one character with their letters (NFC); another value as it is."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _files(facts: dict[str, Any]) -> list[str]:
