@@ -19,6 +19,7 @@ import pandas as pd
 
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.events import csv_files
 
 PACKAGE = "datapackage.json"
 COLUMNS = (
@@ -127,22 +128,9 @@ def _csv_of(path: Path) -> Path:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            path, dtype="string", encoding="utf-8-sig", keep_default_na=False, na_values=[""]
-        )
-    except ValueError as error:
-        raise InputError(
-            "deployments are a CSV file", str(path), f"Mend the file: {error}."
-        ) from error
-    needed = ["deploymentID", "latitude", "longitude"]
-    if not set(needed) <= set(table.columns):
-        raise InputError(
-            f"deployments have the columns {', '.join(needed)}",
-            list(table.columns),
-            f"Correct the first line of {path}.",
-        )
-    return table
+    needed = {name: name for name in ("deploymentID", "latitude", "longitude")}
+    others = {name: name for name in ("folder", *COLUMNS)}
+    return csv_files.read(path, needed, others, newlines=True).astype("string")
 
 
 def _of_places(places: Mapping[str, tuple[float, float]]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from camtrap_tf.answers.predictions import ANIMAL
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.events import csv_files
 
 SERENGETI = "serengeti"
 TYPES = ("animal", "human", "vehicle", "blank", "unknown")
@@ -90,18 +91,9 @@ def read(path: PathLike) -> pd.DataFrame:
         InputError: as `names`.
     """
     path = existing_file(path, "a table of species")
-    try:
-        table = pd.read_csv(path, dtype="string", encoding="utf-8-sig", skipinitialspace=True)
-    except ValueError as error:
-        raise InputError(
-            "a table of species is a CSV file", str(path), f"Mend it: {error}."
-        ) from error
-    if not {"label", "scientificName"} <= set(table.columns):
-        raise InputError(
-            "a table of species has the columns label and scientificName",
-            list(table.columns),
-            f"Correct the first line of {path}.",
-        )
+    needed = {name: name for name in ("label", "scientificName")}
+    table = csv_files.read(path, needed, {name: name for name in COLUMNS}, newlines=True)
+    table = table.astype("string").apply(lambda column: column.str.strip()).replace("", pd.NA)
     table = table[table["label"].notna()]
     keys = table["label"].map(_key)
     _refuse(table["label"][keys.duplicated()], "a label occurs once", path)

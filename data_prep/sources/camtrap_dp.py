@@ -5,7 +5,8 @@ does, its age and sex are free or finer than the attributes here and are not rea
 
 An event has its id in its deployment only, and need not have one: then deployment, begin and end
 say which event an observation is about. A picture belongs to every event whose observations name
-it, and to every event of its deployment in whose time it was taken.
+it, and to every event of its deployment in whose time it was taken; but where observations name
+the pictures of an event, it takes none by its time that observations of others name.
 """
 
 import json
@@ -257,6 +258,8 @@ def _pairs(media: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         "taken": spans.milliseconds(media["timestamp"]),
     })  # fmt: skip
     held = spans.within(events.reset_index(), shots).rename(columns={"shot": "mediaID"})
+    both = occurs(held["event"], named["event"]) & occurs(held["mediaID"], named["mediaID"])
+    held = held[~both]  # who names pictures need not guess: the names hold
     return pd.concat([named, held]).astype("string").drop_duplicates(ignore_index=True)
 
 

@@ -198,6 +198,17 @@ def test_a_picture_belongs_to_all_events_that_hold_it(package):
     ]  # fmt: skip
 
 
+def test_names_go_before_times(package):
+    """A clock that stood still: observations name the pictures of both events."""
+    pictures = [media("m1"), media("m2"), media("m3", second=3)]
+    notes = [note("o1", "1", species="fox"), note("o2", "2", 0, 0, species="badger"),
+             note("o3", "1", species="fox", mediaID="m1"),
+             note("o4", "2", 0, 0, species="badger", mediaID="m2")]  # fmt: skip
+    table = read("camtrap_dp", package([MEDIA_HEADER, *pictures], [HEADER, *notes]))
+    # Nothing names m3, which was taken within the first.
+    assert frames_of(table) == {"1": ["d1/m1.jpg", "d1/m3.jpg"], "2": ["d1/m2.jpg"]}
+
+
 @pytest.mark.parametrize("missing", ["", "NA", "NaN", "nan", "-99"])
 def test_what_counts_as_missing(package, missing):
     schema = {"missingValues": ["", "-99"]}
