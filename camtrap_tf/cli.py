@@ -55,6 +55,10 @@ VERBS = {
     "audit": Verb(
         "data_prep.verbs.audit", "shards -> proof that nothing is on both sides of a split"
     ),
+    "weights": Verb(
+        "camtrap_tf.verbs.weights",
+        "networks trained elsewhere: what there is, getting it once, checking it",
+    ),
     "train": Verb("camtrap_tf.verbs.train", "shards -> a run directory with the trained network"),
     "import-checkpoint": Verb(
         "camtrap_tf.verbs.import_checkpoint",
@@ -69,6 +73,7 @@ VERBS = {
         "a bundle on a folder of new pictures -> answers",
         (_READ_METADATA,),
     ),
+    "detect": Verb("camtrap_tf.verbs.detect", "a folder of pictures -> boxes, without training"),
     "review": Verb(
         "camtrap_tf.verbs.review",
         "predictions + pictures -> people answer what the model is unsure of",

@@ -28,6 +28,19 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def need_weights():
+    """Skips a test unless the weights it names are on this computer."""
+    from camtrap_tf.networks.pretrained import weights
+
+    def check(*names):
+        absent = [name for name in names if weights.find(name) is None]
+        if absent:
+            pytest.skip(f"no pretrained weights: camtrap weights get {' '.join(absent)}")
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def valid():
     """Asserts that a file obeys its format, by the format's own validator; `make validators`."""
     environment = Path(os.environ.get("CAMTRAP_VALIDATORS", ROOT / ".validators"))

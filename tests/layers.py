@@ -46,6 +46,8 @@ WITHOUT_TENSORFLOW = (
     "camtrap_tf.outputs",
     "camtrap_tf.report",
     "camtrap_tf.review",
+    "camtrap_tf.networks.pretrained.torch_files",
+    "camtrap_tf.networks.pretrained.weights",
     "camtrap_tf.verbs",
     "camtrap_tf.cli",
     "data_prep.verbs",

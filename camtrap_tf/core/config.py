@@ -25,6 +25,10 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)  # per channel, on pixel values 0-255
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
+# Values of `ModelConfig.weights` beside '' and the path of a file.
+IMAGENET_WEIGHTS, IMAGENET_IF_HERE = "imagenet", "imagenet_if_here"
+
+
 class Variant(enum.Enum):
     """Which form of an architecture."""
 
@@ -140,8 +144,13 @@ class ModelConfig:
         normalisation: how pixels become inputs.
         dropout: share of values dropped, in [0, 1); None leaves the architecture's own. It
             replaces the rate where the architecture drops, and elsewhere acts before the heads.
-        weights: a local file of ImageNet weights for a backbone of `keras.applications`, or "".
-            Such weights need `Normalisation.IMAGENET`; with `Context.NINE_CHANNELS` there are none.
+        weights: what the trunk starts from: "" random weights; "imagenet" the published ImageNet
+            weights of the architecture (of lite0, lite1 and lite2 those that `camtrap weights get`
+            has brought, of backbones of `keras.applications` those in Keras' cache, which Keras
+            downloads where they are absent); "imagenet_if_here" those of lite0, lite1 or lite2, or
+            random weights and a warning on a computer without them; else a local file for a
+            backbone of `keras.applications`. All need `Normalisation.IMAGENET`; with
+            `Context.NINE_CHANNELS` there are none.
         context: what of a picture's capture event the network sees beside it.
     """
 

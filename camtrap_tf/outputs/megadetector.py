@@ -17,7 +17,7 @@ pictures, so an animal is one detection whose box is the whole picture:
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,16 @@ def write(
     Raises:
         InputError: as `content`.
     """
-    header = json.dumps(
-        _header(predictions, floor, completed or datetime.datetime.now()),
-        indent=1,
-        ensure_ascii=False,
-    )
+    header = _header(predictions, floor, completed or datetime.datetime.now())
+    write_images(path, header, _images(predictions, floor))
+
+
+def write_images(path: PathLike, header: dict[str, Any], images: Iterable[dict[str, Any]]) -> None:
+    """Writes one JSON file, atomically, a line per picture, from all but its images and these."""
+    head = json.dumps(header, indent=1, ensure_ascii=False)
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        file.write(header.removesuffix("\n}") + ',\n "images": [')
-        for row, image in enumerate(_images(predictions, floor)):
+        file.write(head.removesuffix("\n}") + ',\n "images": [')
+        for row, image in enumerate(images):
             file.write(",\n  " if row else "\n  ")
             file.write(json.dumps(image, ensure_ascii=False, allow_nan=False))
         file.write("\n ]\n}\n")

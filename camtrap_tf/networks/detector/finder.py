@@ -1,0 +1,47 @@
+"""The detector at work: pictures in, boxes out."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from camtrap_tf.networks.detector import boxes, yolox
+from camtrap_tf.networks.detector.boxes import Boxes
+
+FLOOR = 0.01
+
+
+class Finder:
+    """The detector, loaded and ready.
+
+    Args:
+        floor: lowest confidence of a box, in (0, 1).
+        model: as `yolox.load_network` gives it, which is what None means.
+    """
+
+    def __init__(self, floor: float = FLOOR, model: keras.Model | None = None):
+        self.floor = floor
+        self.model = yolox.load_network() if model is None else model
+        # Traced once for batches and sides of any size.
+        pixels = tf.TensorSpec((None, None, None, 3), tf.uint8)
+        graph = tf.function(self._graph, autograph=False)
+        self._answer = graph.get_concrete_function(pixels)
+
+    def _graph(self, pixels: tf.Tensor) -> tf.Tensor:
+        return self.model(tf.cast(pixels, tf.float32), training=False)
+
+    def find(self, pixels: np.ndarray, filled: Sequence[tuple[int, int]]) -> list[Boxes]:
+        """The boxes of each picture.
+
+        Args:
+            pixels: [n, rows, columns, 3] uint8, red, green, blue; sides multiples of 32; each
+                picture in the top left, black beside and below it (`pictures.files.read_padded`).
+            filled: rows and columns that each picture fills.
+        """
+        side = pixels.shape[1], pixels.shape[2]
+        answers = self._answer(tf.convert_to_tensor(pixels)).numpy()
+        return [
+            boxes.find(one, side, part, self.floor)
+            for one, part in zip(answers, filled, strict=True)
+        ]
