@@ -4,7 +4,7 @@ import dataclasses
 
 from camtrap_tf.core.artifacts import PathLike
 from export import AUTOMATIC_AT, threshold
-from export.tflite import Form
+from export.forms import USUAL, Form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Request:
 
     check_on: PathLike
     check_pictures: int = 200
-    forms: tuple[Form, ...] = (Form.FLOAT32, Form.FLOAT16, Form.DYNAMIC)
+    forms: tuple[Form, ...] = USUAL
     shards: PathLike | None = None
     automatic_at: float = AUTOMATIC_AT
     recall: float | None = None

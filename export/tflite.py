@@ -1,6 +1,5 @@
 """A bundle's networks as TFLite files, for cameras and other small computers."""
 
-import enum
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,20 +20,11 @@ from camtrap_tf.networks.network import Network
 from export import AUTOMATIC_AT
 from export.description import describe
 from export.edge import carried
+from export.forms import Form
 from export.quantisation import quantise
 
 log = logging.getLogger("camtrap")
 REPRESENTATIVE = 200  # pictures that a fully quantised network's ranges are measured on
-
-
-class Form(enum.Enum):
-    """How a network's numbers are stored."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"  # weights; computes in float32 where the device has no float16
-    DYNAMIC = "dynamic"  # int8 weights per channel, activations quantised as they come
-    INT8 = "int8"  # weights per channel and activations; see `quantisation`
-
 
 # Types that the converter stores weights in; none: the smallest.
 _WEIGHTS: dict[Form, list] = {Form.FLOAT16: [tf.float16], Form.DYNAMIC: []}

@@ -20,11 +20,12 @@ from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.familiarity import sides
 from export import threshold
 from export.checks import Checks, read_checks
+from export.forms import Form
 from export.model_card import model_card
 from export.request import ASKED, Request
 from export.saved_model import write_saved_model
 from export.serving.warmup import write_warmup
-from export.tflite import Form, draw_representative, write_tflite
+from export.tflite import draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
 SAVED_MODEL, CARD = "SavedModel", "model_card.md"
@@ -48,10 +49,7 @@ class Limits:
 FLOAT, QUANTISED = Limits(0.01, 0.99), Limits(0.2, 0.97)
 LIMITS = {
     SAVED_MODEL: FLOAT,
-    "float32": FLOAT,
-    "float16": FLOAT,
-    "dynamic": QUANTISED,
-    "int8": QUANTISED,
+    **{form.value: QUANTISED if form.quantised else FLOAT for form in Form},
 }
 
 
@@ -257,8 +255,9 @@ def _way_out(rows: list[Parity], unchecked: Path) -> str:
     bad = {row.export for row in _whole(rows) if row.fault()}
     good = [row.export for row in _whole(rows) if row.export not in {*bad, SAVED_MODEL}]
     offer = f"Export without them: {good[-1]} passes" if good else "Do not use it"
-    if "float16" in good or "float16" not in {row.export for row in rows}:
-        offer = "Take --form=float32 --form=float16, half the size of float32"
+    half = Form.FLOAT16.value
+    if half in good or half not in {row.export for row in rows}:
+        offer = f"Take --form=float32 --form={half}, half the size of float32"
     return f"{offer}; or --force. The files are in {unchecked}."
 
 

@@ -44,7 +44,8 @@ def test_a_source(tmp_path, monkeypatch):
         """,
     )
     monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(tmp_path)])
-    monkeypatch.setitem(sources.SOURCES, "lines", ("lines_of_text", "read", ()))
+    form = sources.Source("lines_of_text", "read", (), "text file")
+    monkeypatch.setitem(sources.SOURCES, "lines", form)
     (tmp_path / "labels.txt").write_text("a.jpg zebra\nb.jpg lion\n")
     table = sources.read("lines", tmp_path / "labels.txt")
     assert table.labels["species"].tolist() == ["zebra", "lion"]
@@ -55,14 +56,20 @@ def test_an_output_format(tmp_path, monkeypatch):
     from camtrap_tf import outputs
     from tests.review.conftest import predictions_of
 
-    def write_files(predictions, folder, options):
-        path = folder / "names.txt"
-        names = predictions.classes["species"]
-        top = predictions.probabilities["species"].argmax(axis=1)
-        path.write_text("".join(f"{names[index]}\n" for index in top))
-        return [path]
-
-    monkeypatch.setitem(outputs.FORMATS, "names", write_files)
+    module(
+        tmp_path,
+        "names_alone",
+        """
+        def write_files(predictions, folder, options):
+            path = folder / "names.txt"
+            names = predictions.classes["species"]
+            top = predictions.probabilities["species"].argmax(axis=1)
+            path.write_text("".join(f"{names[index]}\\n" for index in top))
+            return [path]
+        """,
+    )
+    monkeypatch.setattr(outputs, "__path__", [*outputs.__path__, str(tmp_path)])
+    monkeypatch.setitem(outputs.FORMATS, "names", outputs.Format("names_alone", "names.txt"))
     predictions = predictions_of([[(0.1, 0.9)], [(0.1, 0.2)]])
     (written,) = outputs.write(predictions, tmp_path / "out", ["names"])
     assert written.read_text().splitlines() == ["lion", predictions.classes["species"][0]]

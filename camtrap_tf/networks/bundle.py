@@ -31,6 +31,7 @@ from camtrap_tf.core.config import Context, InputSpec, PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
+from camtrap_tf.networks import run_files
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.networks.run import Run
@@ -199,7 +200,7 @@ def make_bundle(
     for index, (run, validated) in enumerate(zip(read, validations, strict=True)):
         file = f"{run.config.train.task.value}-{index}.keras"
         with atomic(folder / file) as temporary:
-            shutil.copyfile(run.folder / "best.keras", temporary)
+            shutil.copyfile(run.folder / run_files.NETWORK, temporary)
         temperatures = calibration.temperatures(validated) if validated is not None else {}
         members.append(_member(run, folder / file, temperatures))
     together = _together(validations, members, animal_threshold)
@@ -230,7 +231,7 @@ def make_bundle(
 
 def _validation(run: Run) -> Predictions | None:
     """The run's answers on its validation split; None where it was selected on another."""
-    file = run.folder / "predictions-val.parquet"
+    file = run.folder / run_files.predictions("val")
     if file.is_file():
         return Predictions.read(file)
     log.warning("%s has no answers on a validation split: not calibrated", run.folder.name)

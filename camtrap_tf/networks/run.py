@@ -9,7 +9,7 @@ from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Config, InputSpec
 from camtrap_tf.core.labels import Task, Vocabulary
-from camtrap_tf.networks import familiarity
+from camtrap_tf.networks import familiarity, run_files
 from camtrap_tf.networks.network import Network
 
 KIND, VERSION = "run", 1
@@ -44,8 +44,8 @@ class Run:
             InputError: no run, another version, or a run that is not finished.
         """
         folder = Path(folder)
-        content = read_json(folder / "config.json", KIND, VERSION)
-        result = read_json(folder / "result.json", "run result", VERSION)
+        content = read_json(folder / run_files.CONFIG, KIND, VERSION)
+        result = read_json(folder / run_files.RESULT, "run result", VERSION)
         return cls(
             folder,
             from_json(content["config"], Config, "config"),
@@ -63,6 +63,6 @@ class Run:
 
 def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
     """The network of the best epoch of a run directory."""
-    model = keras.saving.load_model(folder / "best.keras", compile=False)
+    model = keras.saving.load_model(folder / run_files.NETWORK, compile=False)
     score = familiarity.score(model)
     return Network(model, spec, task, vocabulary.heads(task), folder.name, score=score)

@@ -16,10 +16,12 @@ from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.config import Words
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
+from camtrap_tf.networks import run_files
 from camtrap_tf.networks.architectures import applications
 from camtrap_tf.networks.bundle import FILE as BUNDLE_FILE
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
+from camtrap_tf.networks.run import KIND, VERSION
 
 log = logging.getLogger("camtrap")
 
@@ -91,12 +93,12 @@ def _read(path: Path, task: Task) -> Source:
         same = [network for network in networks if network.task is task]
         chosen = (same or networks)[0]
         return Source(chosen.model, chosen.heads)
-    if (path / "config.json").is_file():
-        content = read_json(path / "config.json", "run", 1)
+    if (path / run_files.CONFIG).is_file():
+        content = read_json(path / run_files.CONFIG, KIND, VERSION)
         heads = Vocabulary.from_json(content["vocabulary"]).heads(
             Task(content["config"]["train"]["task"])
         )
-        return Source(_load(path / "best.keras"), heads)
+        return Source(_load(path / run_files.NETWORK), heads)
     if path.suffix == ".keras" and path.is_file():
         return Source(_load(path), None)
     raise InputError(

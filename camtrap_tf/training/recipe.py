@@ -22,6 +22,7 @@ from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks import run_files
 
 AUTO = "auto"
 _FITTED = ("model.crop", "train.batch_size")  # what `choices.fit` may change
@@ -118,7 +119,7 @@ def _base(
 
 
 def _begun(folder: PathLike | None) -> Config | None:
-    path = Path(folder) / "config.json" if folder is not None else None
+    path = Path(folder) / run_files.CONFIG if folder is not None else None
     return read_config(path) if path is not None and path.is_file() else None
 
 

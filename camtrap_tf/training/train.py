@@ -38,7 +38,7 @@ from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events import tasks
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import transfer
+from camtrap_tf.networks import run_files, transfer
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
 from camtrap_tf.prediction.shards import Split
@@ -46,7 +46,6 @@ from camtrap_tf.training import familiarity, tensorboard
 from camtrap_tf.training.remaining import by_epoch
 from camtrap_tf.training.trainer import Trainer
 
-CONFIG_FILE = "config.json"
 SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most likely a mistake
 log = logging.getLogger("camtrap")
 
@@ -71,7 +70,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     _check_data(config, manifest)
     record = _record(config, manifest)
     begun = _check_claim(folder, record)
-    if (folder / "result.json").is_file():
+    if (folder / run_files.RESULT).is_file():
         log.info("run %s is finished; nothing to do", folder)
         return Run.read(folder)
     if config.train.select_on != "val":
@@ -82,7 +81,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         )
     trainer = Trainer(config, manifest)
     if profile and trainer.chief:
-        trainer.profile = folder / "tensorboard"
+        trainer.profile = folder / run_files.TENSORBOARD
     progress, save = trainer.progress, lambda: trainer.save(folder)
     if trainer.restore(folder):
         log.info("going on in epoch %d of %d", progress.epoch, config.train.epochs)
@@ -91,7 +90,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         trainer.adopt()
     watched = _Watched(config, manifest) if trainer.chief else None
     if not begun:
-        write_json(folder / CONFIG_FILE, KIND, VERSION, record)
+        write_json(folder / run_files.CONFIG, KIND, VERSION, record)
     start, first = time.monotonic(), progress.epoch
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)
@@ -103,7 +102,8 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             left = config.train.epochs - progress.epoch
             done = progress.epoch + 1 - first
             _keep(trainer, folder, row, by_epoch(time.monotonic() - start, done, left))
-            tensorboard.write(folder / "tensorboard", row, answers, trainer.main, watched.pictures)
+            events = folder / run_files.TENSORBOARD
+            tensorboard.write(events, row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
     _tell_untraced(trainer)
@@ -136,7 +136,7 @@ def _keep(trainer: Trainer, folder: Path, row: dict, left: str) -> None:
     rows = trainer.progress.rows
     log.info("%s", "  ".join(filter(None, (_describe(row, trainer.train), left))))
     if row is _best(rows):
-        with atomic(folder / "best.keras") as temporary:
+        with atomic(folder / run_files.NETWORK) as temporary:
             trainer.network.model.save(temporary)
     _write_log(folder, rows)
 
@@ -195,8 +195,8 @@ def _check_claim(folder: Path, record: dict[str, Any]) -> bool:
     Raises:
         InputError: it holds another run (the message shows the difference) or other files.
     """
-    if (folder / CONFIG_FILE).is_file():
-        present = read_json(folder / CONFIG_FILE, KIND, VERSION)
+    if (folder / run_files.CONFIG).is_file():
+        present = read_json(folder / run_files.CONFIG, KIND, VERSION)
         before, asked = (from_json(one["config"], Config, "config") for one in (present, record))
         changes = difference(before, asked)
         if present["data"]["manifest_sha256"] != record["data"]["manifest_sha256"]:
@@ -268,7 +268,7 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(folder / "log.csv", text.getvalue())
+    write_text(folder / run_files.LOG, text.getvalue())
 
 
 def _finish(
@@ -279,10 +279,10 @@ def _finish(
     network = load_network(folder, spec, task, manifest.vocabulary)
     if "species" in network.heads:
         told = familiarity.told(network.model, spec, task, manifest, split.name)
-        with atomic(folder / "best.keras") as temporary:
+        with atomic(folder / run_files.NETWORK) as temporary:
             told.save(temporary)
         network = load_network(folder, spec, task, manifest.vocabulary)
-    split.predict([network]).write(folder / f"predictions-{split.name}.parquet")
+    split.predict([network]).write(folder / run_files.predictions(split.name))
     best = _best(rows)
-    write_json(folder / "result.json", "run result", VERSION, {"best": best})
+    write_json(folder / run_files.RESULT, "run result", VERSION, {"best": best})
     log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(rows), folder)

@@ -24,7 +24,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import architectures
+from camtrap_tf.networks import architectures, run_files
 from camtrap_tf.networks.architectures import applications
 from camtrap_tf.networks.network import Network, input_spec
 from camtrap_tf.training import losses, schedules
@@ -186,7 +186,7 @@ class Trainer:
 
     def restore(self, folder: Path) -> bool:
         """Restores the last checkpoint; returns whether there is one."""
-        path = tf.train.latest_checkpoint(folder / "checkpoints")
+        path = tf.train.latest_checkpoint(folder / run_files.CHECKPOINTS)
         if path is not None:
             self.state.restore(path).assert_consumed()
             applications.settle(self.model)
@@ -359,7 +359,9 @@ class Trainer:
         return tf.train.Checkpoint(**parts)
 
     def _manager(self, folder: Path) -> tf.train.CheckpointManager:
-        name = "checkpoints" if self.chief else f".checkpoints-worker-{self.share.worker}"
+        name = run_files.CHECKPOINTS
+        if not self.chief:
+            name = f".{name}-worker-{self.share.worker}"
         return tf.train.CheckpointManager(self.state, folder / name, max_to_keep=1)
 
     def _check_finite(self, sums: dict) -> None:

@@ -2,21 +2,11 @@
 
 from absl import flags
 
+from camtrap_tf import outputs
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 
-# The keys of outputs.FORMATS; written out so that --help needs no imports.
-FORMATS = ["csv", "parquet", "megadetector", "camtrap_dp", "speciesnet", "folders"]
-HELP = """Formats (--format, several with commas between them):
-
-csv           predictions.csv, a row per picture, and events.csv, a row per capture event
-parquet       answers.parquet and answers_by_event.parquet: a column per answer and probability
-megadetector  megadetector.json: MegaDetector batch results 1.6, which Timelapse opens
-camtrap_dp    folder camtrap_dp: a Camtrap DP 1.0.2 package with observations of pictures and
-              of events, for GBIF, Agouti, Trapper and R (camtrapdp, camtraptor)
-speciesnet    speciesnet.json: predictions as SpeciesNet writes them
-folders       folder by_species: links to the pictures, sorted by answer
-"""
+HELP = f"Formats (--format, several with commas between them):\n\n{outputs.HELP}"
 
 
 def define(values: flags.FlagValues, formats: list[str]) -> None:
@@ -91,8 +81,6 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
         InputError: a --place that is not FOLDER=LATITUDE,LONGITUDE, or a format whose flags the
             verb has not got.
     """
-    from camtrap_tf.outputs import Options
-
     if "camtrap_dp" in values.format and "place" not in values:
         raise InputError(
             "a Camtrap DP package is written by `camtrap convert`, which asks for deployments",
@@ -105,7 +93,7 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
         given |= {name: values[name].value for name in plain}
         given["places"] = dict(map(_place, values.place))
         given["contributors"] = values.contributor
-    return Options(pictures=pictures, completed=completed, **given)
+    return outputs.Options(pictures=pictures, completed=completed, **given)
 
 
 def _place(text: str) -> tuple[str, tuple[float, float]]:

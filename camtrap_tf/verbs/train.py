@@ -138,10 +138,11 @@ def _tally(run, manifest) -> str:
 def _next(values: flags.FlagValues, folder: Path, manifest) -> tuple[Command, ...]:
     """The other stage, where it fits and is not there; then the bundle of what there is."""
     from camtrap_tf.events import tasks
+    from camtrap_tf.networks import run_files
 
     beside = {task: folder.with_name(task.value) for task in tasks.fitting(manifest)}
     others = {task: run for task, run in beside.items() if task.value != values.task}
-    done = [run for run in others.values() if (run / "result.json").is_file()]
+    done = [run for run in others.values() if (run / run_files.RESULT).is_file()]
     runs = sorted([folder, *done], key=lambda run: run != beside.get(Task.EMPTY))
     missing = [
         command("train", shards=values.shards, task=task.value, run=run)

@@ -6,16 +6,6 @@
 What the metadata are is recognised and shown (--source=auto); where that is not certain, a
 question is asked, which a flag answers, or --yes. Sources:
 
-camtrap_dp    folder of a Camtrap DP package, or its datapackage.json
-coco          COCO Camera Traps JSON file
-csv           CSV file with a row per picture; --columns says which column is what
-dryad         folder with consensus_data.csv, all_images.csv and, if there, gold_standard_data.csv
-dryad_raw     folder with raw_data_for_dryad.csv (all votes) and all_images.csv
-folders       folder of folders named by species, SPECIES/picture.jpg or SPECIES/SITE/picture.jpg;
-              with --folders=cameras/species SITE/SPECIES/picture.jpg
-lila          folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file
-megadetector  JSON of MegaDetector: pictures are empty, or show an animal, person or vehicle
-zooniverse    CSV export of raw classifications, of Panoptes or the former platform
 """
 
 from pathlib import Path
@@ -24,17 +14,9 @@ from absl import flags
 
 from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
+from data_prep.sources import HELP, OPTIONS, SOURCES
 
-# The keys of data_prep.sources.SOURCES; written out so that --help needs no imports.
-SOURCES = [
-    "camtrap_dp", "coco", "csv", "dryad", "dryad_raw", "folders", "lila", "megadetector",
-    "zooniverse",
-]  # fmt: skip
-# Flags that belong to some sources only; those that are not given are not passed on.
-OPTIONS = [
-    "on_unknown", "empty_names", "dates", "encoding", "even_median", "blank_rule", "workflow",
-    "choices", "columns", "threshold", "folders",
-]  # fmt: skip
+__doc__ += HELP
 
 
 def define(values: flags.FlagValues) -> None:

@@ -8,8 +8,7 @@ from absl import flags
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 from export import AUTOMATIC_AT
-
-FORMS = ("float32", "float16", "dynamic", "int8")
+from export.forms import USUAL, Form
 
 
 def define(values: flags.FlagValues) -> None:
@@ -28,8 +27,8 @@ def define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_multi_enum(
         "form",
-        ["float32", "float16", "dynamic"],
-        FORMS,
+        [form.value for form in USUAL],
+        [form.value for form in Form],
         "TFLite form (repeatable); int8 needs --shards",
         flag_values=values,
     )
@@ -77,7 +76,6 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     start_tensorflow()
     from camtrap_tf.networks.bundle import Bundle
     from export.request import Request
-    from export.tflite import Form
     from export.threshold import Level
     from export.verify import export_and_verify
 

@@ -2,30 +2,31 @@ import importlib
 import inspect
 
 import pytest
+from absl import flags
 
 from camtrap_tf.core.errors import InputError
-from data_prep.sources import COMMON, SOURCES, read
+from data_prep.sources import COMMON, OPTIONS, SOURCES, read
 from data_prep.sources.fields import Rules
 from data_prep.verbs import prepare
 
 
-def test_the_flag_names_every_source():
-    assert list(SOURCES) == prepare.SOURCES
+def test_the_flags_explain_every_source():
     for name in SOURCES:
         assert f"\n{name} " in prepare.__doc__
 
 
 def test_every_option_of_a_source_is_a_flag():
-    options = {name for *_, names in SOURCES.values() for name in names}
-    assert {*options, *COMMON} == set(prepare.OPTIONS)
+    values = flags.FlagValues()
+    prepare.define(values)
+    assert set(OPTIONS) <= set(values)
     assert list(inspect.signature(Rules.parse).parameters) == list(COMMON)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_option_is_an_argument_of_the_reader(source):
-    module, function, options = SOURCES[source]
-    reader = getattr(importlib.import_module(f"data_prep.sources.{module}"), function)
-    assert [*options] == list(inspect.signature(reader).parameters)[2:]
+    form = SOURCES[source]
+    reader = getattr(importlib.import_module(f"data_prep.sources.{form.module}"), form.function)
+    assert [*form.options] == list(inspect.signature(reader).parameters)[2:]
 
 
 def test_wrong_sources_and_options_are_told(tmp_path):

@@ -176,7 +176,7 @@ def test_the_event_endpoint_sees_the_frames_together(bundle, season, expected, t
 def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     from export import verify
     from export.edge import carried
-    from export.tflite import Form
+    from export.forms import Form
 
     request = Request(tiny_shards, forms=(Form.FLOAT32, Form.DYNAMIC), shards=tiny_shards)
     rows = verify.export_and_verify(bundle, tmp_path / "out", request)

@@ -17,9 +17,10 @@ from camtrap_tf.prediction.predict import predict, predict_folder
 from camtrap_tf.prediction.shards import predict_shards
 from export import threshold, verify
 from export.edge import carried
+from export.forms import Form
 from export.request import Request
 from export.saved_model import write_saved_model
-from export.tflite import Form, balanced_rows, draw_representative, write_tflite
+from export.tflite import balanced_rows, draw_representative, write_tflite
 from tests import odd_pictures
 
 RED, BLUE, GREY = (230, 90, 90), (90, 90, 230), (100, 100, 100)

@@ -8,7 +8,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from camtrap_tf.core.config import InputSpec
 from camtrap_tf.core.labels import Task
 from camtrap_tf.networks.network import Network
-from export.tflite import Form, convert
+from export.forms import Form
+from export.tflite import convert
 
 SHAPE = (8, 8, 3)
 

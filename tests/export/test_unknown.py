@@ -14,9 +14,10 @@ from camtrap_tf.prediction.predict import predict_folder
 from export import verify
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import judge, parse_rule
+from export.forms import Form
 from export.request import Request
 from export.saved_model import write_saved_model
-from export.tflite import Form, write_tflite
+from export.tflite import write_tflite
 
 
 @pytest.fixture(scope="module")

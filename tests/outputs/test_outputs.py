@@ -1,5 +1,6 @@
 """The table of formats, and `camtrap convert`."""
 
+import importlib
 import logging
 
 import numpy as np
@@ -21,9 +22,10 @@ def predictions() -> Predictions:
 
 
 def test_the_flags_offer_and_explain_every_format():
-    assert list(outputs.FORMATS) == output_flags.FORMATS
-    for name in outputs.FORMATS:
+    for name, form in outputs.FORMATS.items():
         assert f"\n{name} " in output_flags.HELP
+        module = importlib.import_module(f"camtrap_tf.outputs.{form.module}")
+        assert callable(module.write_files) and hasattr(module, "check") == form.checks
 
 
 def test_writes_each_format_once(predictions, tmp_path, caplog):

@@ -1,0 +1,20 @@
+"""How the numbers of a TFLite network are stored; light, since flags name them."""
+
+import enum
+
+
+class Form(enum.Enum):
+    """How a network's numbers are stored."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"  # weights; computes in float32 where the device has no float16
+    DYNAMIC = "dynamic"  # int8 weights per channel, activations quantised as they come
+    INT8 = "int8"  # weights per channel and activations; see `quantisation`
+
+    @property
+    def quantised(self) -> bool:
+        """Whether answers may differ by more than rounding."""
+        return self in (Form.DYNAMIC, Form.INT8)
+
+
+USUAL = (Form.FLOAT32, Form.FLOAT16, Form.DYNAMIC)  # what needs no representative pictures
