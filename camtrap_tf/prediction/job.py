@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.answers.predictions import FILE, Predictions, writing
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -47,7 +47,7 @@ from camtrap_tf.pictures import exif, files
 KIND, VERSION = "prediction job", 1
 BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
 JOB_FILE, PICTURES_FILE, NOT_PROCESSED = "job.json", "pictures.parquet", "not_processed.csv"
-PREDICTIONS_FILE, CLOCK_PROBLEMS = "predictions.parquet", "clock_problems.csv"
+CLOCK_PROBLEMS = "clock_problems.csv"
 BLOCK_SIZE = 512  # pictures; a block ends at the first event that ends after so many
 _AROUND = 8  # pictures on either side of a cut that are looked at
 _LISTED = {**COLUMNS, "block": "int32"}
@@ -250,7 +250,7 @@ class Job:
         In memory are paths, times and events of all pictures, and the answers of some thousand.
         """
         ids = self._events(gap_seconds)
-        path, start = self.folder / PREDICTIONS_FILE, 0
+        path, start = self.folder / FILE, 0
         with writing(path, classes, info, scores=scores) as add:
             for block in self.blocks():
                 rows = ids.iloc[start : start + len(block)].reset_index(drop=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.answers.predictions import FILE, Predictions, writing
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Context
@@ -15,7 +15,6 @@ from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle, answering_info, classes
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.prediction.job import (
-    PREDICTIONS_FILE,
     Job,
 )
 
@@ -109,7 +108,7 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
     Stage 2 counts where stage 1 sees an animal, as with pictures.
     """
     found, info = classes(bundle), answering_info(bundle)
-    path, splits = job.folder / PREDICTIONS_FILE, Manifest.read(shards).splits()
+    path, splits = job.folder / FILE, Manifest.read(shards).splits()
     files = {split: job.folder / "blocks" / f"{split}.parquet" for split in splits}
     missing = [split for split, file in files.items() if not file.is_file()]
     networks = bundle.networks() if missing else []

@@ -43,11 +43,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         )
     from camtrap_tf import outputs
     from camtrap_tf.answers import summary
-    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.answers.predictions import FILE, Predictions
     from camtrap_tf.review import answers
 
     file = Path(arguments[0])
-    file = file / "predictions.parquet" if file.is_dir() else file
+    file = file / FILE if file.is_dir() else file
     outputs.check(values.format, output_flags.options(values, values.images), values.out)
     predictions = Predictions.open(file)
     if values.reviews:

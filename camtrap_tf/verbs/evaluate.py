@@ -30,6 +30,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
 
     start_tensorflow()
     from camtrap_tf.answers import metrics, summary
+    from camtrap_tf.answers.predictions import FILE
     from camtrap_tf.prediction.evaluation import evaluate
 
     found = evaluate(values.bundle, values.shards, values.split, values.out)
@@ -37,7 +38,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     log.info("wrote %s", values.out)
     lines = [f"  {line}" for line in summary.numbers(found.scores)]
     of = f"On {counted(len(found.predictions), 'pictures')} of split {values.split}, with 95%"
-    file = Path(values.out) / "predictions.parquet"
+    file = Path(values.out) / FILE
     return Ending(
         "\n".join((f"{of} intervals:", *lines)),
         (

@@ -52,10 +52,11 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if len(arguments) != 1:
         raise InputError("review takes one folder", arguments, "camtrap review RESULTS --images=P")
+    from camtrap_tf.answers.predictions import FILE
     from camtrap_tf.review import journal
 
     results = Path(arguments[0])
-    file = results / "predictions.parquet" if results.is_dir() else results
+    file = results / FILE if results.is_dir() else results
     predictions = _read(file)
     reviews = [Path(path) for path in values.reviews] or [file.with_name(journal.FILE)]
     if values.export_events:

@@ -19,6 +19,7 @@ from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import csv_columns, csv_dialect, dates
 from camtrap_tf.events.csv_dialect import Dialect
+from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.pictures import files
 from data_prep.sources import folder_names, lila
 from data_prep.sources.folder_names import Layout
@@ -29,7 +30,6 @@ _LOOKED_AT = 2000  # pictures of a folder
 _LARGE = 64 << 20  # bytes of a JSON file that is not read to its end
 _END = 1 << 17  # bytes at its beginning and its end that are
 _TOLD_BY_NAME = ("annotations", "categories", "detection_categories", "images", "predictions")
-_MANIFEST = "manifest.json"  # of a folder of shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +102,8 @@ def _unknown(path: Path, *evidence: str) -> Recognised:
 
 def _folder(path: Path) -> Recognised:
     names = {entry.name: entry for entry in sorted(path.iterdir())}
-    if _MANIFEST in names and any(name.endswith(".tfrecord") for name in names):
-        return Recognised(None, "a folder of shards", path, (f"It holds {_MANIFEST}.",))
+    if MANIFEST_FILE in names and any(name.endswith(".tfrecord") for name in names):
+        return Recognised(None, "a folder of shards", path, (f"It holds {MANIFEST_FILE}.",))
     for holds, found in _RELEASES:
         if holds <= names.keys():
             source, what = found
