@@ -74,6 +74,7 @@ def model_card(
     vocabulary = bundle.vocabulary
     extra = [f"Count bins: {', '.join(vocabulary.count_bins)}."] if vocabulary.count_bins else []
     extra += [f"Attributes: {', '.join(vocabulary.attributes)}."] if vocabulary.attributes else []
+    extra += [f"{head}: {', '.join(names)}." for head, names in vocabulary.further.items()]
     members = [
         f"- `{member.file}`: {member.architecture}, task {member.task.value}, "
         f"{member.input.crop} pixels, context {member.input.context.value}; "

@@ -12,7 +12,10 @@ over the pictures that have a label for it (`training.losses`).
 
 import dataclasses
 import enum
+import re
 from collections.abc import Iterable, Mapping, Sequence
+
+from camtrap_tf.core.errors import InputError
 
 BINARY = ("no", "yes")
 EMPTY = "empty"
@@ -91,7 +94,7 @@ _ROWS = (
     Head(
         EMPTY, Kind.YES_NO, of_animals=False, of_frames=True, nothing=BINARY[1],
         rule_chosen=True, threshold="animal_threshold", title="empty or not",
-        question="Empty, or an animal?",
+        question="Empty, or an animal?", camtrap_dp="observationType",
     ),
     Head(
         SPECIES, Kind.CHOICE, of_frames=True, rule_chosen=True, label="Species",
@@ -125,6 +128,56 @@ def find(name: str, classes: Sequence[str]) -> Head:
         row = HEADS.get(name)
         return row if row and row.kind is Kind.YES_NO else Head(name, Kind.YES_NO)
     return HEADS.get(name) or Head(name, Kind.CHOICE, served=f"{name}_class")
+
+
+def declared(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Class names by head of further questions, as flags give them.
+
+    Args:
+        texts: NAME of a yes-or-no question, or NAME:CLASS,CLASS,...
+
+    Raises:
+        InputError: a name that cannot be a column or is taken, or fewer than two classes.
+
+    >>> declared(["sex:male,female,unknown", "collar"])
+    {'sex': ('male', 'female', 'unknown'), 'collar': ('no', 'yes')}
+    """
+    found = {}
+    for text in texts:
+        name, colon, listed = text.partition(":")
+        classes = tuple(part.strip() for part in listed.split(",")) if colon else BINARY
+        check(name, classes)
+        if name in found:
+            raise InputError("a head is declared once", name, "Drop the repeat.")
+        found[name] = BINARY if set(classes) == set(BINARY) else classes
+    return found
+
+
+def check(name: str, classes: Sequence[str]) -> None:
+    """Raises what `declared` raises of one further head."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            "a head's name is a letter and then letters, digits and '_'", name,
+            "Rename the column, as in --head=sex:male,female.",
+        )  # fmt: skip
+    if name in RESERVED:
+        raise InputError(
+            f"a further head is none of {', '.join(sorted(RESERVED))}", name, "Rename the column."
+        )
+    if len(set(classes)) != len(classes) or len(classes) < 2 or not all(classes):
+        raise InputError(
+            "a head has at least two classes, each named once", list(classes),
+            "Write --head=NAME:CLASS,CLASS, or --head=NAME for yes or no.",
+        )  # fmt: skip
+
+
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
+# Heads that every source knows, and columns of tables and outputs.
+RESERVED = frozenset((
+    EMPTY, SPECIES, COUNT, *ATTRIBUTES, "path", "event", "event_id", "frame", "site", "season",
+    "datetime", "failure", "reviewed_by", "reviewed_at", "answer", "animal", "animal_probability",
+    "attributes", "decision", "familiarity", "further_species", "unknown", "valid",
+))  # fmt: skip
 
 
 def in_order(names: Iterable[str]) -> list[str]:

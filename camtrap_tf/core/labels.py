@@ -8,11 +8,11 @@ is empty'.
 
 import dataclasses
 import enum
-from collections.abc import Iterable
+from typing import Any
 
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.heads import ATTRIBUTES, BINARY, COUNT, COUNT_BINS, EMPTY, SPECIES, find
+from camtrap_tf.core.heads import ATTRIBUTES, BINARY, COUNT, COUNT_BINS, EMPTY, SPECIES, check, find
 
 # Alphabetical, numbered 0-47, as the authors of the paper number them.
 SERENGETI_SPECIES = (
@@ -48,11 +48,13 @@ class Vocabulary:
         species: species names, in index order, without 'empty'.
         count_bins: names of the bins of the number of animals, in order.
         attributes: names of the binary attributes.
+        further: class names of further heads, by name; see `heads.declared`.
     """
 
     species: tuple[str, ...] = SERENGETI_SPECIES
     count_bins: tuple[str, ...] = COUNT_BINS
     attributes: tuple[str, ...] = ATTRIBUTES
+    further: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         for field in ("species", "count_bins", "attributes"):
@@ -61,6 +63,8 @@ class Vocabulary:
             repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:
                 raise InputError(f"names in `{field}` are unique", repeated, "Drop the repeats.")
+        for name, classes in self.further.items():
+            check(name, classes)
         if EMPTY in self.species:
             raise InputError(
                 "'empty' is not a species", self.species, "Leave 'empty' out of the vocabulary."
@@ -85,14 +89,18 @@ class Vocabulary:
         The count stands there always, without classes where nothing was counted.
         """
         binary = dict.fromkeys(self.attributes, BINARY)
-        return {EMPTY: BINARY, SPECIES: self.species, COUNT: self.count_bins} | binary
+        first = {EMPTY: BINARY, SPECIES: self.species, COUNT: self.count_bins}
+        return first | binary | self.further
 
-    def to_json(self) -> dict[str, list[str]]:
-        """The vocabulary as JSON values."""
-        return to_json(self)
+    def to_json(self) -> dict[str, Any]:
+        """The vocabulary as JSON values; without `further` where there is nothing further."""
+        content = to_json(self)
+        if not self.further:
+            del content["further"]
+        return content
 
     @classmethod
-    def from_json(cls, content: dict[str, Iterable[str]]) -> "Vocabulary":
+    def from_json(cls, content: dict[str, Any]) -> "Vocabulary":
         """The reverse of `to_json`."""
         return from_json(content, cls, "vocabulary")
 

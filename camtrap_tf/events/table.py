@@ -24,6 +24,9 @@ labels (one row per event and species, or per frame and species where a source l
     count      string or missing: a bin of `labels.COUNT_BINS`
     standing, resting, moving, eating, interacting, babies
                float or missing: share of votes in [0, 1]
+    further heads (`EventTable.heads`)
+               of a yes-or-no question: float or missing, share of votes in [0, 1]; of one of
+               several classes: string or missing, the class
 """
 
 import dataclasses
@@ -39,7 +42,7 @@ import pyarrow.parquet as pq
 from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_file
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY
 
 KIND, VERSION = "event table", 1
 
@@ -56,18 +59,35 @@ LABEL_COLUMNS = {
 
 @dataclasses.dataclass
 class EventTable:
-    """Capture events with their frames and labels; see the module's description."""
+    """Capture events with their frames and labels; see the module's description.
+
+    `heads` are further questions that labels answer: class names by name (`heads.declared`).
+    """
 
     events: pd.DataFrame
     frames: pd.DataFrame
     labels: pd.DataFrame
     origin: str = ""  # where it comes from, for people
     dropped: Dropped = dataclasses.field(default_factory=Dropped)
+    heads: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self.events = _conform(self.events, EVENT_COLUMNS, "events")
         self.frames = _conform(self.frames, FRAME_COLUMNS, "frames")
-        self.labels = _conform(self.labels, LABEL_COLUMNS, "labels")
+        columns = LABEL_COLUMNS | {name: _kind(names) for name, names in self.heads.items()}
+        self.labels = _conform(self.labels, columns, "labels")
+        for name, names in self.heads.items():
+            _check_classes(self.labels[name], names)
+
+    @property
+    def attributes(self) -> list[str]:
+        """Names of the label columns that hold shares of a yes or no."""
+        return [*ATTRIBUTES, *(name for name, names in self.heads.items() if names == BINARY)]
+
+    @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Further heads that are answered by one of several classes."""
+        return {name: names for name, names in self.heads.items() if names != BINARY}
 
     def __len__(self) -> int:
         return len(self.events)
@@ -77,13 +97,13 @@ class EventTable:
         wanted = pd.Series(event_ids, dtype="string")
         parts = (frame[occurs(frame["event_id"], wanted)] for frame in self._frames())
         report = self.dropped.merge(dropped or Dropped())
-        return EventTable(*parts, origin=self.origin, dropped=report)
+        return EventTable(*parts, origin=self.origin, dropped=report, heads=self.heads)
 
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, one row per event, atomically."""
         stamp = {
             "artifact": KIND, "version": VERSION,
-            "origin": self.origin, "dropped": self.dropped.to_json(),
+            "origin": self.origin, "dropped": self.dropped.to_json(), "heads": self.heads,
         }  # fmt: skip
         order = self.events["event_id"]
         columns = _arrow_columns(self.events)
@@ -113,7 +133,8 @@ class EventTable:
         events = table.drop_columns(["frames", "labels"]).to_pandas()
         frames = _unnest(table["frames"].combine_chunks(), ids)
         labels = _unnest(table["labels"].combine_chunks(), ids)
-        return cls(events, frames, labels, stamp["origin"], Dropped(**stamp["dropped"]))
+        heads = {name: tuple(names) for name, names in stamp.get("heads", {}).items()}
+        return cls(events, frames, labels, stamp["origin"], Dropped(**stamp["dropped"]), heads)
 
     def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         return self.events, self.frames, self.labels
@@ -142,6 +163,22 @@ def _conform(frame: pd.DataFrame, columns: dict[str, str], what: str) -> pd.Data
         )
     full = frame.reindex(columns=list(columns)).astype(columns)
     return full.reset_index(drop=True)
+
+
+def _kind(classes: tuple[str, ...]) -> str:
+    """Type of the column of a further head."""
+    return "Float64" if classes == BINARY else "string"
+
+
+def _check_classes(labels: pd.Series, classes: tuple[str, ...]) -> None:
+    if classes == BINARY:
+        wrong = labels[~labels.between(0, 1) & labels.notna()]
+        accepted = "a share in [0, 1]"
+    else:
+        wrong = labels[~labels.isin(classes) & labels.notna()]
+        accepted = f"one of {', '.join(classes)}"
+    if len(wrong):
+        raise InputError(f"`{labels.name}` is {accepted}", wrong.iloc[0], "Correct the label.")
 
 
 def _arrow_columns(frame: pd.DataFrame) -> dict[str, pa.Array]:

@@ -302,11 +302,13 @@ class _Writer:
             "observationType": types,
             "scientificName": known["scientificName"],
             "count": self._counts(part, shown),
-            "lifeStage": _only(_top(part, "babies", animal) == 1, "juvenile"),
-            "sex": known["sex"],
+            "lifeStage": _standard(part, "lifeStage", animal).fillna(
+                _only(_top(part, "babies", animal) == 1, "juvenile")
+            ),
+            "sex": known["sex"].fillna(_standard(part, "sex", animal)),
             "behavior": _behaviours(part, animal),
             **self._classified(part, answered, by_person),
-            "observationTags": _tags(part, words, shown),
+            "observationTags": _tags(part, words, shown, animal),
             "observationComments": _comments(part, answered),
         }
         return pd.DataFrame(table, columns=list(OBSERVATION_COLUMNS))
@@ -332,12 +334,38 @@ class _Writer:
         }
 
 
-def _tags(part: Predictions, words: pd.Series, shown: np.ndarray) -> pd.Series:
-    """The model's own word and bin of the count."""
+def _tags(part: Predictions, words: pd.Series, shown: np.ndarray, animal: np.ndarray) -> pd.Series:
+    """The model's own word, bin of the count, and answers that have no column: 'collar:yes'."""
     labels = "label:" + words.str.replace(r"[|:]", "-", regex=True)
     count = _top(part, "count", shown)
     bins = np.array([*part.classes.get("count", ()), ""], object)
-    return _only(shown, np.where(count != MISSING, labels + " | countBin:" + bins[count], labels))
+    tags = pd.Series(np.where(count != MISSING, labels + " | countBin:" + bins[count], labels))
+    for head, names in part.classes.items():
+        if _column(part, head) == "observationTags":
+            top = _top(part, head, animal)
+            said = np.array([f" | {_tag(head)}:{_tag(name)}" for name in names] + [""], object)
+            tags += said[top]
+    return _only(shown, tags)
+
+
+def _tag(text: str) -> str:
+    """A text without the signs that divide tags."""
+    return re.sub(r"[|:]", "-", text)
+
+
+def _standard(part: Predictions, head: str, alive: np.ndarray) -> pd.Series:
+    """[part] the answers of a head that the standard has a column for, of its values alone."""
+    names = [name if name in _VALUES[head] else None for name in part.classes.get(head, ())]
+    if not names or find(head, part.classes[head]).camtrap_dp != head:
+        return pd.Series(None, index=range(len(part)), dtype=object)
+    return pd.Series(np.array([*names, None], object)[_top(part, head, alive)])
+
+
+# Columns of observations, by head, and the values that the standard allows in them.
+_VALUES = {
+    "sex": ("female", "male"),
+    "lifeStage": ("adult", "subadult", "juvenile"),
+}
 
 
 def _only(rows: np.ndarray, values: Any) -> pd.Series:

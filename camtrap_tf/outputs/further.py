@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core.heads import choices
 from camtrap_tf.core.labels import BINARY, COUNT_BINS, EMPTY, MISSING, UNKNOWN
 from camtrap_tf.events.table import find
 
@@ -79,12 +80,17 @@ def of_people(predictions: Predictions) -> Predictions:
     )
     said = [{"species": one["species"], "count": one["count"]} for _, _, one in rows]
     said = [
-        told | {name: BINARY[value] for name, value in one["attributes"].items()}
+        told
+        | {name: BINARY[value] for name, value in one["attributes"].items()}
+        | one.get("choices", {})
         for told, (_, _, one) in zip(said, rows, strict=True)
     ]
     classes = {"species": tuple(dict.fromkeys(told["species"] for told in said))}
     classes["count"] = predictions.classes.get("count", COUNT_BINS)
-    classes |= dict.fromkeys((n for t in said for n in t if n not in classes), BINARY)
+    known = {head: predictions.classes[head] for head in choices(predictions.classes)}
+    classes |= known | dict.fromkeys(
+        (n for t in said for n in t if n not in classes and n not in known), BINARY
+    )
     probabilities = {
         head: _one_hot([told.get(head) for told in said], names) for head, names in classes.items()
     }

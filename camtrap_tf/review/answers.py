@@ -15,6 +15,7 @@ import pandas as pd
 
 from camtrap_tf.answers.columns import Column
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core import heads
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
 from camtrap_tf.events.table import Dropped, EventTable, find, occurs
@@ -105,7 +106,7 @@ def _consensus(event_id: str, supporters: list[Answer], sure: list[Answer]) -> C
             for name in names
         }
         attributes = {name: value > 0.5 for name, value in share.items() if value != 0.5}
-        sightings.append(Sighting(first.species, count, attributes))
+        sightings.append(Sighting(first.species, count, attributes, _choices(told)))
         shares[first.species] = share
     return Consensus(
         event_id,
@@ -116,6 +117,15 @@ def _consensus(event_id: str, supporters: list[Answer], sure: list[Answer]) -> C
         len(sure),
         sum(answer.verdict is Verdict.EMPTY for answer in sure),
     )
+
+
+def _choices(told: list[Sighting]) -> dict[str, str]:
+    """What most say of each further question; nothing between equals."""
+    names = dict.fromkeys(name for sighting in told for name in sighting.choices)
+    votes = {
+        name: _plurality(s.choices[name] for s in told if name in s.choices)[0] for name in names
+    }
+    return {name: value for name, value in votes.items() if value is not None}
 
 
 def merge(predictions: Predictions, answers: Iterable[Answer]) -> Predictions:
@@ -161,7 +171,7 @@ def merge(predictions: Predictions, answers: Iterable[Answer]) -> Predictions:
         "events": len(decided),
         "undecided": dropped.counts,
         "further_sightings": {
-            one.event_id: [dataclasses.asdict(sighting) for sighting in one.sightings[1:]]
+            one.event_id: [sighting.to_json() for sighting in one.sightings[1:]]
             for one in decided
             if len(one.sightings) > 1
         },
@@ -195,6 +205,8 @@ def _code(one: Consensus, head: str, classes: tuple[str, ...]) -> int:
         return MISSING
     if head == "count":
         return MISSING if first.count is None else classes.index(first.count)
+    if head in first.choices:
+        return classes.index(first.choices[head])
     return int(first.attributes[head]) if head in first.attributes else MISSING
 
 
@@ -294,6 +306,10 @@ def _wider_classes(
             )
     for name in attributes:
         classes.setdefault(name, BINARY)
+    for first in firsts:
+        for name, value in first.choices.items():
+            names = classes.get(name, ())
+            classes[name] = names if value in names else (*names, value)
     return classes
 
 
@@ -346,12 +362,14 @@ def event_table(
     events["classifications"] = [told[event_id].votes for event_id in order]
     events["blanks"] = [told[event_id].blanks for event_id in order]
     labels = [label for event_id in order for label in _labels(told[event_id])]
+    further = _further(_wider_classes(predictions, decided), {} if base is None else base.heads)
     table = EventTable(
         events,
         rows[["event_id", "path"]],
-        pd.DataFrame(labels, columns=["event_id", "species", "count", *ATTRIBUTES]),
+        pd.DataFrame(labels, columns=["event_id", "species", "count", *ATTRIBUTES, *further]),
         "human answers",
         dropped,
+        further,
     )
     return table if base is None else _added(base, table)
 
@@ -368,9 +386,26 @@ def _labels(one: Consensus) -> list[dict]:
         return [{"event_id": one.event_id, "species": EMPTY}]
     return [
         {"event_id": one.event_id, "species": sighting.species, "count": sighting.count}
-        | {name: v for name, v in one.shares[sighting.species].items() if name in ATTRIBUTES}
+        | one.shares[sighting.species]
+        | sighting.choices
         for sighting in one.sightings
     ]
+
+
+def _further(
+    classes: dict[str, tuple[str, ...]], before: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """The heads that an event table has columns for only if they are declared.
+
+    Args:
+        classes: of predictions.
+        before: further heads of a table that is added to; their classes come first.
+    """
+    names = (*heads.attributes(classes), *heads.choices(classes))
+    found = {head: classes[head] for head in names if head not in heads.RESERVED}
+    return before | {
+        head: tuple(dict.fromkeys((*before.get(head, ()), *own))) for head, own in found.items()
+    }
 
 
 def _added(base: EventTable, table: EventTable) -> EventTable:
@@ -387,4 +422,5 @@ def _added(base: EventTable, table: EventTable) -> EventTable:
         pd.concat([unlabelled, table.labels]),
         f"{base.origin}; human answers",
         base.dropped.merge(table.dropped),
+        table.heads,
     )

@@ -64,11 +64,20 @@ class Sighting:
         species: a name; `predictions.ANIMAL` where the person cannot name it.
         count: a bin of the number of animals, None where not told.
         attributes: by name, whether it is so; absent where not told.
+        choices: by further question its class (`heads.choices`); absent where not told.
     """
 
     species: str
     count: str | None = None
     attributes: dict[str, bool] = dataclasses.field(default_factory=dict)
+    choices: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        """The sighting as JSON values; without `choices` where there are none."""
+        content = dataclasses.asdict(self)
+        if not self.choices:
+            del content["choices"]
+        return content
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +123,7 @@ class Answer:
             "version": VERSION, "id": self.id, "act": "answer", "event_id": self.event_id,
             "reviewer": self.reviewer, "at": self.at.isoformat(), "seconds": self.seconds,
             "drawn": self.drawn, "verdict": self.verdict.value,
-            "sightings": [dataclasses.asdict(sighting) for sighting in self.sightings],
+            "sightings": [sighting.to_json() for sighting in self.sightings],
         }  # fmt: skip
 
     @classmethod
@@ -156,7 +165,9 @@ def _sighting(content: dict) -> Sighting:
     attributes = {_text(name): value for name, value in content["attributes"].items()}
     if not all(isinstance(value, bool) for value in attributes.values()):
         raise TypeError(f"{attributes} are not true or false")
-    return Sighting(_text(content["species"]), None if count is None else _text(count), attributes)
+    choices = {_text(name): _text(value) for name, value in content.get("choices", {}).items()}
+    count = None if count is None else _text(count)
+    return Sighting(_text(content["species"]), count, attributes, choices)
 
 
 def undo_of(answer: Answer, undo_id: str) -> dict:

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
+from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.review import queue
 from camtrap_tf.review.agreement import accuracy, agreement
@@ -103,7 +104,7 @@ class Session:
     def describe(self) -> dict:
         """What stays the same: names of all answers, who, how far."""
         classes = self.predictions.classes
-        attributes = [name for name, c in classes.items() if c == BINARY and name != EMPTY]
+        attributes = heads.attributes(classes)
         species = [name for name in classes.get("species", ()) if name != EMPTY]
         return {
             "queue": self.queue,
@@ -114,6 +115,7 @@ class Session:
             "species": species + ([] if self.predictions.one_stage else [ANIMAL]),
             "counts": list(classes.get("count", COUNT_BINS)),
             "attributes": attributes or list(ATTRIBUTES),
+            "choices": {head: list(classes[head]) for head in heads.choices(classes)},
             "young": YOUNG,
             **dataclasses.asdict(self._saved(0)),
         }
@@ -280,6 +282,13 @@ class Session:
         wrong = [s.count for s in answer.sightings if s.count not in (None, *bins)]
         if wrong:
             raise InputError(f"counts are among {', '.join(bins)}", wrong, "Choose one of them.")
+        for sighting in answer.sightings:
+            for head, name in sighting.choices.items():
+                known = self.predictions.classes.get(head, ())
+                if name not in known:
+                    raise InputError(
+                        f"answers to '{head}' are among {list(known)}", name, "Choose one of them."
+                    )
 
     def _check_pictures(self) -> None:
         """A wrong folder is told at once, not picture by picture."""

@@ -33,8 +33,8 @@ def define(values: flags.FlagValues) -> None:
         "by", "picture", ["picture", "event"], "what is labelled: pictures or capture events",
         flag_values=values,
     )  # fmt: skip
-    flags.DEFINE_enum(
-        "question", "species", ["species", "count"], "what is asked of an animal",
+    flags.DEFINE_string(
+        "question", "species", "what is asked of an animal: species, count, or another head",
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_boolean("promise", False, "thresholds with a guarantee", flag_values=values)

@@ -1,16 +1,17 @@
 """Which events are used: rules as small functions, each drop counted by its rule."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.core.labels import COUNT_BINS, EMPTY
 from camtrap_tf.events.table import Dropped, EventTable, find, occurs
 from data_prep.choice import draws
 
+_PLACE = ["event_id", "species"]
 IMPOSSIBLE = "impossible"  # experts' label of an event nobody can name
 
 
@@ -19,18 +20,19 @@ def event_labels(table: EventTable) -> pd.DataFrame:
 
     Where a source labels frames, an event has the species of its frames and is empty when all
     its labelled frames are; a species' count and attributes are the largest of its frames,
-    since an event shows what any of its frames shows. An event that is labelled as a whole
+    since an event shows what any of its frames shows, and its further classes the commonest,
+    none between equals. An event that is labelled as a whole
     keeps that label.
 
     Returns:
-        `event_id, species, count, *ATTRIBUTES`; 'empty' never stands beside a species.
+        The columns of `labels` but `frame`; 'empty' never stands beside a species.
     """
     labels = table.labels
     frame = labels["frame"].notna()
     rows = labels[~frame]
     if frame.any():
         derived = labels[frame & ~occurs(labels["event_id"], rows["event_id"])]
-        rows = pd.concat([rows, _over_frames(derived)])
+        rows = pd.concat([rows, _over_frames(derived, table.attributes, table.choices)])
     empty = rows["species"] == EMPTY
     overruled = empty & occurs(rows["event_id"], rows["event_id"][~empty])
     return rows[~overruled].drop(columns="frame").reset_index(drop=True)
@@ -169,14 +171,31 @@ def select(
     return table
 
 
-def _over_frames(labels: pd.DataFrame) -> pd.DataFrame:
-    """Frame labels merged over the frames of each event and species, by the largest."""
+def _over_frames(
+    labels: pd.DataFrame, attributes: Iterable[str], choices: Iterable[str]
+) -> pd.DataFrame:
+    """Frame labels merged over the frames of each event and species.
+
+    Args:
+        labels: of frames.
+        attributes: columns merged by the largest, as is the count.
+        choices: columns merged by the commonest.
+    """
     ranks = {name: rank for rank, name in enumerate(COUNT_BINS)}
     ranked = labels.assign(count=labels["count"].map(ranks).astype("Float64"))
-    columns = ["count", *(name for name in ATTRIBUTES if labels[name].notna().any())]
-    merged = ranked.groupby(["event_id", "species"], sort=False)[columns].max().reset_index()
+    columns = ["count", *(name for name in attributes if labels[name].notna().any())]
+    merged = ranked.groupby(_PLACE, sort=False)[columns].max().reset_index()
+    for name in choices:
+        merged = merged.merge(_commonest(labels, name), on=_PLACE, how="left")
     merged["count"] = merged["count"].map(dict(enumerate(COUNT_BINS))).astype("string")
     return merged.reindex(columns=labels.columns).astype(labels.dtypes.to_dict())
+
+
+def _commonest(labels: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The value of a column that most rows of an event and species have; none between equals."""
+    sizes = labels.groupby([*_PLACE, name], sort=False).size().rename("size").reset_index()
+    most = sizes["size"] == sizes.groupby(_PLACE)["size"].transform("max")
+    return sizes[most].drop_duplicates(_PLACE, keep=False)[[*_PLACE, name]]
 
 
 def _is_empty(table: EventTable) -> np.ndarray:

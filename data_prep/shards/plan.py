@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, MISSING, Vocabulary
+from camtrap_tf.core.labels import (
+    ATTRIBUTES,
+    BINARY,
+    COUNT_BINS,
+    EMPTY,
+    MISSING,
+    Vocabulary,
+)
 from camtrap_tf.events.table import Dropped, EventTable, find
 from data_prep.choice import draws
 from data_prep.choice.select import event_labels
@@ -129,14 +136,19 @@ def make(
 
 
 def vocabulary_of(table: EventTable) -> Vocabulary:
-    """The names that occur: species in alphabetical order, attributes with any label.
+    """The names that occur: species in alphabetical order, attributes and heads with any label.
 
     The bins of the count are all twelve, or none where the table has no counts.
     """
     species = sorted(set(table.labels["species"].dropna().unique()) - {EMPTY})
     counted = table.labels["count"].notna().any()
-    attributes = [name for name in ATTRIBUTES if table.labels[name].notna().any()]
-    return Vocabulary(tuple(species), COUNT_BINS if counted else (), tuple(attributes))
+    told = table.labels.notna().any()
+    return Vocabulary(
+        tuple(species),
+        COUNT_BINS if counted else (),
+        tuple(name for name in ATTRIBUTES if told[name]),
+        {name: classes for name, classes in table.heads.items() if told[name]},
+    )
 
 
 def _order(
@@ -180,11 +192,21 @@ def _event_label_arrays(
     place = find(labels["event_id"], ids)
     columns = _species_columns(labels["species"], vocabulary)
     columns["count"] = _index(labels["count"], vocabulary.count_bins)
-    for name in vocabulary.attributes:
-        share = labels[name].astype("Float64")
-        majority = (share > 0.5).astype("Int32")
-        columns[name] = majority.fillna(MISSING).to_numpy(np.int32)
+    binary = dict.fromkeys(vocabulary.attributes, BINARY)
+    for name, classes in (binary | vocabulary.further).items():
+        if name not in labels:  # a vocabulary of other data knows of more
+            columns[name] = np.full(len(labels), MISSING, np.int32)
+        elif classes == BINARY:
+            columns[name] = _majority(labels[name])
+        else:
+            columns[name] = _index(labels[name], classes)
     return {head: _spread(column, place, len(ids)) for head, column in columns.items()}
+
+
+def _majority(share: pd.Series) -> np.ndarray:
+    """[rows] int32: 1 where most say yes, else 0; -1 where missing."""
+    yes = (share.astype("Float64") > 0.5).astype("Int32")
+    return yes.fillna(MISSING).to_numpy(np.int32)
 
 
 def _frame_label_arrays(

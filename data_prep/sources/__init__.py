@@ -39,7 +39,7 @@ SOURCES = {
     ),
     "coco": Source("coco", "read", (), "COCO Camera Traps JSON file"),
     "csv": Source(
-        "plain", "read_csv", ("columns",),
+        "plain", "read_csv", ("columns", "head"),
         "CSV file with a row per picture; --columns says which column is what",
     ),
     "dryad": Source(

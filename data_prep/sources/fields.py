@@ -257,6 +257,46 @@ def known(
     )
 
 
+_YES, _NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
+
+
+def classes_of(
+    texts: pd.Series,
+    classes: Sequence[str],
+    where: str,
+    first_row: int,
+    unknown: Dropped | None = None,
+) -> pd.Series:
+    """Texts as classes of a further head, whatever their case; '' is missing.
+
+    Raises:
+        InputError: another value; shows its row. With `unknown` it becomes missing instead.
+    """
+    spelled = {name.casefold(): name for name in classes}
+    found = mapped(texts, lambda text: spelled.get(text.strip().casefold(), text.strip()) or None)
+    return known(found, classes, str(texts.name), where, first_row, unknown)
+
+
+def yes_or_no(
+    texts: pd.Series,
+    classes: Sequence[str],
+    where: str,
+    first_row: int,
+    unknown: Dropped | None = None,
+) -> pd.Series:
+    """Shares of yes of a further head: of yes, no, true, false, or a number in [0, 1].
+
+    Raises:
+        InputError: another value; shows its row. With `unknown` it becomes missing instead.
+    """
+    words = dict.fromkeys(_YES, "1") | dict.fromkeys(_NO, "0")
+    found = mapped(texts, lambda text: words.get(text.strip().lower(), text.strip()) or None)
+    shares = pd.to_numeric(found, errors="coerce").astype("Float64")
+    right = shares.between(0, 1).fillna(False)
+    known(found, [*_YES, *_NO, *found[right].unique()], str(texts.name), where, first_row, unknown)
+    return shares.where(right)
+
+
 def mapped(texts: pd.Series, function: Callable[[str], str | None]) -> pd.Series:
     """`function` of each text, called once per distinct text; missing stays missing."""
     code, names = pd.factorize(texts)

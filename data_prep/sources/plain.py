@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, count_bin, count_lower_bound
+from camtrap_tf.core.heads import declared
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, EMPTY, count_bin, count_lower_bound
 from camtrap_tf.events import csv_columns, csv_files, grouping, paths
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.pictures import exif, files
 from data_prep.sources import folder_names
-from data_prep.sources.fields import Reading, animals
+from data_prep.sources.fields import Reading, animals, classes_of, yes_or_no
 from data_prep.sources.folder_names import Layout
 
 FIELDS = (
@@ -28,7 +30,12 @@ _THREADS = 16  # that read EXIF times; mostly they wait for the disk
 log = logging.getLogger("camtrap")
 
 
-def read_csv(path: PathLike, reading: Reading | None = None, columns: str = "") -> EventTable:
+def read_csv(
+    path: PathLike,
+    reading: Reading | None = None,
+    columns: str = "",
+    head: Sequence[str] = (),
+) -> EventTable:
     """Reads a CSV file with a row per picture, or per picture and species.
 
     Pictures with the same `event` are one event, in the order of their time and path. Without
@@ -38,12 +45,15 @@ def read_csv(path: PathLike, reading: Reading | None = None, columns: str = "") 
 
     Args:
         path: the file; its encoding and delimiter are told by its first bytes.
-        reading: with on_unknown 'drop', counts that are no numbers, and labels of a picture
-            whose rows contradict one another, are left out and counted.
+        reading: with on_unknown 'drop', counts that are no numbers, values of `head` that are
+            none of their classes, and labels of a picture whose rows contradict one another, are
+            left out and counted.
         columns: which column is what, as 'path=File,species=Label', or with a picture's folder
             and file in two columns 'folder=RelativePath,file=File,...'; 'datetime=Date+Time' are
             two columns, too. A field that is not named is the column of its own name, or that
-            of a known tool's table (`csv_columns.KNOWN`). Fields: see `FIELDS`.
+            of a known tool's table (`csv_columns.KNOWN`). Fields: see `FIELDS`, and
+            `head`.
+        head: further questions, each answered by a column; see `core.heads.declared`.
 
     Raises:
         InputError: not such a file, a column that is not there, a wrong value with its row, or
@@ -52,10 +62,12 @@ def read_csv(path: PathLike, reading: Reading | None = None, columns: str = "") 
     path, reading = existing_file(path, "a CSV file"), reading or Reading()
     how = csv_files.written(path, reading.rules.encoding)
     header = list(how.header)
-    names, adds = _columns(columns, header, path)
+    further = declared(head)
+    names, adds = _columns(columns, header, path, further)
     shown_names = ", ".join(f"{field} is {'+'.join(one)}" for field, one in names.items())
     log.info("%s: %s; %s", path.name, how, shown_names)
-    rows = _fields(path, names, csv_columns.folder_column(header), reading)
+    home = csv_columns.folder_column(header)
+    rows = _fields(path, names, home, reading, (*FIELDS, *further))
     rows["path"] = _paths(rows, path)
     rows["species"] = reading.named(rows["species"])
     number, first = pd.to_numeric(rows["count"], errors="coerce"), csv_files.first_row(path)
@@ -63,26 +75,33 @@ def read_csv(path: PathLike, reading: Reading | None = None, columns: str = "") 
     rows["datetime"] = reading.times(rows["datetime"], path.name)
     for name in ATTRIBUTES:
         rows[name] = csv_files.numbers(rows[name], name, path, 1.0)
+    for name, classes in further.items():
+        read = yes_or_no if classes == BINARY else classes_of
+        rows[name] = read(rows[name], classes, path.name, first, reading.unknown)
     if adds:
         rows["count"] = _added(rows, number)
     repeated = rows.duplicated()
     if not adds:
         reading.dropped.add("row that repeats another", rows["path"][repeated])
     rows = _agreeing(rows[~repeated], first, path.name, reading)
-    return _table(rows, path.name, "annotation", reading)
+    return _table(rows, path.name, "annotation", reading, further=further)
 
 
 def _fields(
-    path: Path, names: dict[str, list[str]], home: str | None, reading: Reading
+    path: Path,
+    names: dict[str, list[str]],
+    home: str | None,
+    reading: Reading,
+    fields: Sequence[str],
 ) -> pd.DataFrame:
-    """[rows] the columns `FIELDS` as text, and `home`: a folder that no field names."""
+    """[rows] the columns `fields` as text, and `home`: a folder that no field names."""
     used = {column: column for several in names.values() for column in several}
     more = {home: home} if home and home not in used else {}
     rows = csv_files.read(
         path, used, more, newlines=True, encoding=reading.rules.encoding
     ).astype("string")  # fmt: skip
     found = {field: _joined(rows, columns) for field, columns in names.items()}
-    table = pd.DataFrame(found, index=rows.index).reindex(columns=list(FIELDS)).astype("string")
+    table = pd.DataFrame(found, index=rows.index).reindex(columns=list(fields)).astype("string")
     return table.assign(home=rows[home] if more else pd.NA)
 
 
@@ -229,6 +248,7 @@ def _table(
     source: str,
     reading: Reading,
     headers: pd.DataFrame | None = None,
+    further: dict[str, tuple[str, ...]] | None = None,
 ) -> EventTable:
     """The event table of rows with the columns `FIELDS`, one per picture and species.
 
@@ -237,7 +257,9 @@ def _table(
         origin, source: of the table and its labels.
         reading: the rules, and what was dropped.
         headers: `grouping.FACTS` by path, as far as they are known.
+        further: heads that `rows` have columns for, beyond `FIELDS`.
     """
+    further = further or {}
     facts = rows.groupby("path", sort=False)[list(_FACTS)].first()  # of the rows that tell them
     frames = facts.reset_index()
     known = None if headers is None else headers.reindex(frames["path"])
@@ -250,20 +272,27 @@ def _table(
     first = np.searchsorted(event, event)
     frames["frame"] = pd.Series(np.arange(len(frames)) - first, dtype="Int32")
     facts = frames.drop_duplicates("event_id")[["event_id", "site", "season", "datetime"]]
-    labels = rows[rows["species"].notna()][["path", "species", "count", *ATTRIBUTES]]
+    labels = rows[rows["species"].notna()][["path", "species", "count", *ATTRIBUTES, *further]]
     labels = labels.merge(frames[["path", "event_id", "frame"]], on="path").drop(columns="path")
     labelled = occurs(facts["event_id"], labels["event_id"])
     facts = facts.assign(source=np.where(labelled, source, "none"))
-    return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped)
+    return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped, further or {})
 
 
-def _columns(text: str, header: list[str], path: Path) -> tuple[dict[str, list[str]], bool]:
-    """Field -> columns of the file, and whether rows of one species are to be added up."""
-    told = dict(_pair(one) for one in filter(None, text.split(",")))
+def _columns(
+    text: str, header: list[str], path: Path, further: Iterable[str]
+) -> tuple[dict[str, list[str]], bool]:
+    """Field -> columns of the file, and whether rows of one species are to be added up.
+
+    Columns of `further` fields have to be there.
+    """
+    fields = (*FIELDS, *further)
+    told = dict(_pair(one, fields) for one in filter(None, text.split(",")))
     known = csv_columns.known(header)
     own = {field: field for field in FIELDS if csv_files.position(field, header) >= 0}
     names = _with_key({**(known.columns if known else own)}, told)
-    names.setdefault("species", "species")
+    for field in ("species", *further):
+        names.setdefault(field, field)
     found = {field: _parts(column, header) for field, column in names.items()}
     absent = [f"{field}={names[field]}" for field, columns in found.items() if not columns]
     if absent:
@@ -299,11 +328,11 @@ def _parts(column: str, header: list[str]) -> list[str]:
     return []
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, fields: Sequence[str]) -> tuple[str, str]:
     field, equals, column = text.partition("=")
-    if not equals or field.strip() not in FIELDS:
+    if not equals or field.strip() not in fields:
         raise InputError(
-            f"columns are given as FIELD=COLUMN, with a FIELD of {', '.join(FIELDS)}",
+            f"columns are given as FIELD=COLUMN, with a FIELD of {', '.join(fields)}",
             text,
             "Write --columns=path=File,species=Label, for example.",
         )

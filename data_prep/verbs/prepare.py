@@ -76,6 +76,12 @@ def define(values: flags.FlagValues) -> None:
         "count, event, site, season, datetime (or datetime=Date+Time) and the attributes",
         flag_values=values,
     )  # fmt: skip
+    flags.DEFINE_multi_string(
+        "head", None,
+        "csv: a further question, which a column of its name answers; NAME:CLASS,CLASS,... such as "
+        "sex:male,female,unknown, or NAME, answered by yes or no; may be repeated",
+        flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_enum(
         "folders", None, ["species", "cameras", "cameras/species"],
         "folders: what they are named by (default: species; names that look like cameras are "

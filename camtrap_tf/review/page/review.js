@@ -16,7 +16,7 @@ const events = new Map(); // place -> event
 const loaded = new Map(); // place -> pictures kept ready
 let place = 0;
 let frame = 0;
-let chosen = []; // [{species, count, attributes: Set or null}]; null: nothing said of them
+let chosen = []; // [{species, count, attributes: Set or null, choices: {head: class}}]; null: nothing said of them
 let current = 0;
 let began = 0;
 let busy = true; // until the first event is shown
@@ -108,7 +108,7 @@ async function show(number) {
 function fromServer(sighting) {
   const told = Object.keys(sighting.attributes).length > 0;
   const yes = Object.entries(sighting.attributes).filter(([, value]) => value).map(([name]) => name);
-  return { species: sighting.species, count: sighting.count, attributes: told ? new Set(yes) : null };
+  return { species: sighting.species, count: sighting.count, attributes: told ? new Set(yes) : null, choices: { ...sighting.choices } };
 }
 
 function element(tag, properties, ...children) {
@@ -219,9 +219,24 @@ function drawSighting(one, index) {
     button.classList.toggle("no", one.attributes !== null && !on);
     return button;
   });
-  const box = element("div", { className: "sighting" }, top, element("div", { className: "attributes" }, ...attributes));
+  const box = element("div", { className: "sighting" }, top, element("div", { className: "attributes" }, ...attributes),
+    ...Object.entries(session.choices).map(([head, names]) => drawChoice(one, head, names)));
   box.classList.toggle("current", chosen.length > 1 && index === current);
   return box;
+}
+
+// A further question that has one answer among several; the first option says nothing of it.
+function drawChoice(one, head, names) {
+  const options = [["", "–"], ...names.map((name) => [name, plain(name)])].map(([value, textContent]) => element("option", { value, textContent }));
+  const list = element("select", {}, ...options);
+  list.value = one.choices[head] || "";
+  list.setAttribute("aria-label", `${plain(one.species)}: ${plain(head)}`);
+  list.addEventListener("change", () => {
+    if (list.value) one.choices[head] = list.value;
+    else delete one.choices[head];
+    list.blur();
+  });
+  return element("label", { className: "choice" }, `${plain(head)} `, list);
 }
 
 function underlined(text, key) {
@@ -251,7 +266,7 @@ function choose(name) {
   if (name === "empty") return save({ verdict: "empty", sightings: [] });
   const index = chosen.findIndex((one) => one.species === name);
   if (index >= 0) chosen.splice(index, 1);
-  else chosen.push({ species: name, count: null, attributes: null });
+  else chosen.push({ species: name, count: null, attributes: null, choices: {} });
   current = index >= 0 ? Math.max(0, Math.min(current, chosen.length - 1)) : chosen.length - 1;
   drawChosen();
 }
@@ -299,6 +314,7 @@ function saveChosen() {
       count: one.count,
       attributes: one.attributes === null ? {}
         : Object.fromEntries(session.attributes.map((name) => [name, one.attributes.has(name)])),
+      choices: one.choices,
     })),
   });
 }
@@ -586,7 +602,7 @@ document.addEventListener("keydown", (event) => {
     waiting.push(event);
   } else if (event.target === at("search")) {
     if (searchKey(event.key)) event.preventDefault();
-  } else if (!(event.target.closest("button") && (event.key === "Enter" || event.key === " "))) {
+  } else if (!event.target.closest("select") && !(event.target.closest("button") && (event.key === "Enter" || event.key === " "))) {
     const action = meaning(event);
     if (!action) return;
     event.preventDefault();
