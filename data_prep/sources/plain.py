@@ -276,7 +276,7 @@ def _table(
     labels = labels.merge(frames[["path", "event_id", "frame"]], on="path").drop(columns="path")
     labelled = occurs(facts["event_id"], labels["event_id"])
     facts = facts.assign(source=np.where(labelled, source, "none"))
-    return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped, further or {})
+    return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped, further)
 
 
 def _columns(
