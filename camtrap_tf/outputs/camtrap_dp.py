@@ -15,8 +15,9 @@ The format is that of https://camtrap-dp.tdwg.org. Every picture has one observa
   pictures, made of such pictures alone (`outputs/further.py`). A picture has one species.
 - `classifiedBy` is the model with the hash of its bundle, or the person.
 - A picture that could not be read is 'unclassified', with its reason as a comment.
-- A picture without a time has that of its event, else of the start of its deployment, and says
-  so in `mediaComments`.
+- Times have the UTC offset that the clock of their deployment had when it was set, see
+  `outputs/clock.py`. A picture without a time stops the export, or is left out and listed in
+  camtrap_dp_left_out.csv; no time is invented.
 - `filePublic` is false. `filePath` is relative to the picture folder, or begins with `media_url`.
 """
 
@@ -41,7 +42,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import attributes, find
 from camtrap_tf.core.labels import MISSING, count_lower_bound
 from camtrap_tf.outputs import csv, datapackage, deployments, further, species
-from camtrap_tf.outputs.clock import stamped, zone
+from camtrap_tf.outputs.clock import offsets, skipped, stamped, zone
 from camtrap_tf.outputs.options import Options
 
 log = logging.getLogger("camtrap")
@@ -59,10 +60,6 @@ OBSERVATION_COLUMNS = (
     "observationTags", "observationComments",
 )  # fmt: skip
 _PATH = re.compile(r"(?=^[^./~])(^((?!\.{2}).)*$).*")  # of the standard: relative, without '..'
-_TIME_NOTES = np.array(
-    [None, "time unknown: that of its event", "time unknown: that of its deployment's start"],
-    object,
-)
 
 
 def check(options: Options, folder: PathLike) -> None:
@@ -88,30 +85,40 @@ def write(predictions: Predictions, folder: PathLike, options: Options) -> None:
         options: deployments (or places), time zone, and what a package says of its project.
 
     Raises:
-        InputError: a missing option, a picture that belongs to no deployment or whose time
-            nothing tells, or a path that the standard does not allow.
+        InputError: a missing option, a picture that belongs to no deployment or has no time, or
+            a path that the standard does not allow.
     """
     folder, clock, facts = Path(folder), _clock(options), datapackage.facts(options)
+    predictions, timeless = _timed(predictions, folder, options)
     if predictions.ids["path"].isna().any():
         raise InputError(
             "Camtrap DP lists pictures", "rows without a path", "Give predictions of pictures."
         )
     sites = deployments.read(options.deployments, options.places)
-    starts, ends = (_local(sites, name, clock) for name in ("deploymentStart", "deploymentEnd"))
+    starts = _local(sites, "deploymentStart", clock)
     place = deployments.assign(predictions.ids, sites, starts)
-    times, notes = _times(predictions, place, starts)
-    starts, ends = _spans(sites, place, times, notes, starts, ends)
+    times = predictions.ids["datetime"].to_numpy("datetime64[us]")
+    taken = pd.Series(times).groupby(place).agg(["min", "max"]).reindex(range(len(starts)))
+    starts = starts.fillna(taken["min"])
+    set_at = offsets(starts, clock)  # of the clocks, when they were set
+    ends = _local(sites, "deploymentEnd", clock, None if options.summer_time else set_at)
+    ends = ends.fillna(taken["max"]).fillna(starts)
     for column, known in (("deploymentStart", starts), ("deploymentEnd", ends)):
-        sites[column] = sites[column].where(_has_offset(sites[column]), stamped(known, clock))
+        minutes = offsets(known, clock) if options.summer_time else set_at
+        sites[column] = sites[column].where(_has_offset(sites[column]), stamped(known, minutes))
+    minutes = _of_events(predictions, times, clock) if options.summer_time else set_at[place]
     words = tuple(dict.fromkeys((*predictions.words, *further.of_people(predictions).words)))
     names = species.names(words, options.species).set_axis(list(words))
-    writer = _Writer(predictions, options, clock, sites["deploymentID"].to_numpy(object), names)
+    writer = _Writer(predictions, options, minutes, sites["deploymentID"].to_numpy(object), names)
     (folder / deployments.PACKAGE).unlink(missing_ok=True)
     used = starts.notna()  # all but those that have neither pictures nor dates
     csv.write_rows([sites.loc[used, list(deployments.COLUMNS)]], folder / "deployments.csv")
-    csv.write_rows(writer.media(place, times, notes), folder / "media.csv")
+    csv.write_rows(writer.media(place, times), folder / "media.csv")
     csv.write_rows(writer.observations(place, times), folder / "observations.csv")
+    if timeless:
+        csv.write_rows(timeless, left_out(folder))
     _warn(writer, place, times, starts, ends)
+    _tell_clocks(times, starts, ends, clock, options)
     seen = names[names.index.isin(writer.seen)]
     fields = datapackage.fields(facts, options, sites[used], starts, ends, seen)
     text = json.dumps(fields, indent=1, ensure_ascii=False)
@@ -128,8 +135,56 @@ def _clock(options: Options) -> datetime.tzinfo:
     return zone(options.time_zone)
 
 
-def _local(sites: pd.DataFrame, column: str, clock: datetime.tzinfo) -> pd.Series:
-    """[deployments] datetime64, camera-local; a day alone ends at its last second."""
+def left_out(folder: Path) -> Path:
+    """The list of the pictures that a package does not hold."""
+    return folder.with_name(f"{folder.name}_left_out.csv")
+
+
+def _timed(
+    predictions: Predictions, folder: Path, options: Options
+) -> tuple[Predictions, list[pd.DataFrame]]:
+    """The pictures that have a time, and a table of the others.
+
+    Raises:
+        InputError: there are others, and `without_time` does not leave them out; or none has one.
+    """
+    ids = predictions.ids
+    known = ids["datetime"].notna().to_numpy()
+    if known.all():
+        return predictions, []
+    if options.without_time != "leave_out" or not known.any():
+        raise InputError(
+            "every picture of a Camtrap DP package has a time",
+            f"{(~known).sum():,} of {len(ids):,} pictures without one, such as "
+            f"{ids['path'][~known].iloc[0]}",
+            "Predict with metadata that tell it, or, where some pictures have one, give "
+            f"--without_time=leave_out, which lists the others in {left_out(folder).name}.",
+        )
+    log.warning(
+        "%s of %s pictures have no time and are left out of the package: listed in %s",
+        f"{(~known).sum():,}", f"{len(ids):,}", left_out(folder),
+    )  # fmt: skip
+    listed = ids.loc[~known, ["path", "event_id", "failure"]].assign(reason="no time")
+    return predictions.select(known), [listed]
+
+
+def _of_events(predictions: Predictions, times: np.ndarray, clock: datetime.tzinfo) -> np.ndarray:
+    """[pictures] minutes from UTC of clocks that follow summer time: those of an event's begin."""
+    begins = pd.Series(times).groupby(predictions.event_codes()).transform("min")
+    return offsets(begins, clock)
+
+
+def _local(
+    sites: pd.DataFrame, column: str, clock: datetime.tzinfo, minutes: np.ndarray | None = None
+) -> pd.Series:
+    """[deployments] datetime64, camera-local; a day alone ends at its last second.
+
+    Args:
+        sites: the deployments.
+        column: of their table.
+        clock: zone that times with an offset are brought to.
+        minutes: [deployments] from UTC, in place of the zone.
+    """
     texts = sites[column]
     aware = _has_offset(texts)
     zoned = pd.to_datetime(texts.where(aware), utc=True, format="ISO8601", errors="coerce")
@@ -137,7 +192,11 @@ def _local(sites: pd.DataFrame, column: str, clock: datetime.tzinfo) -> pd.Serie
     if column == "deploymentEnd":
         whole_day = texts.str.len() == len("2020-01-02")
         local += pd.to_timedelta(whole_day.fillna(False).astype(int) * 86_399, unit="s")
-    times = zoned.dt.tz_convert(clock).dt.tz_localize(None).fillna(local)
+    if minutes is None:
+        shown = zoned.dt.tz_convert(clock).dt.tz_localize(None)
+    else:
+        shown = zoned.dt.tz_localize(None) + pd.to_timedelta(minutes, unit="m")
+    times = shown.fillna(local)
     wrong = texts.notna() & times.isna()
     if wrong.any():
         raise InputError(
@@ -152,48 +211,6 @@ def _has_offset(texts: pd.Series) -> pd.Series:
     return texts.str.contains(r":\d\d(?:Z|[+-]\d\d:\d\d)$", na=False)
 
 
-def _times(
-    predictions: Predictions, place: np.ndarray, starts: pd.Series
-) -> tuple[np.ndarray, np.ndarray]:
-    """[pictures] datetime64, none missing where that can be, and a code of `_TIME_NOTES`."""
-    times = predictions.ids["datetime"].to_numpy("datetime64[us]").copy()
-    notes = np.zeros(len(times), np.int8)
-    if not np.isnat(times).any():
-        return times, notes
-    first = pd.Series(times).groupby(predictions.event_codes()).transform("min")
-    for note, known in ((1, first.to_numpy()), (2, starts.to_numpy()[place])):
-        fill = np.isnat(times) & ~np.isnat(known)
-        times[fill], notes[fill] = known[fill], note
-    return times, notes
-
-
-def _spans(
-    sites: pd.DataFrame,
-    place: np.ndarray,
-    times: np.ndarray,
-    notes: np.ndarray,
-    starts: pd.Series,
-    ends: pd.Series,
-) -> tuple[pd.Series, pd.Series]:
-    """Start and end of deployments: given, else of their first and last picture.
-
-    Pictures whose time nothing else tells are put at the start.
-    """
-    taken = pd.Series(times).groupby(place).agg(["min", "max"]).reindex(range(len(starts)))
-    starts, ends = starts.fillna(taken["min"]), ends.fillna(taken["max"])
-    ends = ends.fillna(starts)
-    unknown = np.isnat(times)
-    times[unknown], notes[unknown] = starts.to_numpy("datetime64[us]")[place[unknown]], 2
-    timeless = np.flatnonzero(np.isnat(times))
-    if len(timeless):
-        raise InputError(
-            "the time of a picture, or the start of its deployment, is known",
-            f"neither for {len(timeless):,} pictures",
-            f"Give deploymentStart of {sites['deploymentID'].iloc[place[timeless[0]]]}.",
-        )
-    return starts, ends
-
-
 class _Writer:
     """Rows of media and observations, block by block."""
 
@@ -201,11 +218,12 @@ class _Writer:
         self,
         predictions: Predictions,
         options: Options,
-        clock: datetime.tzinfo,
+        minutes: np.ndarray,
         sites: np.ndarray,
         names: pd.DataFrame,
     ):
-        self.predictions, self.options, self.clock = predictions, options, clock
+        self.predictions, self.options = predictions, options
+        self.minutes = minutes  # [pictures] of their times from UTC
         self.sites, self.names = sites, names
         self.seen: set[str] = set()  # words that were answered
         info = predictions.info
@@ -213,9 +231,7 @@ class _Writer:
         self.model = f"camtrap_tf {__version__}: {model}".removesuffix(": ")
         self.answered_at = datapackage.utc(options.answered_at.astimezone())
 
-    def media(
-        self, place: np.ndarray, times: np.ndarray, notes: np.ndarray
-    ) -> Iterator[pd.DataFrame]:
+    def media(self, place: np.ndarray, times: np.ndarray) -> Iterator[pd.DataFrame]:
         """Rows of media.csv."""
         for rows in self.predictions.blocks():
             paths = self.predictions.ids["path"].iloc[rows]
@@ -224,19 +240,19 @@ class _Writer:
                 "mediaID": self._media_ids(paths, place[rows]),
                 "deploymentID": self.sites[place[rows]],
                 "captureMethod": None,
-                "timestamp": stamped(times[rows], self.clock),
+                "timestamp": stamped(times[rows], self.minutes[rows]),
                 "filePath": files,
                 "filePublic": "false",
                 "fileName": paths.str.rpartition("/")[2].to_numpy(object),
                 "fileMediatype": _media_types(paths),
-                "mediaComments": _TIME_NOTES[notes[rows]],
             }
             yield pd.DataFrame(table, columns=list(MEDIA_COLUMNS))
 
     def observations(self, place: np.ndarray, times: np.ndarray) -> Iterator[pd.DataFrame]:
         """Rows of observations.csv: of pictures, of events, and of events' further species."""
         for rows in self.predictions.blocks():
-            part, stamps = self.predictions.select(rows), stamped(times[rows], self.clock)
+            part = self.predictions.select(rows)
+            stamps = stamped(times[rows], self.minutes[rows])
             media = self._media_ids(part.ids["path"], place[rows])
             links = {
                 "observationID": media + "_media",
@@ -248,7 +264,9 @@ class _Writer:
                 "observationLevel": "media",
             }
             yield self._observed(part, links)
-        known = _spans_of_events(self.predictions.event_codes(), self.sites[place], times)
+        known = _spans_of_events(
+            self.predictions.event_codes(), self.sites[place], times, self.minutes
+        )
         start = 0
         for rows in self.predictions.event_blocks():
             part = self.predictions.select(rows)
@@ -278,8 +296,8 @@ class _Writer:
             "observationID": events + "_event",
             "deploymentID": known["site"].to_numpy(object),
             "eventID": events,
-            "eventStart": stamped(known["min"], self.clock),
-            "eventEnd": stamped(known["max"], self.clock),
+            "eventStart": stamped(known["min"], known["minutes"].to_numpy()),
+            "eventEnd": stamped(known["max"], known["minutes"].to_numpy()),
             "observationLevel": "event",
         }
 
@@ -373,10 +391,13 @@ def _only(rows: np.ndarray, values: Any) -> pd.Series:
     return pd.Series(values, index=range(len(rows)), dtype=object).where(rows)
 
 
-def _spans_of_events(codes: np.ndarray, sites: np.ndarray, times: np.ndarray) -> pd.DataFrame:
-    """By event, `site` of its first picture, and `min` and `max` of its times."""
+def _spans_of_events(
+    codes: np.ndarray, sites: np.ndarray, times: np.ndarray, minutes: np.ndarray
+) -> pd.DataFrame:
+    """By event, `site` and `minutes` of its first picture, and `min` and `max` of its times."""
     spans = pd.Series(times).groupby(codes).agg(["min", "max"])
-    return spans.assign(site=sites[np.unique(codes, return_index=True)[1]])
+    first = np.unique(codes, return_index=True)[1]
+    return spans.assign(site=sites[first], minutes=minutes[first])
 
 
 def _top(part: Predictions, head: str, rows: np.ndarray) -> np.ndarray:
@@ -438,6 +459,30 @@ def _media_types(paths: pd.Series) -> np.ndarray:
     guessed = [mimetypes.guess_type(f"x{suffix}")[0] or "" for suffix in suffixes]
     kinds = ("image/", "video/", "audio/")
     return np.array([g if g.startswith(kinds) else "image/jpeg" for g in guessed], object)[code]
+
+
+def _tell_clocks(
+    times: np.ndarray,
+    starts: pd.Series,
+    ends: pd.Series,
+    clock: datetime.tzinfo,
+    options: Options,
+) -> None:
+    """Says what was taken for granted about clocks in zones with summer time."""
+    changed = int((offsets(starts, clock) != offsets(ends, clock))[starts.notna()].sum())
+    if changed and not options.summer_time:
+        log.info(
+            "%d deployments go past a change of summer time in %s: their clocks are taken to have "
+            "kept the offset of the first day; --summer_time says that they followed it",
+            changed, options.time_zone,
+        )  # fmt: skip
+    never = skipped(times, clock) if options.summer_time else np.zeros(0, bool)
+    if never.any():
+        log.warning(
+            "%d pictures have a time that never was in %s, such as %s: clocks were put forward "
+            "over it; it is written with the offset before",
+            never.sum(), options.time_zone, times[never][0].astype("datetime64[s]"),
+        )  # fmt: skip
 
 
 def _warn(

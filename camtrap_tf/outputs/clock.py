@@ -1,4 +1,11 @@
-"""Camera clocks: local times to ISO 8601 with a UTC offset."""
+"""Camera clocks: local times to ISO 8601 with a UTC offset.
+
+A camera's clock is set when the camera is put up and knows nothing of summer time: where people
+put their clocks forward or back, it goes on as it was. So the offset of a place's time zone is
+that of the day on which a deployment began, for all its pictures. Some cameras (cellular ones)
+follow summer time; then the offset is that of each capture event's first picture, so that no
+event is an hour longer or shorter than it was.
+"""
 
 import datetime
 import re
@@ -10,12 +17,11 @@ import pandas as pd
 from camtrap_tf.core.errors import InputError
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?(\d\d))?")
+_MINUTE = pd.Timedelta(minutes=1)
 
 
 def zone(text: str) -> datetime.tzinfo:
     """The time zone of a UTC offset or a place.
-
-    Most cameras keep one offset through the year; a place's summer time is followed.
 
     >>> zone("+03:00"), zone("-8"), zone("Africa/Nairobi")
     (datetime.timezone(datetime.timedelta(seconds=10800)), \
@@ -41,23 +47,44 @@ zoneinfo.ZoneInfo(key='Africa/Nairobi'))
         ) from error
 
 
-def stamped(times: pd.Series | np.ndarray, clock: datetime.tzinfo) -> np.ndarray:
-    """[n] text such as '2020-01-02T03:04:05+03:00' of local times; 'NaT' where missing.
+def offsets(times: pd.Series | np.ndarray, place: datetime.tzinfo) -> np.ndarray:
+    """[n] float, minutes from UTC at local times; NaN where a time is missing.
 
-    Of an hour that occurs twice the later one is meant; one that is skipped is put forward.
+    Of an hour that occurs twice the first is meant; in one that is skipped, the offset before it
+    still holds.
     """
-    local = pd.DatetimeIndex(np.asarray(times, "datetime64[s]"))
+    local = _local(times)
     aware = local.tz_localize(
-        clock, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward"
+        place, ambiguous=np.ones(len(local), bool), nonexistent="shift_backward"
     )
-    minutes = (aware.tz_localize(None) - aware.tz_convert("UTC").tz_localize(None)) // _MINUTE
-    codes, offsets = pd.factorize(minutes)
-    texts = np.array([*map(_offset, offsets), ""])
-    seconds = np.datetime_as_string(aware.tz_localize(None).to_numpy("datetime64[s]"))
+    minutes = (aware.tz_localize(None) - aware.tz_convert("UTC").tz_localize(None)) / _MINUTE
+    return minutes.to_numpy(float)
+
+
+def skipped(times: pd.Series | np.ndarray, place: datetime.tzinfo) -> np.ndarray:
+    """[n] bool: local times that never were, since clocks were put forward over them."""
+    local = _local(times)
+    aware = local.tz_localize(place, ambiguous=np.ones(len(local), bool), nonexistent="NaT")
+    return np.asarray(aware.isna() & ~local.isna())
+
+
+def stamped(times: pd.Series | np.ndarray, minutes: np.ndarray) -> np.ndarray:
+    """[n] text such as '2020-01-02T03:04:05+03:00'; 'NaT' where a time is missing.
+
+    Args:
+        times: [n] datetime64, local.
+        minutes: [n] from UTC.
+    """
+    seconds = np.datetime_as_string(np.asarray(times, "datetime64[s]"))
+    codes, found = pd.factorize(
+        np.where(np.isnat(np.asarray(times, "datetime64[s]")), np.nan, minutes)
+    )
+    texts = np.array([*map(_offset, found), ""])
     return np.char.add(seconds, texts[codes])
 
 
-_MINUTE = pd.Timedelta(minutes=1)
+def _local(times: pd.Series | np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(np.asarray(times, "datetime64[s]"))
 
 
 def _offset(minutes: float) -> str:

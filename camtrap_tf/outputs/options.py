@@ -21,6 +21,9 @@ class Options:
         deployments: `camtrap_dp`: CSV file of deployments, or a Camtrap DP package that has them.
         places: `camtrap_dp`: latitude and longitude by folder, where there is no such file.
         time_zone: `camtrap_dp`: that of the cameras' clocks, such as '+03:00'.
+        summer_time: `camtrap_dp`: the clocks follow the zone's summer time; else they keep the
+            offset that it had when their deployment began.
+        without_time: `camtrap_dp`: 'error', or 'leave_out' pictures without a time and list them.
         package: `camtrap_dp`: JSON file with fields of datapackage.json.
         project: `camtrap_dp`: title of the project.
         sampling_design: `camtrap_dp`: one of `datapackage.SAMPLING_DESIGNS`.
@@ -36,6 +39,8 @@ class Options:
     deployments: PathLike | None = None
     places: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     time_zone: str | None = None
+    summer_time: bool = False
+    without_time: str = "error"
     package: PathLike | None = None
     project: str | None = None
     sampling_design: str | None = None

@@ -48,6 +48,16 @@ def define_package(values: flags.FlagValues) -> None:
         "camtrap_dp: of the cameras' clocks: +03:00, or a place such as Africa/Nairobi",
         flag_values=values,
     )  # fmt: skip
+    flags.DEFINE_boolean(
+        "summer_time", False,
+        "camtrap_dp: the cameras' clocks follow the summer time of --time_zone; most do not, and "
+        "keep the offset that it had when the deployment began", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_enum(
+        "without_time", "error", ["error", "leave_out"],
+        "camtrap_dp: pictures without a time stop the export, or are left out and listed in "
+        "camtrap_dp_left_out.csv", flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_string("project", None, "camtrap_dp: title of the project", flag_values=values)
     flags.DEFINE_string(
         "sampling_design", None,
@@ -89,7 +99,10 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
         )
     given = {"floor": values.floor, "species": values.species, "link": values.link}
     if "place" in values:
-        plain = ["deployments", "time_zone", "project", "sampling_design", "package", "media_url"]
+        plain = (
+            "deployments", "time_zone", "summer_time", "without_time", "project",
+            "sampling_design", "package", "media_url",
+        )  # fmt: skip
         given |= {name: values[name].value for name in plain}
         given["places"] = dict(map(_place, values.place))
         given["contributors"] = values.contributor

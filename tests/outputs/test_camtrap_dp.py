@@ -25,10 +25,10 @@ SPECIES = ("human", "lionFemale", "vehicle", "zebra")
 ROWS = [  # path, event, time, failure, P(animal), species, count bin, moving, eating, babies
     ("A/1.jpg", "e1", "2020-01-02 03:04:05", None, 0.9, "zebra", "11-50", 0.75, 0.875, 0.25),
     ("A/2.jpg", "e1", "2020-01-02 03:04:07", None, 0.9, "zebra", "11-50", 0.75, 0.25, 0.75),
-    ("A/3.jpg", "e2", None, "truncated file", NAN, None, None, NAN, NAN, NAN),
+    ("A/3.jpg", "e2", "2020-01-02 04:00:00", "truncated file", NAN, None, None, NAN, NAN, NAN),
     ("A/4.jpg", "e3", "2020-01-03 00:00:00", None, 0.25, None, None, NAN, NAN, NAN),
     ("B/5.jpg", "e4", "2020-01-04 00:00:00", None, 0.9, "lionFemale", "2", 0.25, 0.25, 0.25),
-    ("B/6.jpg", "e4", None, None, 0.9, "lionFemale", "51+", 0.25, 0.25, 0.25),
+    ("B/6.jpg", "e4", "2020-01-04 00:00:00", None, 0.9, "lionFemale", "51+", 0.25, 0.25, 0.25),
     ("B/7.jpg", "e5", "2020-01-05 00:00:00", None, 0.9, "human", "1", 0.75, 0.25, 0.25),
     ("B/8.jpg", "e6", "2020-01-06 00:00:00", None, 0.9, "vehicle", "1", 0.75, 0.25, 0.25),
     ("B/9.jpg", "e7", "2020-01-07 00:00:00", None, 1.0, "zebra", "3", NAN, NAN, NAN),
@@ -217,7 +217,7 @@ def test_a_frame_that_looks_unfamiliar_is_no_further_species(tmp_path):
     assert [r["observationType"] for r in rows] == ["animal", "unknown", "animal"]
 
 
-def test_media_and_times_that_are_unknown(tmp_path):
+def test_media(tmp_path):
     rows = written(tmp_path)[1]["media"]
     assert rows[0] | {"mediaID": ""} == dict.fromkeys(camtrap_dp.MEDIA_COLUMNS, "") | {
         "deploymentID": "A",
@@ -227,10 +227,84 @@ def test_media_and_times_that_are_unknown(tmp_path):
         "fileName": "1.jpg",
         "fileMediatype": "image/jpeg",
     }
-    noted = {row["filePath"]: (row["timestamp"], row["mediaComments"]) for row in rows}
-    assert noted["B/6.jpg"] == ("2020-01-04T00:00:00+03:00", "time unknown: that of its event")
-    start = "2020-01-02T03:04:05+03:00", "time unknown: that of its deployment's start"
-    assert noted["A/3.jpg"] == start
+
+
+def test_no_time_is_invented(tmp_path, caplog):
+    times = [pd.NaT if row[0] in ("A/3.jpg", "B/6.jpg") else row[2] for row in ROWS]
+    predictions = make(datetime=pd.to_datetime(times))
+    with pytest.raises(InputError, match=r"2 of 9 pictures without one, such as A/3\.jpg"):
+        written(tmp_path / "package", predictions)
+    assert not (tmp_path / "package").exists()
+    left_out = Options(**vars(OPTIONS) | {"without_time": "leave_out"})
+    tables = written(tmp_path / "package", predictions, left_out)[1]
+    paths = [row["filePath"] for row in tables["media"]]
+    assert paths == [row[0] for row in ROWS if row[0] not in ("A/3.jpg", "B/6.jpg")]
+    assert {row["eventID"] for row in tables["observations"]} == {
+        "e1",
+        "e3",
+        "e4",
+        "e5",
+        "e6",
+        "e7",
+    }
+    listed = pd.read_csv(tmp_path / "package_left_out.csv")
+    assert listed["path"].tolist() == ["A/3.jpg", "B/6.jpg"]
+    assert "2 of 9 pictures have no time and are left out" in caplog.text
+    with pytest.raises(InputError, match="9 of 9 pictures without one"):
+        written(tmp_path / "none", make(datetime=[pd.NaT] * 9), left_out)
+
+
+def in_berlin(folder, times, **changes):
+    """Timestamps of media, begins and ends of events: of pictures of one deployment in Berlin."""
+    predictions = make().select(np.arange(len(times)))
+    predictions.ids["path"] = [f"A/{number}.jpg" for number in range(len(times))]
+    predictions.ids["event_id"] = "e"
+    predictions.ids["datetime"] = pd.to_datetime(times)
+    changes = {"places": {"A": (52.5, 13.4)}, "time_zone": "Europe/Berlin"} | changes
+    tables = written(folder, predictions, Options(**vars(OPTIONS) | changes))[1]
+    events = [row for row in tables["observations"] if row["observationLevel"] == "event"]
+    spans = [(row["eventStart"], row["eventEnd"]) for row in events]
+    return [row["timestamp"] for row in tables["media"]], spans
+
+
+def test_a_clock_knows_no_summer_time(tmp_path, caplog):
+    caplog.set_level("INFO", "camtrap")
+    # Clocks were put forward at 2 on 2024-03-31; the camera, put up in winter, shows 2:10.
+    times = ["2024-03-01 12:00", "2024-03-31 02:10", "2024-03-31 02:20", "2024-04-02 12:00"]
+    found, _ = in_berlin(tmp_path / "spring", times)
+    assert found == [f"{time.replace(' ', 'T')}:00+01:00" for time in times]
+    assert "1 deployments go past a change of summer time in Europe/Berlin" in caplog.text
+    # Put back at 3 on 2024-10-27: four seconds are four seconds.
+    times = ["2024-10-27 01:59:58", "2024-10-27 02:00:02"]
+    found, spans = in_berlin(tmp_path / "autumn", times)
+    assert found == ["2024-10-27T01:59:58+02:00", "2024-10-27T02:00:02+02:00"]
+    assert spans == [tuple(found)]
+
+
+def test_a_clock_that_follows_summer_time(tmp_path, caplog):
+    times = ["2024-03-31 02:10:00", "2024-03-31 02:20:00", "2024-03-31 02:30:00"]
+    found, _ = in_berlin(tmp_path / "spring", times, summer_time=True)
+    assert found == [f"{time.replace(' ', 'T')}+01:00" for time in times]  # three times stay three
+    assert (
+        "3 pictures have a time that never was in Europe/Berlin, such as 2024-03-31T02:10:00"
+        in (caplog.text)
+    )
+    found, spans = in_berlin(
+        tmp_path / "autumn", ["2024-10-27 01:59:58", "2024-10-27 02:00:02"], summer_time=True
+    )
+    assert spans == [("2024-10-27T01:59:58+02:00", "2024-10-27T02:00:02+02:00")]
+    found, _ = in_berlin(tmp_path / "winter", ["2024-06-01 12:00:00"], summer_time=True)
+    assert found == ["2024-06-01T12:00:00+02:00"]
+
+
+def test_the_offset_is_that_of_the_day_on_which_the_deployment_began(tmp_path):
+    (tmp_path / "d.csv").write_text(
+        "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
+        "A,52.5,13.4,2024-02-01T10:00:00+01:00,2024-08-01T10:00:00+02:00\n"
+    )
+    changes = {"deployments": tmp_path / "d.csv", "places": {}}
+    found, _ = in_berlin(tmp_path / "p", ["2024-07-01 12:00:00"], **changes)
+    assert found == ["2024-07-01T12:00:00+01:00"]
 
 
 def test_ids_are_the_same_every_time(tmp_path):
@@ -386,8 +460,6 @@ def test_pictures_that_the_package_cannot_list(tmp_path):
         written(tmp_path, options=Options(**vars(OPTIONS) | {"places": {"A": (0, 0)}}))
     with pytest.raises(InputError, match=r"hold no '\.\.'; received 'A/\.\./A/1\.jpg'"):
         written(tmp_path, make(path=["A/../A/1.jpg", *(row[0] for row in ROWS[1:])]))
-    with pytest.raises(InputError, match=r"neither for 4 pictures.*deploymentStart of A"):
-        written(tmp_path, make(datetime=[pd.NaT] * 4 + [pd.Timestamp("2020-01-01")] * 5))
     assert not (tmp_path / "datapackage.json").exists()
 
 
