@@ -37,10 +37,12 @@ import pandas as pd
 
 from camtrap_tf import __version__
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
+from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.heads import attributes, find
+from camtrap_tf.core.heads import attributes
 from camtrap_tf.core.labels import MISSING, count_lower_bound
+from camtrap_tf.events.table import find
 from camtrap_tf.outputs import csv, datapackage, deployments, further, species
 from camtrap_tf.outputs.clock import offsets, skipped, stamped, zone
 from camtrap_tf.outputs.options import Options
@@ -374,7 +376,7 @@ def _tag(text: str) -> str:
 def _standard(part: Predictions, head: str, alive: np.ndarray) -> pd.Series:
     """[part] the answers of a head that the standard has a column for, of its values alone."""
     names = [name if name in _VALUES[head] else None for name in part.classes.get(head, ())]
-    if not names or find(head, part.classes[head]).camtrap_dp != head:
+    if not names or heads.find(head, part.classes[head]).camtrap_dp != head:
         return pd.Series(None, index=range(len(part)), dtype=object)
     return pd.Series(np.array([*names, None], object)[_top(part, head, alive)])
 
@@ -409,7 +411,7 @@ def _top(part: Predictions, head: str, rows: np.ndarray) -> np.ndarray:
 
 def _column(part: Predictions, head: str) -> str:
     """The column of an observation that a head is written to."""
-    return find(head, part.classes[head]).camtrap_dp
+    return heads.find(head, part.classes[head]).camtrap_dp
 
 
 def _behaviours(part: Predictions, alive: np.ndarray) -> np.ndarray:
