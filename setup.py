@@ -65,7 +65,8 @@ setup(
         "importlib_resources>=7.1",  # tensorflow-datasets imports it without declaring it
         "numpy>=2.4",
         "pandas>=3.1",
-        "scikit-learn>=1.6",  # covariances of familiarity
+        "scikit-learn>=1.6",  # covariances of familiarity, heads of probes
+        "threadpoolctl>=3.5",  # how many threads those take
         "scipy>=1.17",
         "pyarrow>=25.0,<26",  # apache-beam 2.77 refuses 26
         "protobuf>=6.33,<7",  # TensorFlow 2.21 and Beam 2.77 share major version 6

@@ -60,6 +60,10 @@ VERBS = {
         "networks trained elsewhere: what there is, getting it once, checking it",
     ),
     "train": Verb("camtrap_tf.verbs.train", "shards -> a run directory with the trained network"),
+    "probe": Verb(
+        "camtrap_tf.verbs.probe",
+        "shards + a pretrained network -> a run directory, its heads fitted in seconds",
+    ),
     "import-checkpoint": Verb(
         "camtrap_tf.verbs.import_checkpoint",
         "a checkpoint of the paper's released code -> a run directory",

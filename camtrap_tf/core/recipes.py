@@ -3,6 +3,7 @@
 import dataclasses
 
 from camtrap_tf.core.config import (
+    IMAGENET_WEIGHTS,
     RELEASED_STEPS,
     AugmentConfig,
     Config,
@@ -10,11 +11,13 @@ from camtrap_tf.core.config import (
     ModelConfig,
     Normalisation,
     Optimizer,
+    RareClasses,
     ScheduleKind,
     Step,
     TrainConfig,
     Variant,
 )
+from camtrap_tf.core.labels import Task
 
 
 def step_schedule(epochs: int, learning_rate: float, weight_decay: float) -> tuple[Step, ...]:
@@ -94,3 +97,35 @@ PRESETS = {
     "quick": QUICK,  # the same with a small network, for small data and processors
     "edge": EDGE,  # stage 1 for a camera's computer
 }
+
+
+# Networks whose features linear heads are fitted to, and the side of the pictures that taught them.
+PROBED = {"lite0": 224, "lite1": 240, "lite2": 260}
+_LARGER = 1.2  # a picture may be by so much larger than those: rather that than lose its edges
+
+
+def probe_config(task: Task, name: str, size: int) -> Config:
+    """The recipe of a probe: a pretrained network that stays as it is, and linear heads.
+
+    Species with few pictures count as much as common ones; 'empty' has no long tail.
+
+    Args:
+        task: what it answers.
+        name: of `PROBED`.
+        size: side of the stored squares, pixels; the network sees them whole where they are
+            hardly larger than what it was taught on.
+
+    >>> [probe_config(Task.EMPTY, "lite0", size).model.crop for size in (128, 256, 512)]
+    [128, 256, 269]
+    """
+    crop = min(size, round(_LARGER * PROBED[name]))
+    rare = RareClasses.NONE if task is Task.EMPTY else RareClasses.WEIGHTED_LOSS
+    return Config(
+        model=ModelConfig(
+            architecture=name,
+            crop=crop,
+            normalisation=Normalisation.IMAGENET,
+            weights=IMAGENET_WEIGHTS,
+        ),
+        train=TrainConfig(task=task, epochs=1, rare=rare),
+    )

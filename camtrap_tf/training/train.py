@@ -67,11 +67,10 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             shows the difference), the data cannot serve the task, or the loss diverges.
     """
     manifest, folder = Manifest.read(shards), Path(folder)
-    _check_data(config, manifest)
-    record = _record(config, manifest)
-    begun = _check_claim(folder, record)
-    if (folder / run_files.RESULT).is_file():
-        log.info("run %s is finished; nothing to do", folder)
+    check_data(config, manifest)
+    record = describe_run(config, manifest)
+    begun = check_claim(folder, record)
+    if is_finished(folder):
         return Run.read(folder)
     if config.train.select_on != "val":
         log.info(
@@ -108,7 +107,9 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         save()
     _tell_untraced(trainer)
     if watched is not None:
-        _finish(folder, config, manifest, progress.rows, watched.split)
+        best = _best(progress.rows)
+        finish(folder, config, manifest, watched.split, best)
+        log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(progress.rows), folder)
     trainer.meet()
     return Run.read(folder)
 
@@ -141,7 +142,8 @@ def _keep(trainer: Trainer, folder: Path, row: dict, left: str) -> None:
     _write_log(folder, rows)
 
 
-def _check_data(config: Config, manifest: Manifest) -> None:
+def check_data(config: Config, manifest: Manifest) -> None:
+    """Raises InputError where shards cannot serve a configuration."""
     side = config.model.context.side(manifest.picture.size)
     if config.model.crop > side:
         raise InputError(
@@ -174,7 +176,7 @@ def _check_data(config: Config, manifest: Manifest) -> None:
             )
 
 
-def _record(config: Config, manifest: Manifest) -> dict[str, Any]:
+def describe_run(config: Config, manifest: Manifest) -> dict[str, Any]:
     """What config.json says of a run."""
     manifest_hash = hashlib.sha256((manifest.folder / MANIFEST_FILE).read_bytes()).hexdigest()
     return {
@@ -189,7 +191,7 @@ def _record(config: Config, manifest: Manifest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check_claim(folder: Path, record: dict[str, Any]) -> bool:
+def check_claim(folder: Path, record: dict[str, Any]) -> bool:
     """Whether a folder is this run's, begun before; if not, that it can become it.
 
     Raises:
@@ -271,10 +273,24 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
     write_text(folder / run_files.LOG, text.getvalue())
 
 
-def _finish(
-    folder: Path, config: Config, manifest: Manifest, rows: list[dict], split: Split
-) -> None:
-    """Lets the best network tell familiarity, predicts the selecting split, writes the result."""
+def is_finished(folder: Path) -> bool:
+    """Whether a run directory has its result; says so if it has."""
+    finished = (folder / run_files.RESULT).is_file()
+    if finished:
+        log.info("run %s is finished; nothing to do", folder)
+    return finished
+
+
+def finish(folder: Path, config: Config, manifest: Manifest, split: Split, best: dict) -> None:
+    """Lets the best network tell familiarity, predicts the selecting split, writes the result.
+
+    Args:
+        folder: of the run, with `best.keras`.
+        config: of the run.
+        manifest: of its shards.
+        split: the selecting one.
+        best: figures of the network that are known; those on the split are added.
+    """
     task, spec = config.train.task, input_spec(config.model, manifest)
     network = load_network(folder, spec, task, manifest.vocabulary)
     if "species" in network.heads:
@@ -282,7 +298,7 @@ def _finish(
         with atomic(folder / run_files.NETWORK) as temporary:
             told.save(temporary)
         network = load_network(folder, spec, task, manifest.vocabulary)
-    split.predict([network]).write(folder / run_files.predictions(split.name))
-    best = _best(rows)
-    write_json(folder / run_files.RESULT, "run result", VERSION, {"best": best})
-    log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(rows), folder)
+    answers = split.predict([network])
+    answers.write(folder / run_files.predictions(split.name))
+    scores = _scores(answers, config.train)
+    write_json(folder / run_files.RESULT, "run result", VERSION, {"best": scores | best})

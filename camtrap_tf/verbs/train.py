@@ -94,7 +94,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     named = {name: values[name].value for name in ("init", "vocabulary", "select_on")}
     if values.dry_run:
         changes = {f"train.{name}": value for name, value in named.items() if value is not None}
-        changes |= _changes(values.set)
+        changes |= read_changes(values.set)
         chosen = recipe.choose(
             Manifest.read(values.shards), Task(values.task), values.preset, values.config,
             changes, values.run,
@@ -108,7 +108,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         values.task,
         preset=values.preset,
         config=values.config,
-        changes=_changes(values.set),
+        changes=read_changes(values.set),
         profile=values.profile,
         **named,
     )
@@ -152,7 +152,8 @@ def _next(values: flags.FlagValues, folder: Path, manifest) -> tuple[Command, ..
     return (*missing, command("bundle", run=runs, out="bundle"))
 
 
-def _changes(texts: list[str]) -> dict[str, str]:
+def read_changes(texts: list[str]) -> dict[str, str]:
+    """Reads `--set=FIELD=VALUE`, repeated: values by field."""
     for text in texts:
         if "=" not in text:
             raise InputError("--set has the form field=value", text, "Such as train.epochs=10.")

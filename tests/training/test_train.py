@@ -185,13 +185,13 @@ def test_what_epochs_are_compared_by(by, figure):
 
 def test_a_crop_that_misses_most_of_the_picture_is_told(tiny_shards, caplog):
     from camtrap_tf.events.manifest import Manifest
-    from camtrap_tf.training.train import _check_data
+    from camtrap_tf.training.train import check_data
 
     manifest = Manifest.read(tiny_shards)
-    _check_data(override(TINY, {"model.crop": "28"}), manifest)
-    _check_data(override(TINY, {"model.crop": "16", "model.context": "zoom"}), manifest)  # of 20
+    check_data(override(TINY, {"model.crop": "28"}), manifest)
+    check_data(override(TINY, {"model.crop": "16", "model.context": "zoom"}), manifest)  # of 20
     assert not caplog.records
-    _check_data(override(TINY, {"model.crop": "27"}), manifest)
+    check_data(override(TINY, {"model.crop": "27"}), manifest)
     assert "the middle 27 of 40 pixels" in caplog.text
     assert "--size=31" in caplog.text
 

@@ -104,8 +104,8 @@ def test_kernels_of_separable_convolutions_decay_too():
 
 def test_a_frozen_trunk_needs_something_trained(noise_shards):
     from camtrap_tf.core.errors import InputError
-    from camtrap_tf.training.train import _check_data
+    from camtrap_tf.training.train import check_data
 
     frozen = dataclasses.replace(CONFIG.train, freeze_epochs=1)
     with pytest.raises(InputError, match=r"goes with train\.init or model\.weights"):
-        _check_data(dataclasses.replace(CONFIG, train=frozen), Manifest.read(noise_shards))
+        check_data(dataclasses.replace(CONFIG, train=frozen), Manifest.read(noise_shards))

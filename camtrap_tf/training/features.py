@@ -1,0 +1,161 @@
+"""Features of the pictures of shards, computed once and kept beside the shards.
+
+    SHARDS/features/ARCHITECTURE-KEY/features.json       what computed them
+                                     NAME-SHA.npy        [pictures, 2, width] float16, of a shard
+
+A block belongs to one shard, by name and SHA-256; its rows are the shard's pictures in their
+order, each as it is and mirrored. KEY is a hash of the network's weights and of how pictures reach
+it. So features never mix: other weights, another crop or other shards are other files, and what
+is there already is not computed again. Blocks are written whole, and read memory-mapped.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.artifacts import PathLike, atomic, is_remote, write_json
+from camtrap_tf.core.codec import to_json
+from camtrap_tf.core.config import InputSpec
+from camtrap_tf.core.errors import require
+from camtrap_tf.core.progress import Meter
+from camtrap_tf.events.manifest import Manifest, Shard
+from camtrap_tf.pictures import graph
+
+KIND, VERSION = "picture features", 1
+SEEN = 2  # a picture as it is, and its mirror image
+_BATCH = 32  # pictures at a time, each seen twice
+log = logging.getLogger("camtrap")
+
+
+def trunk_of(model: keras.Model, head: str) -> keras.Model:
+    """The part of a network of `architectures.build` that lies before its heads."""
+    return keras.Model(model.input, model.get_layer(head).input, name=model.name)
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """SHA-256 over the shapes and values of all weights, in the order of the layers."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(str(tuple(weight.shape)).encode())
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What a trunk says of the pictures of some shards.
+
+    Args:
+        folder: of the blocks.
+        trunk: `[batch, crop, crop, 3]` float32 -> `[batch, width]`.
+        spec: from the stored squares to its input.
+        manifest: of the shards.
+    """
+
+    folder: Path
+    trunk: keras.Model
+    spec: InputSpec
+    manifest: Manifest
+
+    @classmethod
+    def open(
+        cls,
+        trunk: keras.Model,
+        spec: InputSpec,
+        manifest: Manifest,
+        root: PathLike | None = None,
+    ) -> "Features":
+        """Features in a folder below `root`; None: beside the shards.
+
+        Raises:
+            InputError: no `root` for shards in a remote store, where nothing can be mapped.
+        """
+        require(
+            root is not None or not is_remote(manifest.folder),
+            "features are kept in a local folder",
+            str(manifest.folder),
+            "Give one: --features=FOLDER.",
+        )
+        description = {
+            "architecture": trunk.name,
+            "weights_sha256": weights_sha256(trunk),
+            "input": to_json(spec),
+            "picture": to_json(manifest.picture),
+        }
+        key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
+        parent = Path(manifest.folder / "features" if root is None else root)
+        folder = parent / f"{trunk.name}-{key}"
+        if not (folder / "features.json").is_file():
+            write_json(folder / "features.json", KIND, VERSION, description)
+        return cls(folder, trunk, spec, manifest)
+
+    def read(self, split: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """[n, 2, width] float32: features of a split's pictures and of their mirror images.
+
+        What is missing is computed first.
+
+        Args:
+            split: of the shards.
+            rows: [n] int, the places of those wanted in `pipeline.index`, ascending; None: all.
+        """
+        self._compute(split)
+        shards, first, parts = self.manifest.shards_of(split), 0, []
+        for shard in shards:
+            block, last = np.load(self._path(shard), mmap_mode="r"), first + shard.frames
+            inside = slice(None) if rows is None else rows[(rows >= first) & (rows < last)] - first
+            parts.append(block[inside].astype(np.float32))
+            first = last
+        return np.concatenate(parts)
+
+    def missing(self, split: str) -> list[Shard]:
+        """Shards of a split without a block."""
+        return [s for s in self.manifest.shards_of(split) if not self._path(s).is_file()]
+
+    def _path(self, shard: Shard) -> Path:
+        return self.folder / f"{Path(shard.file).stem}-{shard.sha256[:12]}.npy"
+
+    def _compute(self, split: str) -> None:
+        """Writes the missing blocks of a split, one after the other."""
+        shards = self.missing(split)
+        if not shards:
+            return
+        only = dataclasses.replace(self.manifest, shards=tuple(shards))
+        blocks = _cut(self._batches(only, split), [shard.frames for shard in shards])
+        for shard, block in zip(shards, blocks, strict=True):
+            with atomic(self._path(shard)) as temporary, temporary.open("wb") as file:
+                np.save(file, block)
+        log.info("wrote features of %s to %s", split, self.folder)
+
+    def _batches(self, manifest: Manifest, split: str) -> Iterator[np.ndarray]:
+        """[n, 2, width] float16 of a split's pictures, batch by batch."""
+        squares = tf.TensorSpec((None, None, None, 3), tf.uint8)
+        see = tf.function(self._see, autograph=False).get_concrete_function(squares)
+        with Meter(manifest.frames(split), f"features of {split}") as meter:
+            for pixels in pipeline.stored_pictures(manifest, split, _BATCH):
+                yield see(pixels).numpy()
+                meter.advance(len(pixels))
+
+    def _see(self, pixels: tf.Tensor) -> tf.Tensor:
+        both = (pixels, pixels[:, :, ::-1])
+        inputs = [graph.network_input(squares, self.spec) for squares in both]
+        features = self.trunk(tf.concat(inputs, axis=0), training=False)
+        return tf.cast(tf.stack(tf.split(features, SEEN), axis=1), tf.float16)
+
+
+def _cut(batches: Iterator[np.ndarray], lengths: list[int]) -> Iterator[np.ndarray]:
+    """Rows that come in batches, in blocks of the lengths wanted."""
+    kept: list[np.ndarray] = []
+    for length in lengths:
+        while sum(map(len, kept)) < length:
+            kept.append(next(batches))
+        rows = np.concatenate(kept)
+        yield rows[:length]
+        kept = [rows[length:]]

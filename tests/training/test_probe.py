@@ -1,0 +1,187 @@
+"""Probes: features computed once, heads fitted to them, a run like any other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from camtrap_tf.core.config import Config, Context, ModelConfig, RareClasses, TrainConfig
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import FAMILIARITY, Task
+from camtrap_tf.events.manifest import Manifest
+
+# A small network with random weights stands for a pretrained one.
+RANDOM = Config(
+    model=ModelConfig(architecture="small", crop=32),
+    train=TrainConfig(task=Task.ANIMAL, epochs=1, rare=RareClasses.WEIGHTED_LOSS),
+)
+
+
+def opened(shards, root, crop=32):
+    import keras
+
+    from camtrap_tf.networks import architectures
+    from camtrap_tf.networks.network import input_spec
+    from camtrap_tf.training.features import Features, trunk_of
+
+    manifest = Manifest.read(shards)
+    config = dataclasses.replace(RANDOM.model, crop=crop)
+    keras.utils.set_random_seed(0)
+    model = architectures.build(config, {"empty": ("no", "yes")})
+    spec = input_spec(config, manifest)
+    return Features.open(trunk_of(model, "empty"), spec, manifest, root)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def store(tiny_shards, root):
+    return opened(tiny_shards, root)
+
+
+def test_features_are_those_of_pictures_and_of_their_mirror_images(store):
+    from camtrap_tf.batches import pipeline
+    from camtrap_tf.pictures import graph
+
+    (pixels,) = pipeline.stored_pictures(store.manifest, "val", 16)
+    found = store.read("val")
+    assert found.shape == (16, 2, store.trunk.output.shape[1])
+    for view, squares in enumerate((pixels, pixels[:, :, ::-1])):
+        expected = store.trunk(graph.network_input(squares, store.spec), training=False)
+        np.testing.assert_allclose(found[:, view], expected, rtol=1e-3, atol=1e-3)
+    assert np.array_equal(store.read("val", np.array([2, 5])), found[[2, 5]])
+
+
+def test_blocks_are_made_once_and_only_where_they_are_missing(store, monkeypatch):
+    whole = store.read("train")
+    assert len(whole) == 48 and not store.missing("train")
+    first, second = store.manifest.shards_of("train")
+    blocks = [np.load(store._path(shard), mmap_mode="r") for shard in (first, second)]
+    assert [block.shape[:2] for block in blocks] == [(24, 2)] * 2
+    assert all(block.dtype == np.float16 for block in blocks)
+    store._path(second).unlink()
+    assert store.missing("train") == [second]
+    kept = store._path(first).stat().st_mtime_ns
+    np.testing.assert_allclose(store.read("train"), whole, rtol=2e-3, atol=1e-3)
+    assert store._path(first).stat().st_mtime_ns == kept
+    monkeypatch.setattr(type(store), "_batches", None)  # nothing is computed again
+    store.read("train", np.array([0, 30]))
+
+
+def test_other_networks_and_inputs_have_features_of_their_own(tiny_shards, root, store):
+    assert opened(tiny_shards, root).folder == store.folder
+    assert opened(tiny_shards, root, crop=24).folder != store.folder
+    weight = store.trunk.weights[0]
+    value = weight.numpy()
+    weight.assign(value + 1)
+    try:
+        from camtrap_tf.training.features import Features
+
+        changed = Features.open(store.trunk, store.spec, store.manifest, root)
+        assert changed.folder != store.folder
+    finally:
+        weight.assign(value)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_shards, tmp_path_factory):
+    from camtrap_tf.training.probe import probe
+
+    folder = tmp_path_factory.mktemp("probe")
+    return probe(RANDOM, tiny_shards, folder / "run", folder / "features")
+
+
+def test_a_probe_learns_red_from_blue_and_writes_a_whole_run(run):
+    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.networks.run import Run
+
+    best = Run.read(run.folder).result["best"]
+    assert best["val_accuracy_species"] == 1.0
+    assert {name for name in best if name.startswith("C_")} == {"C_species", "C_count", "C_moving"}
+    answers = Predictions.read(run.folder / "predictions-val.parquet")
+    assert len(answers) == 16 and FAMILIARITY in answers.classes
+    np.testing.assert_allclose(answers.probabilities["species"].sum(axis=1), 1, atol=1e-5)
+    # Every animal counts as one: the other bin is never the answer.
+    assert (answers.probabilities["count"].argmax(axis=1) == 0).all()
+
+
+def test_the_network_answers_as_heads_on_its_features_do(run, tiny_shards):
+    from camtrap_tf.training import probe as module
+    from camtrap_tf.training.features import Features, trunk_of
+
+    network, manifest = run.network(), Manifest.read(tiny_shards)
+    root = run.folder.parent / "features"
+    store = Features.open(trunk_of(network.model, "species"), run.spec, manifest, root)
+    assert not store.missing("train")  # the saved trunk has the weights of the key
+    head = module.fit_heads(store, RANDOM)["species"]
+    from camtrap_tf.batches import pipeline
+    from camtrap_tf.pictures import graph
+
+    pixels = next(iter(pipeline.stored_pictures(manifest, "train", 24)))
+    logits = network.model(graph.network_input(pixels, run.spec), training=False)["species"]
+    expected = head.logits(store.read("train", np.arange(24))[:, 0])
+    np.testing.assert_allclose(logits, expected, rtol=0.02, atol=0.02)
+
+
+def test_the_same_command_again_does_nothing(run, tiny_shards, caplog):
+    from camtrap_tf.training.probe import probe
+
+    caplog.set_level("INFO", "camtrap")
+    assert probe(RANDOM, tiny_shards, run.folder).result == run.result
+    assert "nothing to do" in caplog.text
+    other = dataclasses.replace(RANDOM, model=dataclasses.replace(RANDOM.model, crop=24))
+    with pytest.raises(InputError, match=r"model\.crop"):
+        probe(other, tiny_shards, run.folder)
+
+
+def test_a_probe_is_a_bundle_like_any_other(run, tiny_shards, tmp_path):
+    from camtrap_tf.networks.bundle import make_bundle
+    from camtrap_tf.prediction.shards import predict_shards
+    from camtrap_tf.training.probe import probe
+
+    recipe = dataclasses.replace(RANDOM.train, task=Task.EMPTY, rare=RareClasses.NONE)
+    config = dataclasses.replace(RANDOM, train=recipe)
+    empty = probe(config, tiny_shards, tmp_path / "empty", run.folder.parent / "features")
+    assert empty.result["best"]["val_accuracy_empty"] == 1.0
+    bundle = make_bundle([empty.folder, run.folder], tmp_path / "bundle")
+    assert bundle.familiarity_threshold is not None and bundle.members[0].temperatures
+    answers = predict_shards(bundle, tiny_shards, "val")
+    animal = answers.labels["empty"] == 0
+    right = answers.probabilities["species"].argmax(1) == answers.labels["species"]
+    assert right[animal].all()
+
+
+@pytest.mark.parametrize(
+    ("config", "rule"),
+    [
+        (
+            dataclasses.replace(RANDOM, model=ModelConfig(crop=32, context=Context.DIFFERENCE)),
+            "pictures by themselves",
+        ),
+        (
+            dataclasses.replace(RANDOM, train=TrainConfig(rare=RareClasses.EMPHASIS)),
+            "none or weighted_loss",
+        ),
+    ],
+)
+def test_what_a_probe_cannot_obey_is_refused(tiny_shards, tmp_path, config, rule):
+    from camtrap_tf.training.probe import probe
+
+    with pytest.raises(InputError, match=rule):
+        probe(config, tiny_shards, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_verb_takes_pretrained_weights(tiny_shards, tmp_path, need_weights):
+    from camtrap_tf import cli
+    from camtrap_tf.networks.run import Run
+
+    need_weights("lite0")
+    flags = ["--task=one_stage", f"--shards={tiny_shards}", f"--run={tmp_path / 'run'}"]
+    assert cli.main(["probe", *flags, f"--features={tmp_path / 'features'}"]) == 0
+    run = Run.read(tmp_path / "run")
+    assert run.config.model.architecture == "lite0" and run.spec.crop == 40
+    assert run.result["best"]["val_accuracy_species"] == 1.0
