@@ -12,6 +12,7 @@ import logging
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.covariance import ledoit_wolf
 
 from camtrap_tf.batches import pipeline
@@ -127,8 +128,14 @@ def _seen(asked, spec: InputSpec, task: Task, manifest: Manifest, split: str) ->
     """Features, logits and labels of some pictures of every class, as they are when predicted."""
     labels = pipeline.labelled(manifest, split, task, spec.context)
     rows = balanced(labels)
+    # In a graph: outside one, Keras keeps what every layer says until the last has answered.
+    answer = tf.function(
+        lambda pixels: asked(graph.network_input(pixels, spec), training=False),
+        autograph=False,
+        input_signature=[tf.TensorSpec((None, None, None, spec.context.channels), tf.uint8)],
+    )
     found = [
-        [part.numpy() for part in asked(graph.network_input(pixels, spec), training=False)]
+        [part.numpy() for part in answer(pixels)]
         for pixels in pipeline.stored_pictures(manifest, split, 64, spec.context, rows=rows)
     ]
     features, logits = (np.concatenate(part) for part in zip(*found, strict=True))

@@ -102,7 +102,7 @@ def test_a_probe_learns_red_from_blue_and_writes_a_whole_run(run):
     assert best["val_accuracy_species"] == 1.0
     assert {name for name in best if name.startswith("C_")} == {"C_species", "C_count", "C_moving"}
     answers = Predictions.read(run.folder / "predictions-val.parquet")
-    assert len(answers) == 16 and FAMILIARITY in answers.classes
+    assert len(answers) == 16 and FAMILIARITY in answers.scores
     np.testing.assert_allclose(answers.probabilities["species"].sum(axis=1), 1, atol=1e-5)
     # Every animal counts as one: the other bin is never the answer.
     assert (answers.probabilities["count"].argmax(axis=1) == 0).all()
