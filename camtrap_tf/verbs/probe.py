@@ -74,4 +74,5 @@ def _next(folder: Path, task: Task) -> Command:
     other = {Task.EMPTY: "species", Task.SPECIES: "empty", Task.ANIMAL: "empty"}.get(task, "")
     beside = folder.with_name(other) if other else folder
     both = beside != folder and (beside / run_files.RESULT).is_file()
-    return command("bundle", run=[beside, folder] if both else folder, out="bundle")
+    runs = sorted([folder, beside], key=lambda run: run.name != "empty") if both else folder
+    return command("bundle", run=runs, out="bundle")
