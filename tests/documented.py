@@ -168,7 +168,7 @@ def draw(folder: Path) -> None:
     PICTURES with project.json (COCO), labels.csv and serengeti/ (Dryad); NEW_PICTURES, CARD_1,
     CARD_2 and DCIM, folders of one camera each; SEASON with pictures.csv, which has no labels;
     SORTED by species; deployments.csv; EMPTY; one_site.parquet, one_class (shards without an empty
-    picture); truth.json says what is on which picture.
+    picture), dates.csv (day or month first?); truth.json says what is on which picture.
     """
     from data_prep import sources, synthetic
 
@@ -188,6 +188,8 @@ def _draw_mistakes(folder: Path, table: EventTable) -> None:
     table.keep(one_site).write(folder / "one_site.parquet")
     animals = labels["event_id"][labels["species"] != "empty"]
     table.keep(animals).write(folder / "one_class.parquet")
+    rows = "a/1.jpg,zebra,3/4/2020 10:00\na/2.jpg,lion,5/6/2020 11:00\n"
+    (folder / "dates.csv").write_text(f"path,species,datetime\n{rows}")
     flags = [f"--events={folder / 'one_class.parquet'}", f"--images={folder / 'PICTURES'}"]
     flags += [f"--out={folder / 'one_class'}", "--split=event", "--size=128"]
     assert cli.main(["shard", *flags]) == 0
