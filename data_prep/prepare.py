@@ -39,7 +39,8 @@ def prepare(
     """
     options = {name: value for name, value in options.items() if value is not None}
     if source == AUTO:
-        found = settled(recognise(metadata), options, yes)
+        encoding = options.get("encoding")
+        found = settled(recognise(metadata, str(encoding) if encoding else None), options, yes)
         source, metadata = str(found.source), found.metadata
         options = {**found.options, **options}
     table = sources.read(source, metadata, **options)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import logging
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -239,7 +240,9 @@ def _layout(paths: list[str], told: str | None) -> Layout:
 def _part(path: str, position: int | None) -> str | None:
     """The folder at a position of a path, None where it has none."""
     folders = path.split("/")[:-1]
-    return folders[position] if position is not None and position < len(folders) else None
+    if position is None or position >= len(folders):
+        return None
+    return unicodedata.normalize("NFC", folders[position])
 
 
 def _table(

@@ -64,25 +64,26 @@ class Recognised:
         return "\n".join(lines)
 
 
-def recognise(path: PathLike) -> Recognised:
+def recognise(path: PathLike, encoding: str | None = None) -> Recognised:
     """What a file or folder is.
 
     Args:
         path: metadata, or a folder that holds them or pictures.
+        encoding: of CSV files; None to find out.
 
     Raises:
         InputError: nothing is there, or the file cannot be read.
     """
     path = Path(path)
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, encoding)
     if not path.is_file():
         raise InputError("metadata are a file or a folder", str(path), "Check the path.")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]
-    return _FILES.get("".join(suffixes), _stranger)(path)
+    return _FILES.get("".join(suffixes), _stranger)(path, encoding)
 
 
-def _stranger(path: Path) -> Recognised:
+def _stranger(path: Path, encoding: str | None) -> Recognised:
     suffix = path.suffix.lower()
     if suffix in files.SUFFIXES:
         return Recognised(None, "a picture", path, (), has_labels=False)
@@ -100,7 +101,7 @@ def _unknown(path: Path, *evidence: str) -> Recognised:
 # Folders
 
 
-def _folder(path: Path) -> Recognised:
+def _folder(path: Path, encoding: str | None) -> Recognised:
     names = {entry.name: entry for entry in sorted(path.iterdir())}
     if MANIFEST_FILE in names and any(name.endswith(".tfrecord") for name in names):
         return Recognised(None, "a folder of shards", path, (f"It holds {MANIFEST_FILE}.",))
@@ -110,10 +111,10 @@ def _folder(path: Path) -> Recognised:
             return Recognised(source, what, path, (f"It holds {_listed(sorted(holds))}.",))
     pair = [name for kind in ("images", "annotations") for name in names
             if name.endswith(f"{kind}.csv")]  # fmt: skip
-    if len(pair) == 2 and "capture_id" in _header(path / pair[1]):
+    if len(pair) == 2 and "capture_id" in _header(path / pair[1], encoding):
         what = "the CSV pair of Snapshot Serengeti on LILA"
         return Recognised("lila", what, path, (f"It holds {_listed(pair)}.",))
-    return _one_file(path, names) or _pictures(path)
+    return _one_file(path, names, encoding) or _pictures(path)
 
 
 _RELEASES = (
@@ -124,19 +125,19 @@ _RELEASES = (
 )  # fmt: skip
 
 
-def _header(path: Path) -> tuple[str, ...]:
+def _header(path: Path, encoding: str | None) -> tuple[str, ...]:
     try:
-        return csv_dialect.dialect(path).header
+        return csv_dialect.dialect(path, encoding).header
     except InputError:
         return ()
 
 
-def _one_file(path: Path, names: dict[str, Path]) -> Recognised | None:
+def _one_file(path: Path, names: dict[str, Path], encoding: str | None) -> Recognised | None:
     """What the only file of metadata in a folder is; of several the first, as a question."""
     candidates = []
     for file in names.values():
         if file.is_file() and _suffix(file) in _FILES and _suffix(file) != ".txt":
-            found = recognise(file)
+            found = recognise(file, encoding)
             candidates += [found] if found.source else []
     if not candidates:
         return None
@@ -175,7 +176,7 @@ def _pictures(path: Path) -> Recognised:
 # JSON
 
 
-def _json(path: Path) -> Recognised:
+def _json(path: Path, encoding: str | None) -> Recognised:
     try:
         parts, others = _outline(path)
     except ValueError as error:
@@ -286,8 +287,8 @@ _JSON_KINDS: tuple[tuple[set[str], Callable[[Path, dict, dict], Recognised]], ..
 # Tables
 
 
-def _csv(path: Path) -> Recognised:
-    dialect = csv_dialect.dialect(path)
+def _csv(path: Path, encoding: str | None) -> Recognised:
+    dialect = csv_dialect.dialect(path, encoding)
     header = {name.casefold() for name in dialect.header}
     for wanted, source, what in _EXPORTS:
         if wanted <= header:
@@ -296,7 +297,7 @@ def _csv(path: Path) -> Recognised:
     for wanted, anchor in _PARTS_OF_PACKAGES:
         home = path.parent / anchor
         if wanted <= header and home.is_file():
-            whole = _folder(path.parent)
+            whole = _folder(path.parent, encoding)
             said = f"{path.name} is a part of it."
             return dataclasses.replace(whole, evidence=(said, *whole.evidence))
     return _table(path, dialect)
@@ -366,19 +367,18 @@ _ORDERS = {
 }  # fmt: skip
 
 
-def _text(path: Path) -> Recognised:
+def _text(path: Path, encoding: str | None) -> Recognised:
     """A list of paths, or a table by another name."""
-    first = csv_dialect.dialect(path)
+    first = csv_dialect.dialect(path, encoding)
     if len(first.header) > 1 and not _is_picture(first.header[0]):
-        return _csv(path)
-    if not any(map(_is_picture, _lines(path))):
+        return _csv(path, encoding)
+    if not any(map(_is_picture, _lines(path, first.encoding))):
         return _unknown(path, "None of its first lines is the path of a picture.")
     said = "Its lines are paths of pictures."
     return Recognised(None, "a list of pictures", path, (said,), has_labels=False)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    encoding = csv_dialect.dialect(path).encoding
+def _lines(path: Path, encoding: str) -> Iterator[str]:
     with csv_dialect.open_text(path, encoding) as file:
         yield from (line.strip() for line in itertools.islice(file, _ROWS))
 
@@ -387,12 +387,12 @@ def _is_picture(text: str) -> bool:
     return Path(text).suffix.lower() in files.SUFFIXES
 
 
-def _parquet(path: Path) -> Recognised:
+def _parquet(path: Path, encoding: str | None) -> Recognised:
     what = "an event table, which needs no source"
     return Recognised(None, what, path, ("It ends in .parquet.",))
 
 
-_FILES: dict[str, Callable[[Path], Recognised]] = {
+_FILES: dict[str, Callable[[Path, str | None], Recognised]] = {
     ".json": _json, ".csv": _csv, ".tsv": _csv, ".txt": _text, ".parquet": _parquet,
 }  # fmt: skip
 

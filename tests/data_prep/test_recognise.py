@@ -213,3 +213,8 @@ def test_the_samples(shared_data):
         "camtrap_dp", "coco", "coco", "zooniverse", "coco", "dryad", "megadetector", "csv",
         "camtrap_dp", "lila",
     ]  # fmt: skip
+
+
+def test_an_encoding_that_is_told(write):
+    path = write("x.csv", "Bild,Größe\n1.jpg,2\n".encode("cp850"))
+    assert recognise(path, "cp850").dialect.header == ("Bild", "Größe")
