@@ -1,12 +1,14 @@
 """Metadata of any kind -> one event table; what they are is recognised where it is not said."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.commands import counted, listed
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.events import corrections
 from camtrap_tf.events.table import EventTable
 from data_prep import sources
 from data_prep.choice.select import event_labels
@@ -22,6 +24,7 @@ def prepare(
     out: PathLike | None = None,
     source: str = AUTO,
     yes: bool = False,
+    clock: Sequence[str] = (),
     **options: str | float | None,
 ) -> EventTable:
     """Reads the metadata of a camera-trap project.
@@ -31,6 +34,7 @@ def prepare(
         out: event table to write (Parquet); None writes none.
         source: a name in `sources.SOURCES`, or 'auto', which looks at what is there.
         yes: take a guess that a person should look at.
+        clock: clocks that were wrong, see `events.corrections`.
         options: of `sources.read`; they overrule what is recognised, and settle its questions.
 
     Raises:
@@ -43,7 +47,8 @@ def prepare(
         found = settled(recognise(metadata, str(encoding) if encoding else None), options, yes)
         source, metadata = str(found.source), found.metadata
         options = {**found.options, **options}
-    table = sources.read(source, metadata, **options)
+    wrong = corrections.told(clock)
+    table = corrections.of_table(sources.read(source, metadata, **options), wrong)
     log.info("read %s\n%s\n%s", metadata, summary(table), table.dropped)
     if out is not None:
         table.write(out)

@@ -39,7 +39,8 @@ from camtrap_tf.core.artifacts import (
 from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import bursts, clocks, grouping
+from camtrap_tf.events import bursts, clocks, corrections, grouping
+from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.listing import COLUMNS, PIECE, Listing, resolve, with_events
 from camtrap_tf.events.table import EventTable, find, occurs
 from camtrap_tf.pictures import exif, files
@@ -51,8 +52,14 @@ CLOCK_PROBLEMS = "clock_problems.csv"
 BLOCK_SIZE = 512  # pictures; a block ends at the first event that ends after so many
 _AROUND = 8  # pictures on either side of a cut that are looked at
 _LISTED = {**COLUMNS, "block": "int32"}
-_TOLD = ("path", "event_id", "frame", "datetime")  # what a listing tells of a picture's event
-METADATA = "metadata"  # where a time comes from that the listing gives
+_TOLD = (
+    "path",
+    "event_id",
+    "frame",
+    "datetime",
+    "site",
+)  # what a listing tells of a picture's event
+METADATA, CORRECTED = "metadata", ", corrected"  # where a time comes from: a listing; and a shift
 # What reading a picture tells beside its pixels.
 FACTS = {
     "datetime": "datetime64[us]", "time_source": "string",  # see `exif`
@@ -213,6 +220,11 @@ class Job:
         """The blocks that have no answers yet."""
         return (block for block in self.blocks() if not self.file(block.number).is_file())
 
+    def places(self) -> tuple[pd.Series, pd.Series]:
+        """Path and site of every picture."""
+        listed = pq.read_table(self.folder / PICTURES_FILE, columns=["path", "site"]).to_pandas()
+        return listed["path"].astype("string"), listed["site"].astype("string")
+
     def counts(self) -> tuple[int, int]:
         """Pictures listed, and pictures in blocks that have no answers yet."""
         column = pq.read_table(self.folder / PICTURES_FILE, columns=["block"])["block"]
@@ -244,12 +256,13 @@ class Job:
         info: dict,
         gap_seconds: float = EVENT_GAP_SECONDS,
         scores: Sequence[str] = (),
+        corrected: Sequence[Correction] = (),
     ) -> Path:
         """Makes predictions.parquet of the blocks; returns its path.
 
         In memory are paths, times and events of all pictures, and the answers of some thousand.
         """
-        ids = self._events(gap_seconds)
+        ids = self._events(gap_seconds, corrected)
         path, start = self.folder / FILE, 0
         with writing(path, classes, info, scores=scores) as add:
             for block in self.blocks():
@@ -259,7 +272,7 @@ class Job:
                 start += len(block)
         return path
 
-    def _events(self, gap_seconds: float) -> pd.DataFrame:
+    def _events(self, gap_seconds: float, corrected: Sequence[Correction]) -> pd.DataFrame:
         """[pictures] `event_id, frame, datetime, time_source` of all blocks together."""
         listed = pq.read_table(self.folder / PICTURES_FILE, columns=[*_TOLD, "block"]).to_pandas()
         numbers = range(listed["block"].max() + 1) if len(listed) else ()
@@ -267,7 +280,7 @@ class Job:
             [_nothing_read(), *(self._facts(number) for number in numbers)], ignore_index=True
         )
         _tell_failures(facts["failure"])
-        ids = with_times(listed, facts)
+        ids = with_times(listed, facts, corrected)
         self._tell_problems(clocks.problems(ids["path"], ids["datetime"], facts["camera"]))
         return events_of(ids, facts, gap_seconds).drop(columns="path")
 
@@ -307,12 +320,15 @@ def _tell_failures(reasons: pd.Series) -> None:
         )
 
 
-def with_times(listed: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+def with_times(
+    listed: pd.DataFrame, facts: pd.DataFrame, corrected: Sequence[Correction] = ()
+) -> pd.DataFrame:
     """Pictures with their times: those of the listing, else those of their headers.
 
     Args:
-        listed: columns `path, event_id, frame, datetime` of a listing.
+        listed: columns `path, event_id, frame, datetime, site` of a listing.
         facts: columns `FACTS`, row by row.
+        corrected: clocks that were wrong.
 
     Returns:
         The same with `time_source`.
@@ -320,7 +336,10 @@ def with_times(listed: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     ids = listed[list(_TOLD)].reset_index(drop=True)
     ids = ids.astype({name: COLUMNS[name] for name in _TOLD})
     source = facts["time_source"].mask(ids["datetime"].notna(), METADATA)
-    return ids.assign(datetime=ids["datetime"].fillna(facts["datetime"]), time_source=source)
+    times, changed = corrections.apply(
+        ids["datetime"].fillna(facts["datetime"]), ids["path"], ids.pop("site"), corrected
+    )
+    return ids.assign(datetime=times, time_source=source.mask(changed, source + CORRECTED))
 
 
 def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.events import corrections
 from camtrap_tf.events.detections import Detector
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
@@ -77,6 +78,7 @@ def predict(
         return answer_shards(bundle, found.shards, job)
     if only_new or not job.listed:
         list_pictures(job, found, options.block_size, options.gap_seconds, table)
+    corrections.check(*job.places(), options.corrected)
     if options.detector is not None:
         _check_detections(job, options.detector)
     total, missing = job.counts()
@@ -91,7 +93,15 @@ def predict(
     info = answering_info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
     if options.precision is not None:
         info["precision"] = options.precision.value
-    return job.assemble(classes(bundle, options.detector), info, options.gap_seconds, bundle.scores)
+    if options.corrected:
+        info["corrected_clocks"] = [str(one) for one in options.corrected]
+    return job.assemble(
+        classes(bundle, options.detector),
+        info,
+        options.gap_seconds,
+        bundle.scores,
+        options.corrected,
+    )
 
 
 def _tell_stopped(job: Job, total: int) -> None:

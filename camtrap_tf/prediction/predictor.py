@@ -24,6 +24,7 @@ from camtrap_tf.core.artifacts import PathLike, as_path
 from camtrap_tf.core.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.networks.bundle import Bundle, classes
 from camtrap_tf.networks.network import Network, layers_within
@@ -58,6 +59,7 @@ class Options:
         precision: of the networks' computation; None = as they were trained.
         threads: that decode; 0 = one per processor.
         detector: what was detected in the pictures, and what it is for.
+        corrected: clocks that were wrong.
     """
 
     gap_seconds: float = EVENT_GAP_SECONDS
@@ -66,6 +68,7 @@ class Options:
     precision: Precision | None = None
     threads: int = 0
     detector: Detector | None = None
+    corrected: tuple[Correction, ...] = ()
 
     def __post_init__(self):
         for name in ("batch_size", "block_size"):
@@ -167,9 +170,7 @@ class Predictor:
                 batches = list(batches)
                 block = batches[0][0]
                 read = [one for _, _, reads in batches for one in reads]
-                read, sizes = _with_context(
-                    block, read, self.bundle.context, self.options.gap_seconds
-                )
+                read, sizes = _with_context(block, read, self.bundle.context, self.options)
                 events, alone = events + len(sizes), alone + sizes.count(1)
                 for _, rows, _ in batches:
                     yield block, rows, read[rows.start : rows.stop]
@@ -183,14 +184,15 @@ class Predictor:
 
 
 def _with_context(
-    block: Block, read: list["_Read"], context: Context, gap_seconds: float
+    block: Block, read: list["_Read"], context: Context, options: Options
 ) -> tuple[list["_Read"], list[int]]:
     """A block's pictures with what stands beside them, and its events' numbers of them.
 
     Unreadable frames are left out.
     """
     facts = _table([_facts(one) for one in read])
-    events = events_of(with_times(block.pictures, facts), facts, gap_seconds)
+    timed = with_times(block.pictures, facts, options.corrected)
+    events = events_of(timed, facts, options.gap_seconds)
     stacked, sizes = list(read), []
     readable = np.array([one.picture is not None for one in read], bool)
     for _, frames in events[readable].groupby("event_id", sort=False):

@@ -62,6 +62,12 @@ def define(values: flags.FlagValues) -> None:
         "event_gap", EVENT_GAP_SECONDS,
         "seconds between pictures of one folder that begin a new event", **where,
     )  # fmt: skip
+    flags.DEFINE_multi_string(
+        "clock", [],
+        "a clock that was wrong: SITE=+1h12m, where SITE is that of the metadata or a folder, or a "
+        "CSV file with the columns site, shift, and from and to where it was wrong for a while; "
+        "may be changed later", **where,
+    )  # fmt: skip
     flags.DEFINE_boolean("only_new", False, "answer pictures that have come since, too", **where)
     flags.DEFINE_string(
         "megadetector", None, "JSON of MegaDetector's results on these pictures", **where
@@ -126,6 +132,7 @@ def run(
     detector = _detector(values)
     start_tensorflow()
     from camtrap_tf.core.config import Precision
+    from camtrap_tf.events import corrections
     from camtrap_tf.networks.bundle import Bundle
     from camtrap_tf.prediction.predict import predict
     from camtrap_tf.prediction.predictor import Options, share_processors
@@ -139,6 +146,7 @@ def run(
         Precision(values.precision) if values.precision else None,
         values.threads,
         detector,
+        corrections.told(values.clock),
     )
     path = predict(
         found,

@@ -27,6 +27,12 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "yes", False, "of --source=auto: accept a guess that is not certain", flag_values=values
     )
+    flags.DEFINE_multi_string(
+        "clock", [],
+        "a clock that was wrong: SITE=+1h12m, where SITE is one of the metadata or a folder, or a "
+        "CSV file with the columns site, shift, and from and to where it was wrong for a while",
+        flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_enum(
         "on_unknown", None, ["error", "drop"],
         "a species, count or category that the source does not know, and rows that contradict one "
@@ -107,7 +113,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     from data_prep import prepare
 
     options = {name: values[name].value for name in OPTIONS}
-    table = prepare.prepare(values.metadata, values.out, values.source, yes=values.yes, **options)
+    table = prepare.prepare(
+        values.metadata, values.out, values.source, values.yes, values.clock, **options
+    )
     images = prepare.images_beside(values.metadata)
     return Ending(prepare.tally(table), _next(table, values.out, images))
 

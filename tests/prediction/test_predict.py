@@ -1,5 +1,6 @@
 """Prediction as a job: stopped and gone on with, grown, refused; what is listed and what is not."""
 
+import dataclasses
 import datetime
 import json
 import logging
@@ -201,6 +202,23 @@ def test_another_gap_makes_other_events_of_the_same_answers(season, colour_bundl
     wide = Options(gap_seconds=90, batch_size=4, block_size=5)
     found = Predictions.read(predict([season], colour_bundle, tmp_path / "out", wide))
     assert set(found.ids["event_id"]) == {"A/0-0.jpg", "B/0-0.jpg"}
+
+
+def test_clocks_are_corrected_and_the_answers_say_so(season, colour_bundle, tmp_path):
+    from camtrap_tf.events import corrections
+
+    before = Predictions.read(predict([season], colour_bundle, tmp_path / "out", SMALL))
+    right = dataclasses.replace(SMALL, corrected=corrections.told(["B=-1d2h"]))
+    after = Predictions.read(predict([season], colour_bundle, tmp_path / "out", right))
+    of_b = before.ids["path"].str.startswith("B/")
+    shift = before.ids["datetime"] - after.ids["datetime"]
+    assert set(shift[of_b]) == {pd.Timedelta(hours=26)} and set(shift[~of_b]) == {pd.Timedelta(0)}
+    assert set(after.ids["time_source"][of_b]) == {"capture, corrected"}
+    assert after.info["corrected_clocks"] == ["B=-1d2h"]
+    assert after.ids["event_id"].tolist() == before.ids["event_id"].tolist()
+    wrong = dataclasses.replace(SMALL, corrected=corrections.told(["C=+1h"]))
+    with pytest.raises(InputError, match=r"names the site or a folder .*received 'C=\+1h'"):
+        predict([season], colour_bundle, tmp_path / "out", wrong)
 
 
 def test_what_is_no_picture_is_listed_with_its_reason(season, colour_bundle, tmp_path):
