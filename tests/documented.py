@@ -166,9 +166,10 @@ def draw(folder: Path) -> None:
     """Everything that the pages take for granted, drawn.
 
     PICTURES with project.json (COCO), labels.csv and serengeti/ (Dryad); NEW_PICTURES, CARD_1,
-    CARD_2 and DCIM, folders of one camera each; SEASON with pictures.csv, which has no labels;
-    SORTED by species; deployments.csv; EMPTY; one_site.parquet, one_class (shards without an empty
-    picture), dates.csv (day or month first?); truth.json says what is on which picture.
+    CARD_2 and DCIM, folders of one camera each; SEASON, folders of all cameras, and pictures.csv,
+    a list of their pictures, without labels; SORTED by species; deployments.csv; EMPTY;
+    one_site.parquet, one_class (shards without an empty picture), dates.csv (day or month first?);
+    truth.json says what is on which picture.
     """
     from data_prep import sources, synthetic
 
@@ -243,10 +244,12 @@ class _Drawn:
 
     def _folders(self) -> None:
         folder, pictures = self.folder, self.folder / "PICTURES"
-        shutil.copytree(pictures, folder / "SEASON")
         cameras = collections.defaultdict(list)
         for path in self.rows["path"]:
             cameras[path.split("/")[1]].append(path)
+        for number, paths in enumerate(cameras.values(), start=1):
+            for path in paths:
+                _copy(pictures / path, folder / f"SEASON/camera_{number}/{Path(path).name}")
         for site, number in zip(sorted(cameras), (1, 2), strict=False):
             for path in cameras[site]:
                 _copy(pictures / path, folder / f"NEW_PICTURES/camera_{number}/{Path(path).name}")
