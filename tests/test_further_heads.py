@@ -271,7 +271,7 @@ def test_the_whole_way(prepared, tmp_path, monkeypatch):
     assert "sex?" in (tmp_path / "report.html").read_text()
     camtrap(
         "export", f"--bundle={bundle}", f"--out={tmp_path / 'export'}", "--form=float32",
-        f"--check_on={prepared / 'pictures'}", "--check_pictures=12", "--force",
+        f"--check_on={prepared / 'pictures'}", "--check_pictures=36", "--force",
     )  # fmt: skip
     with open(tmp_path / "export" / "parity.csv", newline="") as file:
         compared = {(row["export"], row["head"]) for row in csv.DictReader(file)}
