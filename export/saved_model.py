@@ -43,12 +43,14 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
         species_probabilities, count_probabilities  [n, classes] float32
         count_bin           string
         ATTRIBUTE           float32, probability of 'yes', for every attribute
+        HEAD_probabilities, HEAD_class  [n, classes] float32 and string, of further heads that are
+                            answered by one of several classes
         familiarity         float32, how much it looks like what the species were learnt from
         unknown             bool: an animal whose familiarity is below the bundle's threshold: it
                             is none of the species, and a human is asked
     A row that is not valid is zeros and '' and a human is asked. So are the outputs of stage 2
     where stage 1 sees no animal: those networks are run on the other rows only. There are count,
-    attributes, familiarity and unknown only where the bundle has them.
+    attributes, further heads, familiarity and unknown only where the bundle has them.
 
     Networks with a context (`config.Context`) see the readable frames of an event together at
     `event`; at the other endpoints every picture is an event of one frame, from which nothing
