@@ -11,6 +11,7 @@ import importlib
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from camtrap_tf import __version__
 from camtrap_tf.core import startup
 from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.hardware import look
 
 
 class Verb(NamedTuple):
@@ -38,6 +40,13 @@ class Verb(NamedTuple):
     given: tuple[str, ...] = ()
 
 
+# Flags of every verb: a letter for them, and what they do.
+COMMON = {
+    "verbose": ("v", "say more: every flag's value, the time of each message"),
+    "quiet": ("q", "say nothing but warnings, errors and the last line"),
+    "traceback": (None, "show the traceback of an error"),
+}
+log = logging.getLogger("camtrap")
 _READ_METADATA, _CALL = "data_prep.sources:read_pictures", "camtrap_tf.cli:call"
 
 
@@ -137,13 +146,13 @@ def _run(verb: str, arguments: list[str]) -> int:
     startup.set_defaults()
     command, values = _defined(verb)
     if {"--help", "-h", "-help"} & set(arguments):
-        print(f"camtrap {verb}: {VERBS[verb].summary}\n\n{command.__doc__}\n")
+        print(f"camtrap {verb}: {VERBS[verb].summary}\n\n{(command.__doc__ or '').strip()}\n")
         print(_flag_help(values))
         return 0
-    logging.basicConfig(format="%(message)s", stream=sys.stderr, level=logging.WARNING)
-    logging.getLogger("camtrap").setLevel(logging.INFO)
     try:
-        ending = _do(verb, command, values, values([f"camtrap {verb}", *arguments])[1:])
+        rest = values([f"camtrap {verb}", *arguments])[1:]
+        _set_up_log(values)
+        ending = _timed(verb, command, values, rest)
     except (flags.Error, InputError) as error:
         if isinstance(error, InputError) and values.is_parsed() and values.traceback:
             raise
@@ -152,7 +161,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     if ending is not None:
-        print(ending, flush=True)
+        print(ending.tally if values.quiet else ending, flush=True)
     return 0
 
 
@@ -160,12 +169,34 @@ def _defined(verb: str) -> tuple[ModuleType, flags.FlagValues]:
     """A verb's module, and its flags, not yet parsed."""
     command, values = importlib.import_module(VERBS[verb].module), flags.FlagValues()
     command.define(values)
-    flags.DEFINE_boolean("traceback", False, "show the traceback of an error", flag_values=values)
+    for name, (short, meaning) in COMMON.items():
+        flags.DEFINE_boolean(name, False, meaning, flag_values=values, short_name=short)
     return command, values
 
 
 def _do(verb: str, command: ModuleType, values: flags.FlagValues, rest: list[str]) -> Ending | None:
     return command.run(values, rest, *map(_found, VERBS[verb].given))
+
+
+def _set_up_log(values: flags.FlagValues) -> None:
+    """Messages go to stderr, as many of them as --quiet or --verbose ask for."""
+    text = "%(asctime)s %(message)s" if values.verbose else "%(message)s"
+    logging.basicConfig(format=text, stream=sys.stderr, level=logging.WARNING)
+    level = logging.DEBUG if values.verbose else logging.INFO
+    log.setLevel(logging.WARNING if values.quiet else level)
+
+
+def _timed(
+    verb: str, command: ModuleType, values: flags.FlagValues, rest: list[str]
+) -> Ending | None:
+    """Runs a verb; --verbose shows what it was given, and what it took."""
+    start = time.monotonic()
+    log.debug("camtrap_tf %s on Python %s, %s", __version__, sys.version.split()[0], look())
+    for name in dict.fromkeys(values[name].name for name in values):
+        log.debug("  --%s=%s", name, values[name].value)
+    ending = _do(verb, command, values, rest)
+    log.debug("%.1f s", time.monotonic() - start)
+    return ending
 
 
 def _found(name: str) -> Callable:
@@ -201,13 +232,25 @@ def _overview() -> str:
 
 
 def _flag_help(values: flags.FlagValues) -> str:
-    lines = []
-    for name in sorted(values):
+    """The flags of a verb: those that are needed, the others, and those of every verb."""
+    groups: dict[str, list[str]] = {"Needed:": [], "Others:": [], "Of every verb:": []}
+    for name in dict.fromkeys(values[name].name for name in values):
         flag = values[name]
-        shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
-        default = "" if flag.default in (None, "", []) else f" (default: {shown})"
-        lines.append(f"  --{flag.name}: {flag.help}{default}")
-    return "\n".join(dict.fromkeys(lines))
+        group = "Of every verb:" if name in COMMON else "Needed:" if _is_needed(flag) else "Others:"
+        groups[group].append(_describe(flag))
+    return "\n\n".join("\n".join((title, *lines)) for title, lines in groups.items() if lines)
+
+
+def _is_needed(flag: flags.Flag) -> bool:
+    messages = (f"flag --{flag.name}=None: {validator.message}" for validator in flag.validators)
+    return any(map(_MISSING_FLAG.match, messages))
+
+
+def _describe(flag: flags.Flag) -> str:
+    shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+    default = "" if flag.default in (None, "", [], False) else f" (default: {shown})"
+    names = f"-{flag.short_name}, --{flag.name}" if flag.short_name else f"--{flag.name}"
+    return f"  {names}: {flag.help}{default}"
 
 
 if __name__ == "__main__":

@@ -74,3 +74,28 @@ def test_a_file_in_the_place_of_the_results_folder(tmp_path, capsys):
     assert (out / "predictions.csv").is_file()
     assert cli.main(["convert", str(tmp_path), f"--out={out / 'predictions.csv'}"]) == 2
     assert "predictions.csv: File exists'. Give another one." in capsys.readouterr().err
+
+
+def test_needed_flags_come_first(capsys):
+    assert cli.main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    needed = "\n\nNeeded:\n  --shards: folder of shards\n  --run: run directory to write\n  --task:"
+    assert needed in text
+    assert text.index(needed) < text.index("\n\nOthers:\n") < text.index("\n\nOf every verb:\n")
+    assert "\n  -q, --quiet: say nothing" in text
+
+
+def test_as_much_is_said_as_one_asks_for(tmp_path, capsys, caplog):
+    rows = pd.DataFrame({"path": ["a.jpg"]})
+    Predictions(rows, {}, {}).write(tmp_path / "predictions.parquet")
+    command = ["convert", str(tmp_path), f"--out={tmp_path / 'out'}"]
+    said = []
+    for flags in (["-q"], [], ["-v"]):
+        caplog.clear()
+        assert cli.main([*command, *flags]) == 0
+        said.append([record.message for record in caplog.records])
+        assert capsys.readouterr().out.startswith("1 picture: 1 without an answer.\nWritten: ")
+    quiet, usual, verbose = said
+    assert quiet == []
+    assert set(usual) < set(verbose)
+    assert "  --format=['csv']" in verbose

@@ -45,7 +45,7 @@ class Meter:
         self.done = self.before = done
         self.start = self.last_line = time.monotonic()
         self.bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             self.bar = tqdm(
                 total=total,
                 initial=done,
