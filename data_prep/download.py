@@ -87,6 +87,7 @@ def download(
     seed: int = 0,
     manners: Manners | None = None,
     base: str = BASE,
+    only_metadata: bool = False,
 ) -> dict[str, int]:
     """Downloads seasons, or a sample of their events, with the metadata.
 
@@ -97,9 +98,11 @@ def download(
         seed: of the choice; more events of the same seed contain the fewer.
         manners: how the server is treated.
         base: address of the bucket.
+        only_metadata: fetch no picture.
 
     Returns:
-        Number of pictures 'there', 'missing' on the server, and 'failed'.
+        Number of pictures 'there', 'missing' on the server, and 'failed'; with `only_metadata`,
+        'there' and 'wanted'.
 
     Raises:
         InputError: no such season, the metadata cannot be had, the disk is full, or pictures
@@ -116,6 +119,9 @@ def download(
         log.info("metadata: %s", metadata)
         paths += _paths(metadata)
     log.info("%s pictures are wanted", f"{len(paths):,}")
+    if only_metadata:
+        there = sum((folder / path).is_file() for path in paths)
+        return {"there": there, "wanted": len(paths) - there}
     outcomes = _fetch_all(folder, paths, f"{base}/{IMAGES}", client)
     missing = [(path, reason) for path, reason, final in outcomes if final]
     failed = [(path, reason) for path, reason, final in outcomes if not final]

@@ -21,6 +21,9 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("events", 0, "of each season, at random; 0 = all", **where)
     flags.DEFINE_integer("seed", 0, "of the choice of events", **where)
     flags.DEFINE_integer("connections", 8, "at a time", **where)
+    flags.DEFINE_boolean(
+        "dry_run", False, "fetch the metadata alone, and say how many pictures are wanted", **where
+    )
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
@@ -33,7 +36,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     except ValueError:
         raise InputError("seasons are numbers", values.seasons, "Write --seasons=1,2.") from None
     manners = download.Manners(connections=values.connections)
-    found = download.download(values.out, seasons, values.events, values.seed, manners)
+    found = download.download(
+        values.out, seasons, values.events, values.seed, manners, only_metadata=values.dry_run
+    )
     others = listed({name: number for name, number in found.items() if name != "there"})
     return Ending(
         f"{values.out}: {counted(found.get('there', 0), 'pictures')} there"

@@ -124,6 +124,15 @@ def test_what_is_there_is_not_fetched_again(server, tmp_path):
     assert sum(map(len, server.requests.values())) == before
 
 
+def test_metadata_alone_say_how_many_pictures_are_wanted(server, tmp_path):
+    path = "S1/B04/P1.JPG"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(PICTURES[path])
+    counts = download.download(tmp_path, [1], manners=QUICK, base=server.base, only_metadata=True)
+    assert counts == {"there": 1, "wanted": 5}
+    assert list(there(tmp_path)) == [path]
+
+
 def test_a_part_of_an_interrupted_run_is_continued(server, tmp_path):
     path = "S1/B04/P1.JPG"
     (tmp_path / path).parent.mkdir(parents=True)
