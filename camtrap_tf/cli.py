@@ -51,6 +51,11 @@ _READ_METADATA, _CALL = "data_prep.sources:read_pictures", "camtrap_tf.cli:call"
 
 
 VERBS = {
+    "quickstart": Verb(
+        "data_prep.verbs.quickstart",
+        "pictures and labels -> a trained system, a report and answers: all that follows, at once",
+        (_CALL,),
+    ),
     "download": Verb(
         "data_prep.verbs.download", "pictures and metadata of Snapshot Serengeti -> a folder"
     ),

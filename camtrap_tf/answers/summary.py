@@ -13,6 +13,7 @@ _FIGURES = (
     ("both together", "answer", "top1"),
     ("species, each counting the same", "species", "mean_recall"),
     ("animals found", EMPTY, "animal_recall"),
+    ("species among the five likeliest", "species", "top5"),
     ("number of animals, give or take a bin", "count", "within_one"),
 )
 _NUMBERS = 3

@@ -14,6 +14,7 @@ from camtrap_tf.core.recipes import PRESETS
 ENOUGH_FOR_A_LARGE_NETWORK = 5_000  # pictures to learn from
 LEAST_FRAMES = 1.5  # pictures of an event, on average, that are worth comparing
 LEAST_STEPS = 4  # of an epoch, where a batch must be made smaller
+SMALLEST_BATCH = 4  # pictures, unless there are fewer: batch norm needs some
 CROP_SHARE = 224 / 256  # of the stored square's side (the paper)
 # Processor time to learn from one picture, in seconds, of a crop of 112 pixels; it grows with the
 # square of the crop. Two cores of an AMD EPYC, decoding and augmentation included.
@@ -114,12 +115,13 @@ def fit(config: Config, data: Data, given: Collection[str] = ()) -> tuple[Config
 
 
 def fitting_batch(pictures: int) -> int:
-    """The largest power of two that goes into `pictures` four times; 1 at least.
+    """The largest power of two that goes into `pictures` four times; of few pictures, up to 4.
 
-    >>> [fitting_batch(number) for number in (3, 21, 100, 127)]
-    [1, 4, 16, 16]
+    >>> [fitting_batch(number) for number in (1, 3, 7, 21, 100, 127)]
+    [1, 2, 4, 4, 16, 16]
     """
-    return 1 << max((pictures // LEAST_STEPS).bit_length() - 1, 0)
+    several, most = pictures // LEAST_STEPS, min(pictures, SMALLEST_BATCH)
+    return 1 << max(max(several, most).bit_length() - 1, 0)
 
 
 def training_seconds(config: Config, pictures: int, hardware: Hardware) -> float | None:

@@ -126,9 +126,10 @@ def listed(counts: dict[str, int], most: int = 6) -> str:
     >>> listed({"empty": 41, "cow": 37, "elk": 0})
     '41 empty, 37 cow'
     >>> listed({"a": 4, "b": 3, "c": 2, "d": 1}, most=2)
-    '4 a, 3 b, 3 of 2 others'
+    '4 a, 3 b, 3 of 2 other kinds'
     """
     there = {name: count for name, count in counts.items() if count}
+    most += len(there) == most + 1  # a single one takes no more room by its name
     shown = [f"{count:,} {name}" for name, count in list(there.items())[:most]]
     others = list(there.values())[most:]
-    return ", ".join(shown + ([f"{sum(others):,} of {len(others)} others"] if others else []))
+    return ", ".join(shown + ([f"{sum(others):,} of {len(others)} other kinds"] if others else []))

@@ -7,15 +7,14 @@ from camtrap_tf.events.manifest import Manifest
 
 
 def taught(manifest: Manifest, task: Task, split: str = "train") -> dict[str, dict[str, int]]:
-    """Head -> class -> pictures of a split; a head is left out where that is not known."""
-    counts = manifest.class_counts.get(split, {})
+    """Head -> class -> pictures of a split; no heads where that is not known."""
+    counts = manifest.class_counts.get(split)
+    if not counts:
+        return {}
     found = {}
     for head, names in manifest.vocabulary.heads(task).items():
-        if head in counts:
-            own = [*counts[head]]
-            if task is Task.ONE_STAGE:
-                own.append(counts[EMPTY][1])
-            found[head] = dict(zip(names, own, strict=True))
+        own = [*counts.get(head, [])] + ([counts[EMPTY][1]] if task is Task.ONE_STAGE else [])
+        found[head] = dict(zip(names, own, strict=True))
     return found
 
 
@@ -30,12 +29,14 @@ def obstacle(manifest: Manifest, task: Task) -> str:
     if task is Task.EMPTY:
         animals, empty = heads[EMPTY].values()
         return f"{animals:,} with an animal, {empty:,} empty"
-    return listed(heads["species"]) or "none"
+    return listed(heads.get("species", {})) or "none"
 
 
 def fitting(manifest: Manifest) -> list[Task]:
-    """The tasks of a two-stage system that the pictures can teach."""
-    return [task for task in (Task.EMPTY, Task.ANIMAL) if not obstacle(manifest, task)]
+    """The tasks that make a bundle of these pictures: those of two stages, else of one."""
+    two = [task for task in (Task.EMPTY, Task.ANIMAL) if not obstacle(manifest, task)]
+    one = [] if obstacle(manifest, Task.ONE_STAGE) else [Task.ONE_STAGE]
+    return two if len(two) == 2 else one
 
 
 def check(manifest: Manifest, task: Task) -> None:

@@ -3,6 +3,7 @@
 import logging
 
 from camtrap_tf.core.choices import duration
+from camtrap_tf.core.commands import counted
 
 MEASURED = 5.0  # seconds of steps that an estimate rests on
 log = logging.getLogger("camtrap")
@@ -22,7 +23,7 @@ class Remaining:
     def __init__(self, steps: int, epochs: int):
         self.steps, self.epochs = steps, epochs
         self.calls = self.measured = 0
-        self.seconds, self.said = 0.0, False
+        self.seconds, self.compiling, self.said = 0.0, 0.0, False
 
     def add(self, steps: int, seconds: float, done: int) -> None:
         """Counts a call.
@@ -33,6 +34,8 @@ class Remaining:
             done: steps of the run that are done, over all epochs.
         """
         self.calls += 1
+        if self.calls == 1:
+            self.compiling = seconds
         if self.calls == 1 or self.said:
             return
         self.measured += steps
@@ -41,16 +44,18 @@ class Remaining:
             self.said = True
             left = (self.steps * self.epochs - done) * self.seconds / self.measured
             log.info(
-                "about %s for the %d epochs of %d steps, and the time to score each",
-                duration(left), self.epochs, self.steps,
-            )  # fmt: skip
+                "about %s for %s of %s, and the time to score each",
+                duration(left),
+                counted(self.epochs, "epochs"),
+                counted(self.steps, "steps"),
+            )
 
 
 def by_epoch(seconds: float, done: int, left: int) -> str:
     """What an epoch's line ends with: the time that the epochs to come will take.
 
     Args:
-        seconds: since the first epoch of this process began.
+        seconds: since the first epoch of this process began, without compiling.
         done: epochs since then.
         left: epochs to come.
 

@@ -100,7 +100,8 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             row |= _scores(answers, config.train)
             left = config.train.epochs - progress.epoch
             done = progress.epoch + 1 - first
-            _keep(trainer, folder, row, by_epoch(time.monotonic() - start, done, left))
+            seconds = time.monotonic() - start - trainer.remaining.compiling
+            _keep(trainer, folder, row, by_epoch(seconds, done, left))
             events = folder / run_files.TENSORBOARD
             tensorboard.write(events, row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)

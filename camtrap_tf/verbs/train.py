@@ -140,14 +140,14 @@ def _next(values: flags.FlagValues, folder: Path, manifest) -> tuple[Command, ..
     from camtrap_tf.events import tasks
     from camtrap_tf.networks import run_files
 
-    beside = {task: folder.with_name(task.value) for task in tasks.fitting(manifest)}
-    others = {task: run for task, run in beside.items() if task.value != values.task}
-    done = [run for run in others.values() if (run / run_files.RESULT).is_file()]
-    runs = sorted([folder, *done], key=lambda run: run != beside.get(Task.EMPTY))
+    stages = [task.value for task in tasks.fitting(manifest)]
+    if values.task not in stages:
+        return (command("bundle", run=[folder], out="bundle"),)
+    runs = [folder if task == values.task else folder.with_name(task) for task in stages]
     missing = [
-        command("train", shards=values.shards, task=task.value, run=run)
-        for task, run in others.items()
-        if run not in done and values.task in (Task.EMPTY.value, Task.ANIMAL.value)
+        command("train", shards=values.shards, task=task, run=run)
+        for task, run in zip(stages, runs, strict=True)
+        if run != folder and not (run / run_files.RESULT).is_file()
     ]
     return (*missing, command("bundle", run=runs, out="bundle"))
 

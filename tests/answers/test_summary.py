@@ -5,7 +5,7 @@ from camtrap_tf.answers import metrics, summary
 from camtrap_tf.answers.predictions import Predictions
 
 
-def predictions(animal, species, failure=(), labels=None, info=None, **more):
+def predictions(animal, species, failure=(), labels=None, info=None, **scores):
     rows = len(animal)
     failures = [None] * (rows - len(failure)) + list(failure)
     ids = pd.DataFrame({"path": [f"{i}.jpg" for i in range(rows)], "failure": failures})
@@ -15,9 +15,9 @@ def predictions(animal, species, failure=(), labels=None, info=None, **more):
         "empty": np.stack([animal, 1 - animal], 1),
         "species": np.array(species, np.float32).reshape(rows, 2),
     }
-    classes = {"empty": ("no", "yes"), "species": ("cow", "elk")} | {name: (name,) for name in more}
-    values |= {name: np.array(part, np.float32)[:, None] for name, part in more.items()}
-    return Predictions(ids, classes, values, labels or {}, labels or {}, info or {})
+    classes = {"empty": ("no", "yes"), "species": ("cow", "elk")}
+    beside = {name: np.array(part, np.float32) for name, part in scores.items()}
+    return Predictions(ids, classes, values, labels or {}, labels or {}, info or {}, beside)
 
 
 NONE = [np.nan, np.nan]

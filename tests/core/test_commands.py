@@ -52,6 +52,6 @@ def test_an_error_ends_it():
 def test_counts_in_words():
     assert counted(1, "capture events") == "1 capture event"
     assert listed({f"s{i}": 9 - i for i in range(8)}) == (
-        "9 s0, 8 s1, 7 s2, 6 s3, 5 s4, 4 s5, 5 of 2 others"
+        "9 s0, 8 s1, 7 s2, 6 s3, 5 s4, 4 s5, 5 of 2 other kinds"
     )
     assert listed({}) == ""

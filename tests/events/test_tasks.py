@@ -31,9 +31,9 @@ def test_two_classes_can_be_learnt():
     ("made", "task", "says"),
     [
         (manifest(30, 0, (20, 10)), Task.EMPTY,
-         "received '30 with an animal, 0 empty'. Use --task=animal, which"),
-        (manifest(30, 9, (30, 0)), Task.SPECIES, "received '30 s0'. Use --task=empty, which"),
-        (manifest(30, 9, (30, 0)), Task.ANIMAL, "received '30 s0'. Use --task=empty, which"),
+         "received '30 with an animal, 0 empty'. Use --task=one_stage, which"),
+        (manifest(30, 9, (30, 0)), Task.SPECIES, "received '30 s0'. Use --task=one_stage, which"),
+        (manifest(30, 9, (30, 0)), Task.ANIMAL, "received '30 s0'. Use --task=one_stage, which"),
         (manifest(0, 9, ()), Task.ONE_STAGE, "received '9 empty'. No task can be learnt"),
         (manifest(30, 0, (30,)), Task.ANIMAL, "received '30 s0'. No task can be learnt"),
         (manifest(0, 0, (0, 0)), Task.ANIMAL, "received 'none'. No task"),

@@ -106,5 +106,5 @@ def test_the_time_a_run_takes_is_said_once_without_the_first_call(caplog):
     remaining.add(20, 4.0, 60)  # 0.2 s a step, 940 to come: 188 s
     remaining.add(20, 9.0, 80)
     assert [record.message for record in caplog.records] == [
-        "about 3 min for the 10 epochs of 100 steps, and the time to score each"
+        "about 3 min for 10 epochs of 100 steps, and the time to score each"
     ]
