@@ -2,6 +2,7 @@
 
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.pretrained import origins
 
 
 def describe(bundle: Bundle, automatic_at: float) -> dict:
@@ -19,4 +20,5 @@ def describe(bundle: Bundle, automatic_at: float) -> dict:
         "familiarity_threshold": bundle.familiarity_threshold,
         "automatic_at": automatic_at,
         "model_version": bundle.version,
+        "origins": origins.sentences(bundle.origins),
     }

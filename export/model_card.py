@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from camtrap_tf.core.config import Context
 from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.pretrained import origins
 from export import threshold
 from export.request import ASKED
 
@@ -24,7 +25,7 @@ Pictures whose probability of an animal is below {threshold:.4g} are taken for e
 {effects}
 ## Networks
 {members}
-Preprocessing (inside the SavedModel; described inside each TFLite file): `{picture}`.
+{origins}Preprocessing (inside the SavedModel; described inside each TFLite file): `{picture}`.
 
 ## Parity with Keras
 On {count} pictures of `{check_on}`. By class: `parity.csv`.
@@ -100,6 +101,7 @@ def model_card(
         if effects
         else "",
         members="\n".join(members),
+        origins="".join(f"Started from {line}.\n" for line in origins.sentences(bundle.origins)),
         picture=json.dumps(dataclasses.asdict(bundle.picture), default=lambda kind: kind.value),
         count=count,
         check_on=request.check_on,

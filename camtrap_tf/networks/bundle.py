@@ -34,6 +34,8 @@ from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.networks import run_files
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
+from camtrap_tf.networks.pretrained import origins
+from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import Run
 
 FILE, KIND, VERSION = "bundle.json", "bundle", 1
@@ -55,6 +57,7 @@ class Member:
         data: which shards it was trained on.
         result: figures of its best epoch on the selecting split.
         temperatures: by head, what its logits are divided by; 1 where a head has none.
+        origins: of the published weights that it started from.
     """
 
     file: str
@@ -66,6 +69,7 @@ class Member:
     data: dict
     result: dict
     temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +137,11 @@ class Bundle:
             familiarity and familiarity["score"],
             content["model_version"],
         )
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Of the published weights that its networks started from."""
+        return origins.distinct(one for member in self.members for one in member.origins)
 
     @property
     def context(self) -> Context:
@@ -293,6 +302,7 @@ def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
         data=run.data,
         result=run.result["best"],
         temperatures=temperatures,
+        origins=run.origins,
     )
 
 
@@ -350,6 +360,7 @@ def _info(bundle: Bundle) -> dict:
         "familiarity_score": bundle.familiarity_score,
         "event_rules": bundle.event_rules,
         "temperatures": _temperatures(bundle),
+        **({"origins": origins.sentences(bundle.origins)} if bundle.origins else {}),
     }
 
 

@@ -11,6 +11,7 @@ from camtrap_tf.core.config import Config, InputSpec
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import familiarity, run_files
 from camtrap_tf.networks.network import Network
+from camtrap_tf.networks.pretrained.weights import Origin
 
 KIND, VERSION = "run", 1
 
@@ -26,6 +27,7 @@ class Run:
         vocabulary: names of its labels.
         picture, data: JSON facts: how pictures were stored, and which shards they came from.
         result: best epoch and figures.
+        origins: of the published weights that it started from.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Run:
     picture: dict
     data: dict
     result: dict
+    origins: tuple[Origin, ...] = ()
 
     @classmethod
     def read(cls, folder: PathLike) -> "Run":
@@ -54,6 +57,7 @@ class Run:
             content["picture"],
             content["data"],
             result,
+            from_json(content.get("origins", []), tuple[Origin, ...], "origins"),
         )
 
     def network(self) -> Network:

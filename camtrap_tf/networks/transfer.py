@@ -8,22 +8,27 @@ import dataclasses
 import logging
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 
 from camtrap_tf.core.artifacts import PathLike, read_json
+from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Words
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import run_files
 from camtrap_tf.networks.architectures import applications
 from camtrap_tf.networks.bundle import FILE as BUNDLE_FILE
-from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.bundle import Bundle, Member
 from camtrap_tf.networks.network import Network
+from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import KIND, VERSION
 
 log = logging.getLogger("camtrap")
+NetworkOrMember = TypeVar("NetworkOrMember", Network, Member)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +77,23 @@ def initialise(network: Network, path: PathLike, words: Words = Words.MINE) -> d
     return told
 
 
+def origins_of(path: PathLike, task: Task) -> tuple[Origin, ...]:
+    """Of the published weights that a source of `initialise` was made from, as far as it tells."""
+    path = Path(path)
+    if (path / BUNDLE_FILE).is_file():
+        members = Bundle.read(path).members
+        return _same_task(members, task).origins
+    if (path / run_files.CONFIG).is_file():
+        content = read_json(path / run_files.CONFIG, KIND, VERSION)
+        return from_json(content.get("origins", []), tuple[Origin, ...], "origins")
+    return ()
+
+
+def _same_task(members: Sequence[NetworkOrMember], task: Task) -> NetworkOrMember:
+    """The first of a bundle's members, or networks, that answers a task; else the first of all."""
+    return next((member for member in members if member.task is task), members[0])
+
+
 def _check_same(source: Source, network: Network, path: Path) -> None:
     for head, names in network.heads.items():
         given = (source.heads or {}).get(head, ())
@@ -89,9 +111,7 @@ def _check_same(source: Source, network: Network, path: Path) -> None:
 
 def _read(path: Path, task: Task) -> Source:
     if (path / BUNDLE_FILE).is_file():
-        networks = Bundle.read(path).networks()
-        same = [network for network in networks if network.task is task]
-        chosen = (same or networks)[0]
+        chosen = _same_task(Bundle.read(path).networks(), task)
         return Source(chosen.model, chosen.heads)
     if (path / run_files.CONFIG).is_file():
         content = read_json(path / run_files.CONFIG, KIND, VERSION)

@@ -123,6 +123,7 @@ def _info(predictions: Predictions, floor: float, completed: datetime.datetime) 
         "detector_metadata": {
             "typical_detection_threshold": threshold,
             "conservative_detection_threshold": min(floor, threshold),
+            **({"origins": info["origins"]} if "origins" in info else {}),
         },
     }
 

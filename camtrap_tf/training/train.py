@@ -40,6 +40,8 @@ from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import run_files, transfer
 from camtrap_tf.networks.network import input_spec
+from camtrap_tf.networks.pretrained import origins
+from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training import familiarity, tensorboard
@@ -186,10 +188,18 @@ def describe_run(config: Config, manifest: Manifest) -> dict[str, Any]:
         "vocabulary": manifest.vocabulary.to_json(),
         "picture": to_json(manifest.picture),
         "data": {"manifest_sha256": manifest_hash, "origin": manifest.origin},
+        "origins": to_json(_origins(config)),
         "versions": {
             "camtrap_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__,
         },
     }  # fmt: skip
+
+
+def _origins(config: Config) -> tuple[Origin, ...]:
+    """Of the published weights that the network starts from, at once or by way of another."""
+    init = config.train.init
+    inherited = transfer.origins_of(init, config.train.task) if init else ()
+    return origins.distinct((*inherited, None if init else origins.origin_of(config.model)))
 
 
 def check_claim(folder: Path, record: dict[str, Any]) -> bool:

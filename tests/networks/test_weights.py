@@ -193,7 +193,7 @@ def test_an_origin_is_one_sentence():
     assert weights.KNOWN["megadetector-lite"].origin.sentence() == (
         "MegadetectorLite (YOLOX-tiny), boxes around animals, people and vehicles alike, trained "
         "on camera-trap pictures with MegaDetector's boxes (DrivenData, May 2022); from "
-        "zamba==2.7.2, MIT, Copyright (c) 2022 DrivenData Inc.; SHA-256 "
+        "zamba==2.7.2, licence MIT, Copyright (c) 2022 DrivenData Inc.; SHA-256 "
         "31f8690fc62f9d0756f1e8c09b0b02e5ade106173ed0a30743d47c004f88f4e0"
     )
 

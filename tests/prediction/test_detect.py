@@ -79,7 +79,7 @@ def test_boxes_of_a_folder(season, tmp_path, by_hand):
         "detections": None,
     }
     assert results["detection_categories"] == {"1": "something"}
-    assert "zamba==2.7.2, MIT" in results["info"]["detector_metadata"]["origin"]
+    assert "zamba==2.7.2, licence MIT" in results["info"]["detector_metadata"]["origin"]
     # Pictures of one shape are answered together.
     assert sorted(by_hand) == [(1, 320, 160, 3), (2, 320, 320, 3)]
     assert (

@@ -38,7 +38,7 @@ class Origin:
         what: the network and what it answers.
         trained_on: pictures that taught it.
         package: the Python package that carries it, with its version.
-        sha256: of the file of weights.
+        sha256: of the file of weights; '' where Keras looked after it.
         licence: SPDX identifier of the licence of the package.
         copyright: whose it is.
     """
@@ -53,9 +53,10 @@ class Origin:
 
     def sentence(self) -> str:
         """One line for a model card."""
+        checksum = f"; SHA-256 {self.sha256}" if self.sha256 else ""
         return (
-            f"{self.what}, trained on {self.trained_on}; from {self.package}, {self.licence}, "
-            f"{self.copyright}; SHA-256 {self.sha256}"
+            f"{self.what}, trained on {self.trained_on}; from {self.package}, licence "
+            f"{self.licence}, {self.copyright}{checksum}"
         )
 
 
