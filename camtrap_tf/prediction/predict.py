@@ -126,9 +126,8 @@ def predict_folder(
     Args:
         folder: searched with all its subfolders.
         bundle: what predicts.
-        table: gives the events' ids by path; other pictures are grouped by folder and EXIF time
-            (`events.group`).
-        gap_seconds: longest pause inside an event made from EXIF times.
+        table: gives the events' ids by path; other pictures are grouped (`bursts`).
+        gap_seconds: longest pause inside an event made from times.
         batch_size: pictures in one call of a network.
 
     Raises:

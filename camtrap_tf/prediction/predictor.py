@@ -55,7 +55,7 @@ class Options:
     Args:
         gap_seconds: longest pause inside an event made from times.
         batch_size: pictures in one call of a network.
-        block_size: pictures that are kept together, see `prediction_job`.
+        block_size: pictures that are kept together, see `job`.
         precision: of the networks' computation; None = as they were trained.
         threads: that decode; 0 = one per processor.
         detector: what was detected in the pictures, and what it is for.

@@ -14,10 +14,11 @@ files that are no pictures, and clock_problems.csv with times that cannot be. A 
 cannot be read is a row with its reason.
 
 Capture events are those of the metadata or of --events. Other pictures are grouped: those of a
-folder (one camera) are an event as long as each was taken (EXIF) at most --event_gap seconds
-after the one before; a picture without a time is an event of its own. Where the camera numbers
-the pictures of a trigger ('M 1/3' or '1 of 3' in EXIF's comment or description, or ..._1of3.JPG),
-the numbers decide.
+camera (a folder; two cameras by their serial numbers) are an event as long as each was taken at
+most --event_gap seconds after the one before; a picture without a time is an event of its own.
+Where the camera numbers the pictures of a trigger ('M 1/3' or '1 of 3' in EXIF's comment or
+description, ..._1of3.JPG, a MakerNote of Reconyx), the numbers decide. --clock corrects a clock
+that was set wrong.
 
 """
 
