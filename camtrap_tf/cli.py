@@ -3,8 +3,10 @@
 The modules of verbs stand beside what they call, in `camtrap_tf.verbs`, `data_prep.verbs` and
 `export.verbs`. Each has `define(values)`, which declares the verb's flags, and
 `run(values, arguments)`, which reads them, calls one public function and returns an `Ending`.
-Neither imports TensorFlow before it must, so that `--help` answers at once. What a verb needs
-from a package that its own must not import is handed to `run`, as the table says.
+Neither imports TensorFlow before it must, so that `--help` answers at once. `INPUTS` names the
+paths that the verb reads; they are looked at before `run` is called, so that a mistyped one is
+reported at once. What a verb needs from a package that its own must not import is handed to
+`run`, as the table says.
 """
 
 import importlib
@@ -19,7 +21,7 @@ from typing import NamedTuple
 from absl import flags
 
 from camtrap_tf import __version__
-from camtrap_tf.core import startup
+from camtrap_tf.core import inputs, startup
 from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import look
@@ -180,6 +182,7 @@ def _defined(verb: str) -> tuple[ModuleType, flags.FlagValues]:
 
 
 def _do(verb: str, command: ModuleType, values: flags.FlagValues, rest: list[str]) -> Ending | None:
+    inputs.check(getattr(command, "INPUTS", {}), values, rest)
     return command.run(values, rest, *map(_found, VERBS[verb].given))
 
 

@@ -127,7 +127,8 @@ def _answer(session, port: int) -> None:
     """Answers a session's first events by what was drawn, through the page's own requests."""
     truth = json.loads(Path("truth.json").read_text())
     client = server.application(session).test_client()
-    assert client.get("/").status_code == 200
+    with client.get("/") as page:  # closes the file
+        assert page.status_code == 200
     for event in client.get(f"/api/events?start=0&count={ANSWERED}").json["events"]:
         species = truth[event["frames"][0]["name"]]
         sightings = [{"species": species, "count": None, "attributes": {}}] if species else []

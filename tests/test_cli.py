@@ -1,13 +1,18 @@
 """The command line: quick help, one clear line on bad input."""
 
+import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from absl import flags
 
 from camtrap_tf import cli
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import inputs
 
 
 def camtrap(*arguments, capsys):
@@ -44,12 +49,8 @@ sys.exit(f"imported {{heavy}}" if heavy else status)
         (["train", "--shrads=x"], "shrads"),
         (["train", "--shards=x", "--run=y"], "--task"),
         (["train", "--shards=x", "--run=y", "--task=emty"], "emty"),
-        (["train", "--shards=x", "--run=y", "--task=empty", "--set=train.epoch=3"], "train.epoch"),
-        (["bundle", "--run=nowhere", "--out=b"], "a run is a file; received 'nowhere/config.json'"),
-        (
-            ["predict", "--bundle=b", "--out=o"],
-            "predict takes folders, lists or metadata of pictures",
-        ),
+        (["train", "--shards=x", "--run=y", "--task=empty"], "--shards is a folder of shards"),
+        (["bundle", "--run=nowhere", "--out=b"], "--run is a run directory; received 'nowhere'"),
         (["report", "--predictions=none.parquet", "--out=r.html"], "none.parquet"),
     ],
 )
@@ -90,12 +91,93 @@ def test_as_much_is_said_as_one_asks_for(tmp_path, capsys, caplog):
     Predictions(rows, {}, {}).write(tmp_path / "predictions.parquet")
     command = ["convert", str(tmp_path), f"--out={tmp_path / 'out'}"]
     said = []
-    for flags in (["-q"], [], ["-v"]):
+    for asked in (["-q"], [], ["-v"]):
         caplog.clear()
-        assert cli.main([*command, *flags]) == 0
+        assert cli.main([*command, *asked]) == 0
         said.append([record.message for record in caplog.records])
         assert capsys.readouterr().out.startswith("1 picture: 1 without an answer.\nWritten: ")
     quiet, usual, verbose = said
     assert quiet == []
     assert set(usual) < set(verbose)
     assert "  --format=['csv']" in verbose
+
+
+def test_flags_are_read_when_the_paths_are_there(tiny_shards, colour_bundle, capsys, tmp_path):
+    train = ["train", f"--shards={tiny_shards}", f"--run={tmp_path / 'run'}", "--task=empty"]
+    assert cli.main([*train, "--set=train.epoch=3"]) == 2
+    assert "train.epoch" in capsys.readouterr().err
+    assert cli.main(["predict", f"--bundle={colour_bundle.folder}", "--out=o"]) == 2
+    assert "predict takes folders, lists or metadata of pictures" in capsys.readouterr().err
+
+
+# Verbs that read no path.
+READ_NOTHING = {"demo", "download", "synthesize"}
+
+
+def read_paths() -> dict[str, dict[str, inputs.Input]]:
+    modules = {verb: importlib.import_module(row.module) for verb, row in cli.VERBS.items()}
+    return {verb: getattr(module, "INPUTS", {}) for verb, module in modules.items()}
+
+
+def test_every_verb_says_what_it_reads():
+    assert {verb for verb, paths in read_paths().items() if not paths} == READ_NOTHING
+
+
+def needed_flags(values: flags.FlagValues) -> set[str]:
+    try:
+        values(["camtrap"])
+    except flags.Error as error:
+        return set(re.findall(r"flag --(\w+)=None", str(error)))
+    return set()
+
+
+def command(verb: str, paths: dict[str, inputs.Input], missing: str, folder: Path) -> list[str]:
+    """A command with every flag that is needed, whose paths are there but for one."""
+    values = flags.FlagValues()
+    importlib.import_module(cli.VERBS[verb].module).define(values)
+    needed = needed_flags(values)
+    words = [verb]
+    for name in sorted({*needed, *paths} - {inputs.ARGUMENTS}):
+        given = getattr(values[name].parser, "enum_values", [str(folder / "new")])[0]
+        if name in paths:
+            given = str(folder / ("nowhere.x" if name == missing else paths[name].kind.name))
+        words += [f"--{name}={given}"] if name in needed or name == missing else []
+    if inputs.ARGUMENTS in paths:
+        kind = paths[inputs.ARGUMENTS].kind.name
+        words.append(str(folder / ("nowhere.x" if missing == inputs.ARGUMENTS else kind)))
+    return words
+
+
+@pytest.fixture(scope="module")
+def one_of_each(tmp_path_factory) -> Path:
+    """A path of each kind, named as the kind."""
+    folder = tmp_path_factory.mktemp("paths")
+    for kind in ("FOLDER", "EITHER", "PREFIX", "RUN", "BUNDLE", "SHARDS"):
+        (folder / kind).mkdir()
+    (folder / "FILE").touch()
+    for stamp in ("RUN/config.json", "BUNDLE/bundle.json", "SHARDS/manifest.json"):
+        (folder / stamp).touch()
+    return folder
+
+
+def test_a_missing_path_is_told_before_tensorflow_is_imported(one_of_each):
+    commands = [
+        command(verb, paths, missing, one_of_each)
+        for verb, paths in read_paths().items()
+        for missing in paths
+    ]
+    code = f"""
+import contextlib, io, sys
+from camtrap_tf import cli
+for command in {commands!r}:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        status = cli.main(command)
+    heavy = {{"tensorflow", "keras", "pandas", "matplotlib"}} & set(sys.modules)
+    assert not heavy, (command, heavy)
+    assert status == 2 and "nowhere.x'. There is no such path." in said.getvalue(), (
+        command, said.getvalue()
+    )
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -4,6 +4,9 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
+
+INPUTS = {"run": Input(Kind.RUN)}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -16,9 +16,17 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, counted
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 from camtrap_tf.verbs import output_flags
 
 __doc__ += output_flags.HELP
+INPUTS = {
+    ARGUMENTS: Input(Kind.EITHER),
+    "images": Input(Kind.FOLDER),
+    "reviews": Input(Kind.FILE),
+    **output_flags.INPUTS,
+    **output_flags.PACKAGE_INPUTS,
+}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -10,8 +10,10 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 
 log = logging.getLogger("camtrap")
+INPUTS = {"bundle": Input(Kind.BUNDLE), "shards": Input(Kind.SHARDS)}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -12,10 +12,12 @@ from absl import flags
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.config import ModelConfig, PictureSpec, Variant
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 from camtrap_tf.core.labels import Task, Vocabulary
 
 SERENGETI = "serengeti"
 BAR_SHARE = 100 / 1536  # what the released code cut off
+INPUTS = {ARGUMENTS: Input(Kind.PREFIX), "vocabulary": Input(Kind.FILE, (SERENGETI,))}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -5,8 +5,11 @@ from absl import flags
 from camtrap_tf import outputs
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 
 HELP = f"Formats (--format, several with commas between them):\n\n{outputs.HELP}"
+INPUTS = {"species": Input(Kind.FILE, ("serengeti",))}
+PACKAGE_INPUTS = {"deployments": Input(Kind.EITHER), "package": Input(Kind.FILE)}
 
 
 def define(values: flags.FlagValues, formats: list[str]) -> None:

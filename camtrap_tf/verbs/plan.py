@@ -13,8 +13,10 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 
 log = logging.getLogger("camtrap")
+INPUTS = {"validation": Input(Kind.FILE), "test": Input(Kind.FILE)}
 
 
 def define(values: flags.FlagValues) -> None:

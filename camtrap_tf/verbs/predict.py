@@ -33,10 +33,19 @@ from absl import flags
 from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 from camtrap_tf.verbs import output_flags
 
 log = logging.getLogger("camtrap")
 __doc__ += output_flags.HELP
+INPUTS = {
+    ARGUMENTS: Input(Kind.EITHER),
+    "bundle": Input(Kind.BUNDLE),
+    "images": Input(Kind.FOLDER),
+    "events": Input(Kind.FILE),
+    "megadetector": Input(Kind.FILE),
+    **output_flags.INPUTS,
+}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -10,8 +10,15 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 
 log = logging.getLogger("camtrap")
+INPUTS = {
+    "predictions": Input(Kind.FILE),
+    "images": Input(Kind.FOLDER),
+    "shards": Input(Kind.SHARDS),
+    "validation": Input(Kind.FILE),
+}
 
 
 def define(values: flags.FlagValues) -> None:

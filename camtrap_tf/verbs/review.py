@@ -18,8 +18,15 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 
 log = logging.getLogger("camtrap")
+INPUTS = {
+    ARGUMENTS: Input(Kind.EITHER),
+    "images": Input(Kind.FOLDER),
+    "member": Input(Kind.FILE),
+    "events": Input(Kind.FILE),
+}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -17,10 +17,16 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import Command, Ending, command, counted
 from camtrap_tf.core.config import Words
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS
 
 log = logging.getLogger("camtrap")
+INPUTS = {
+    "shards": Input(Kind.SHARDS),
+    "init": Input(Kind.EITHER),
+    "config": Input(Kind.FILE),
+}
 __doc__ += config_help.TEXT
 
 

@@ -13,9 +13,11 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 
 log = logging.getLogger("camtrap")
 _SHOWN = 5  # offenders of each kind; all are in the file
+INPUTS = {ARGUMENTS: Input(Kind.SHARDS)}
 
 
 def define(values: flags.FlagValues) -> None:

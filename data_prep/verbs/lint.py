@@ -15,8 +15,14 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 
 log = logging.getLogger("camtrap")
+INPUTS = {
+    "events": Input(Kind.FILE),
+    "images": Input(Kind.FOLDER),
+    "search_effort": Input(Kind.FILE),
+}
 
 
 def define(values: flags.FlagValues) -> None:

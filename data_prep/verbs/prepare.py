@@ -14,8 +14,10 @@ from absl import flags
 
 from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 from data_prep.sources import HELP, OPTIONS, SOURCES
 
+INPUTS = {"metadata": Input(Kind.EITHER), "choices": Input(Kind.FILE)}
 __doc__ += HELP
 
 

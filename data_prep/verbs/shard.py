@@ -17,9 +17,16 @@ from absl import flags
 from camtrap_tf.core import hardware
 from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 from camtrap_tf.core.recipes import PRESETS
 
 log = logging.getLogger("camtrap")
+INPUTS = {
+    "events": Input(Kind.FILE),
+    "images": Input(Kind.FOLDER),
+    "split_file": Input(Kind.FILE),
+    "vocabulary": Input(Kind.FILE, ("data", "serengeti")),
+}
 
 
 def define(values: flags.FlagValues) -> None:

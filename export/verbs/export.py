@@ -7,8 +7,15 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 from export import AUTOMATIC_AT
 from export.forms import USUAL, Form
+
+INPUTS = {
+    "bundle": Input(Kind.BUNDLE),
+    "check_on": Input(Kind.FOLDER),
+    "shards": Input(Kind.SHARDS),
+}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -9,6 +9,9 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, counted
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
+
+INPUTS = {ARGUMENTS: Input(Kind.FOLDER)}
 
 
 def define(values: flags.FlagValues) -> None:
