@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow docs validators lint clean experiments-smoke
+.PHONY: install demo test test-slow docs plain validators lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -43,6 +43,17 @@ $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
+# The package as its users install it, without extras: each verb's main job in an empty folder. Of
+# other versions of Python that are there, installing, a training, a prediction and some tests.
+plain:
+	$(PYTHON) tests/plain_install.py .plain/default
+	for version in 3.12 3.13; do \
+	  python=$$(ls $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -1); \
+	  python=$${python:-$$(command -v python$$version || true)}; \
+	  if [ -z "$$python" ]; then echo "no Python $$version here: not tried"; continue; fi; \
+	  $(PYTHON) tests/plain_install.py .plain/$$version --python=$$python --brief --tests || exit 1; \
+	done
+
 # The formats' own validators. Of megadetector only the validator is wanted, not its networks.
 validators: .validators/.installed
 
@@ -58,4 +69,4 @@ lint: install
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) .validators demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .validators .plain demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache
