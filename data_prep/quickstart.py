@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from camtrap_tf.answers import predictions
 from camtrap_tf.core import choices
 from camtrap_tf.core.artifacts import existing_folder, read_json, write_json
 from camtrap_tf.core.choices import Data
@@ -355,9 +356,7 @@ def steps(project: Project) -> Iterator[Step]:
             command("evaluate", bundle=bundle, shards=shards, split=split, out=out),
             out / "metrics.json",
         )
-    validation, test = (
-        project.evaluation(split) / "predictions.parquet" for split in ("val", "test")
-    )
+    validation, test = (project.evaluation(split) / predictions.FILE for split in ("val", "test"))
     yield Step(
         command(
             "report", predictions=test, validation=validation, shards=shards, images=images,

@@ -46,6 +46,8 @@ def steps(out: Path, events: int, seed: int) -> Iterator[Step]:
         events: number of capture events to draw.
         seed: of the world and of training.
     """
+    from camtrap_tf.answers import predictions
+
     world, table, shards = out / "world", out / "events.parquet", out / "shards"
     images, bundle, evaluation = world / "images", out / "bundle", out / "evaluation"
     yield Step(command("synthesize", out=world, events=events, seed=seed))
@@ -71,7 +73,7 @@ def steps(out: Path, events: int, seed: int) -> Iterator[Step]:
     )
     yield Step(
         command(
-            "report", predictions=evaluation / "predictions.parquet", images=images,
+            "report", predictions=evaluation / predictions.FILE, images=images,
             shards=shards, title="camtrap_tf on a synthetic Serengeti", out=out / "report.html",
         )
     )  # fmt: skip

