@@ -34,6 +34,7 @@ from camtrap_tf.events.table import EventTable
 from camtrap_tf.review import server
 
 SHORT = ("--set=train.epochs=1", "--set=model.crop=48", "--set=train.batch_size=8")
+SHORTENED = {"train": SHORT, "quickstart": ("--epochs=1",)}
 ANSWERED = 30  # events that a review answers
 
 _BLOCK = re.compile(
@@ -92,7 +93,7 @@ def run(words: list[str]) -> None:
         assert edge.main([*arguments, "--once"]) == 0, words
         return
     assert program == "camtrap", f"mark the block as not run, or show a camtrap command: {words}"
-    short = SHORT if arguments[0] == "train" else ()
+    short = SHORTENED.get(arguments[0], ())
     with _reviews_answered_by_program():
         assert cli.main([*arguments, *short]) == 0, words
 
@@ -106,7 +107,7 @@ def matches(said: str, shown: str) -> bool:
 def failing(block: Block) -> str:
     """What the only command of a block says when it fails, as a line."""
     ((_, verb, *arguments),) = block.commands()
-    short = SHORT if verb == "train" else ()  # before the others, which may be what is wrong
+    short = SHORTENED.get(verb, ())  # before the others, which may be what is wrong
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         assert cli.main([verb, *short, *arguments]) == 2, block.text
