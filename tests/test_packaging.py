@@ -250,7 +250,7 @@ def test_a_wheel_holds_every_file_of_the_packages(tmp_path):
 
 
 INSTALL = re.compile(r"pip install ([^\n`]*)")
-UNKNOWN_TO_INDEX = re.compile(r"camtrap_tf(?!-\S*\.whl)")
+UNKNOWN_TO_INDEX = re.compile(r"camtrap_tf(?!\S*\.whl|\S* @ )")
 
 
 def test_no_install_line_looks_for_the_package_on_an_index():

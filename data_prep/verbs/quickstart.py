@@ -18,7 +18,9 @@ from absl import flags
 from camtrap_tf.core import hardware
 from camtrap_tf.core.commands import Ending, Run, command, follow
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 
+INPUTS = {ARGUMENTS: Input(Kind.FOLDER), "labels": Input(Kind.EITHER)}
 OPTIONS = ("folders", "columns", "dates", "encoding", "empty_names", "on_unknown")
 log = logging.getLogger("camtrap")
 
