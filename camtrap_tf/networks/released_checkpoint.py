@@ -93,7 +93,7 @@ def read_vocabulary(path: PathLike) -> Vocabulary:
     """
     text = existing_file(path, "a vocabulary").read_text(encoding="utf-8")
     try:
-        return Vocabulary.from_json({"count_bins": (), "attributes": (), **json.loads(text)})
+        return Vocabulary.from_json({"count_bins": [], "attributes": [], **json.loads(text)})
     except (ValueError, TypeError) as error:
         raise InputError(
             "a vocabulary is JSON with the lists species, count_bins and attributes",
