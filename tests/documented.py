@@ -283,6 +283,7 @@ def update(page: Path) -> None:
         said = failing(block) if block.says else ""
         if block.says and not matches(said, block.says):
             command = f"```bash\n{block.text}```\n\n```text\n"
+            said = said.replace(str(Path.cwd()), "...")
             said = textwrap.fill(said, 96, break_long_words=False, break_on_hyphens=False)
             text = text.replace(f"{command}{block.says}```", f"{command}{said}\n```")
     page.write_text(text, encoding="utf-8")
