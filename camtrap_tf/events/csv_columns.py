@@ -63,10 +63,8 @@ KNOWN = (
     ),
 )  # fmt: skip
 # Names that columns go by; the first that a table has is taken.
-FOLDERS = (
-    "relative path", "folder", "directory", "dir", "subfolder", "deployment id", "deployment",
-    "station",
-)  # fmt: skip
+FOLDERS = ("relative path", "folder", "directory", "dir", "subfolder")
+PLACES = ("deployment id", "deployment", "station")  # folders, too, in many a table
 FILES = ("file", "file name", "image file", "image name", "photo name")
 NAMES: dict[str, tuple[str, ...]] = {
     "path": (
@@ -155,26 +153,30 @@ def guess(rows: pd.DataFrame) -> Guess:
     return dataclasses.replace(found, columns=columns, evidence=said, question=question)
 
 
-def picture_columns(header: Sequence[str], rows: pd.DataFrame | None = None) -> dict[str, str]:
+def picture_columns(header: Sequence[str], rows: pd.DataFrame) -> dict[str, str]:
     """`path` -> column, or `folder` and `file` -> columns; nothing where none names pictures.
 
     Args:
         header: names of the columns.
-        rows: of the table; where file names have their folder, they are the path.
+        rows: of the table. Where file names have their folder, they are the path; a deployment or
+            station is a folder where one file name occurs in several.
     """
     if found := known(header):
         return {field: column for field, column in found.columns.items()
                 if field in ("path", "folder", "file")}  # fmt: skip
-    file, folder = _named(header, FILES), _named(header, FOLDERS)
-    if file and folder and folder != file and (rows is None or _is_bare(rows[file])):
-        return {"folder": folder, "file": file}
     path = _named(header, NAMES["path"])
-    return {"path": path} if path else {}
+    file = _named(header, FILES) or path
+    if file is None or not _is_bare(rows[file]):
+        return {"path": path} if path else {}
+    folder, place = _named(header, FOLDERS), _named(header, PLACES)
+    if place and (rows.groupby(file)[place].nunique() > 1).any():
+        folder = folder or place
+    return {"folder": folder, "file": file} if folder and folder != file else {"path": file}
 
 
 def folder_column(header: Sequence[str]) -> str | None:
     """The column that may say in which folder a file lies, None if there is none."""
-    return _named(header, FOLDERS)
+    return _named(header, (*FOLDERS, *PLACES))
 
 
 def _by_name(header: tuple[str, ...], rows: pd.DataFrame) -> dict[str, str]:

@@ -160,14 +160,17 @@ def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[p
 def is_megadetector(path: Path) -> bool:
     """Whether a JSON file is MegaDetector's: its first or last part names what it detects.
 
-    So is a plain list of pictures.
+    So is a plain list of pictures, and a short file that has detections and no annotations.
     """
     if json_files.is_list(path):
         return True
     with path.open("rb") as file:
+        size = path.stat().st_size
         head = file.read(_LOOK)
-        file.seek(max(0, path.stat().st_size - _LOOK))
-        return b'"detection_categories"' in head + file.read()
+        file.seek(max(0, size - _LOOK))
+        ends = head + file.read()
+    older = b'"detections"' in ends and b'"annotations"' not in ends and size <= _LOOK
+    return older or b'"detection_categories"' in ends
 
 
 class _Opened(NamedTuple):
@@ -325,6 +328,7 @@ def _read_csv(listed: "PictureList") -> pd.DataFrame:
             "Rename the column that holds the paths.",
         )
     found = pd.DataFrame({"path": _paths(rows, named)})
+    _check_folders(found["path"], rows, named, path)
     for fact, names in _FACTS.items():
         column = next((name for name in header if name.casefold() in names), None)
         if column is not None:
@@ -334,6 +338,20 @@ def _read_csv(listed: "PictureList") -> pd.DataFrame:
         dates.check(times, found["datetime"], path.name)
         found["datetime"] = times.values
     return found[found["path"].notna()].copy()
+
+
+def _check_folders(names: pd.Series, rows: pd.DataFrame, named: dict[str, str], path: Path) -> None:
+    """Raises InputError where one name stands for pictures of several folders."""
+    home = csv_columns.folder_column(list(rows.columns))
+    if home is None or home in named.values():
+        return
+    several = rows[home].groupby(names).nunique() > 1
+    if several.any():
+        raise InputError(
+            f"a picture of {path.name} lies in one folder",
+            f"{several.index[several.argmax()]}, with several in column {home}",
+            "Call the columns folder and file, or give whole paths.",
+        )
 
 
 def _paths(rows: pd.DataFrame, named: dict[str, str]) -> pd.Series:

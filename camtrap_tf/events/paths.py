@@ -1,6 +1,8 @@
 """Columns of pictures' paths: `core.paths` for many at once, and paths that come in two columns."""
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from camtrap_tf.core import paths
 
@@ -11,7 +13,8 @@ def normal(texts: pd.Series) -> pd.Series:
     This is the key by which a name in one table finds that in another, or on a disk.
     """
     texts = texts.astype("string")
-    odd = texts.str.contains(paths.ODD, regex=True).fillna(False).to_numpy(bool)
+    odd = pc.match_substring_regex(pa.array(texts, pa.string()), paths.ODD)
+    odd = pc.fill_null(odd, False).to_numpy(zero_copy_only=False)
     if odd.any():
         texts = texts.copy()
         texts[odd] = [paths.normal(text) for text in texts[odd]]

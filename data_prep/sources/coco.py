@@ -103,7 +103,7 @@ def _frames(images: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     Returns:
         `event_id, path, image_id, site, season, time` (text) and `frame`, the position.
     """
-    same = images.duplicated()
+    same = _repeats(images, "image_id", [*images.columns.drop("image_id")])
     reading.dropped.add("image listed twice", images["image_id"][same])
     frames = _with_events(images[~same])
     frames = frames[~reading.named_before(frames["path"], frames["image_id"])]
@@ -169,10 +169,16 @@ def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.Da
 
 def _once(annotations: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """The annotations without those listed before: alike in id, image, category, box and count."""
-    again = annotations.duplicated(["id", "image_id", "category", "box", "count"])
+    again = _repeats(annotations, "id", ["image_id", "category", "box", "count"])
     again &= annotations["id"].notna() | annotations["box"].notna()
     reading.dropped.add("annotation listed twice", annotations["id"][again])
     return annotations[~again]
+
+
+def _repeats(rows: pd.DataFrame, key: str, others: list[str]) -> pd.Series:
+    """[rows] bool: those that repeat another in `key` and `others`; most keys occur once."""
+    twice = rows[rows[key].duplicated(keep=False)]
+    return twice.duplicated([key, *others]).reindex(rows.index, fill_value=False)
 
 
 def _named(rows: pd.DataFrame, categories: pd.DataFrame, reading: Reading) -> pd.DataFrame:

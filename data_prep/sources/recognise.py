@@ -17,7 +17,7 @@ import pandas as pd
 from camtrap_tf.core import json_files
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import csv_columns, csv_dialect, dates
+from camtrap_tf.events import csv_columns, csv_dialect, dates, detections
 from camtrap_tf.events.csv_dialect import Dialect
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.pictures import files
@@ -233,7 +233,8 @@ def _megadetector(path: Path, parts: dict, others: dict) -> Recognised:
 
 def _categories(others: dict) -> str:
     found = others.get("detection_categories")
-    return _listed(list(map(str, found.values()))) if isinstance(found, dict) else "?"
+    known = found if isinstance(found, dict) else detections.CATEGORIES
+    return _listed(list(map(str, known.values())))
 
 
 def _coco(path: Path, parts: dict, others: dict) -> Recognised:
@@ -249,7 +250,9 @@ def _coco(path: Path, parts: dict, others: dict) -> Recognised:
     return Recognised("coco", "a COCO Camera Traps file", path, (said,))
 
 
-def _coco_without_labels(path: Path, parts: dict, others: dict) -> Recognised:
+def _images_alone(path: Path, parts: dict, others: dict) -> Recognised:
+    if any(isinstance(row, dict) and "detections" in row for row in parts["images"]):
+        return _megadetector(path, parts, others)
     said = f"It has {_listed([*parts, *others])}; COCO has images, annotations and categories."
     return _unknown(path, said)
 
@@ -280,7 +283,7 @@ _JSON_KINDS: tuple[tuple[set[str], Callable[[Path, dict, dict], Recognised]], ..
     ({"images", "detection_categories"}, _megadetector),
     ({"images", "annotations", "categories"}, _coco),
     ({"predictions"}, _speciesnet),
-    ({"images"}, _coco_without_labels),
+    ({"images"}, _images_alone),
 )
 
 

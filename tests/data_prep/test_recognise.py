@@ -41,6 +41,7 @@ def write(tmp_path):
          "camtrap_dp", True),
         ({"predictions": []}, None, False),
         ({"images": []}, None, False),
+        ({"images": [{"file": "a.jpg", "detections": []}]}, "megadetector", True),
         ("{", None, False),
     ],
 )  # fmt: skip

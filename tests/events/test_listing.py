@@ -47,10 +47,19 @@ def test_a_list_of_one_column(tmp_path, header, encoding):
          ["D1/1.JPG", "D2/1.JPG"]),
         ("folder\tfile\ns1\t1.JPG\n", ["s1/1.JPG"]),
         ("folder,file\ns1,s1/1.JPG\n", ["s1/1.JPG"]),  # the name has its folder
+        ("folder,path\ns1,1.JPG\n", ["s1/1.JPG"]),
+        ("station,file\nA,1.JPG\nB,2.JPG\n", ["1.JPG", "2.JPG"]),  # in one folder
+        ("station,file\nA,1.JPG\nB,1.JPG\n", ["A/1.JPG", "B/1.JPG"]),
     ],
 )  # fmt: skip
 def test_tables_of_pictures(tmp_path, text, paths):
     assert sorted(listed(write(tmp_path, "list.csv", text))["path"]) == sorted(paths)
+
+
+def test_a_name_in_several_folders_is_refused(tmp_path):
+    text = "path,deployment\nIMG 1.JPG.jpg,A\nx/2.jpg,A\nx/2.jpg,B\n"
+    with pytest.raises(InputError, match=r"lies in one folder; received 'x/2.jpg, with several"):
+        listed(write(tmp_path, "list.csv", text))
 
 
 def test_times_of_a_list(tmp_path):
@@ -89,6 +98,15 @@ def test_a_plain_list_in_json(tmp_path, rows):
     path = write(tmp_path, "list.json", json.dumps(rows))
     assert is_megadetector(path)
     assert sorted(listed(path)["path"]) == ["2.jpg", "a/1.jpg"]
+
+
+def test_which_json_is_megadetectors(tmp_path):
+    images = {"images": [{"file": "1.jpg", "detections": []}]}
+    for content, answer in (
+        (images | {"detection_categories": {}}, True), (images, True), ([], True),
+        ({"images": [], "annotations": [], "categories": []}, False),
+    ):  # fmt: skip
+        assert is_megadetector(write(tmp_path, "x.json", json.dumps(content))) == answer
 
 
 @pytest.fixture(params=["NFC", "NFD"])
