@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow docs plain validators lint clean experiments-smoke
+.PHONY: install demo test test-slow docs plain plain-default plain-3.12 plain-3.13 validators lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -45,14 +45,13 @@ $(VENV)/.docs: $(VENV)/.installed
 
 # The package as its users install it, without extras: each verb's main job in an empty folder. Of
 # other versions of Python that are there, installing, a training, a prediction and some tests.
-plain:
+plain: plain-default plain-3.12 plain-3.13
+
+plain-default:
 	$(PYTHON) tests/plain_install.py .plain/default
-	for version in 3.12 3.13; do \
-	  python=$$(ls $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -1); \
-	  python=$${python:-$$(command -v python$$version || true)}; \
-	  if [ -z "$$python" ]; then echo "no Python $$version here: not tried"; continue; fi; \
-	  $(PYTHON) tests/plain_install.py .plain/$$version --python=$$python --brief --tests || exit 1; \
-	done
+
+plain-3.%:
+	$(PYTHON) tests/plain_install.py .plain/3.$* --python=3.$* --brief --tests
 
 # The formats' own validators. Of megadetector only the validator is wanted, not its networks.
 validators: .validators/.installed

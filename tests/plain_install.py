@@ -1,6 +1,6 @@
 """Installs the package as its users do, without extras, and runs each verb's main job.
 
-    python tests/plain_install.py ENVIRONMENT [--python=python3.12] [--brief] [--tests]
+    python tests/plain_install.py ENVIRONMENT [--python=3.12] [--brief] [--tests]
 
 Makes a wheel of the tracked files, installs it with the versions of constraints.txt into the
 virtual environment ENVIRONMENT, goes to an empty folder, and there draws a small world and leads it
@@ -8,8 +8,9 @@ through the whole chain, each step as a command of its own. A second environment
 computer, has the wheel and three packages. Ends with status 1 at the first command that fails,
 and shows what it printed.
 
---brief stops after the first prediction; --tests runs some fast tests in the environment. `make
-plain` and `.ci/run` call this; it needs nothing but the standard library.
+--python asks for another version of Python; where there is none, that is said, and nothing is
+tried. --brief is one training and one prediction; --tests runs some fast tests in the environment.
+`make plain` calls this; it needs nothing but the standard library.
 """
 
 import argparse
@@ -37,40 +38,44 @@ SECONDS = 1800  # for a command; one that waits for ever is a fault
 
 _QUICK = "--preset=quick --set=model.crop=48 --set=train.epochs=1 --set=train.batch_size=8"
 # Commands of one stage need those of earlier stages only, and run two at a time.
-BRIEF = (
+DRAWN = (
     ("camtrap synthesize --out=world --events=60 --empty_share=0.5",),
     ("camtrap prepare --source=dryad --metadata=world --out=events.parquet",),
-    (
-        "camtrap lint --events=events.parquet --images=world/images",
-        "camtrap shard --events=events.parquet --images=world/images --out=shards --size=64",
-    ),
-    (
-        "camtrap audit shards --allow=near_same_site",
-        f"camtrap train --shards=shards --task=empty --run=runs/empty {_QUICK}",
-        f"camtrap train --shards=shards --task=animal --run=runs/animal {_QUICK}",
-    ),
-    ("camtrap bundle --run=runs/empty --run=runs/animal --out=bundle",),
+    ("camtrap shard --events=events.parquet --images=world/images --out=shards --size=64",),
+)
+BRIEF = (
+    *DRAWN,
+    (f"camtrap train --shards=shards --task=one_stage --run=runs/one_stage {_QUICK}",),
+    ("camtrap bundle --run=runs/one_stage --out=bundle",),
     ("camtrap predict world/images --bundle=bundle --out=answers",),
 )
 WHOLE = (
-    *BRIEF,
+    *DRAWN,
+    (
+        f"camtrap train --shards=shards --task=empty --run=runs/empty {_QUICK}",
+        f"camtrap train --shards=shards --task=animal --run=runs/animal {_QUICK}",
+        "camtrap lint --events=events.parquet --images=world/images",
+        "camtrap audit shards --allow=near_same_site",
+    ),
+    ("camtrap bundle --run=runs/empty --run=runs/animal --out=bundle",),
     (
         "camtrap export --bundle=bundle --out=export --check_on=world/images "
         "--check_pictures=20 --form=float32 --force",
+        "camtrap predict world/images --bundle=bundle --out=answers",
         "camtrap evaluate --bundle=bundle --shards=shards --split=val --out=validation",
         "camtrap evaluate --bundle=bundle --shards=shards --split=test --out=evaluation",
-        "camtrap convert answers --format=csv,parquet,megadetector,folders --out=tables",
-        "review",
     ),
     (
+        "review",
+        "camera",
+        "camtrap convert answers --format=csv,parquet,megadetector,folders --out=tables",
         "camtrap plan --validation=validation/predictions.parquet "
         "--test=evaluation/predictions.parquet",
         "camtrap report --predictions=evaluation/predictions.parquet "
         "--images=world/images --out=report.html",
-        "camera",
     ),
 )
-LEFT_BRIEF = ("shards/manifest.json", "runs/animal/config.json", "answers/predictions.csv")
+LEFT_BRIEF = ("answers/predictions.csv",)
 LEFT_WHOLE = (
     *LEFT_BRIEF,
     "answers/reviews.jsonl",
@@ -88,7 +93,7 @@ REFUSED = {
     "serving": "camtrap remote-predict world/images --server=grpc://localhost:1 --out=served.csv",
 }
 # Fast ones that convert, compile and export graphs, and what the commands are made of.
-TESTS = ("test_trainer.py", "test_pipeline.py", "test_cli.py", "test_predictions.py")
+TESTS = ("test_trainer.py", "test_pipeline.py", "test_inputs.py", "test_predictions.py")
 
 
 class Failed(Exception):
@@ -99,23 +104,44 @@ def main() -> int:
     """Installs and runs; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("environment", type=Path, help="folder of the virtual environment")
-    parser.add_argument("--python", default=sys.executable, help="makes the environment")
-    parser.add_argument("--brief", action="store_true", help="stop after the first prediction")
+    parser.add_argument("--python", help="version, such as 3.12 (default: this one)")
+    parser.add_argument("--brief", action="store_true", help="one training, one prediction")
     parser.add_argument("--tests", action="store_true", help="run some fast tests, too")
     options = parser.parse_args()
+    python = find_python(options.python) if options.python else sys.executable
+    if python is None:
+        print(f"plain install: no Python {options.python} here: not tried")
+        return 0
     start = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="plain-") as folder:
             environment = Environment(options.environment.absolute(), Path(folder))
-            environment.install(options.python)
+            environment.install(python)
             run_chain(environment, options.brief)
             if options.tests:
                 run_tests(environment)
     except Failed as error:
         print(f"plain install: {error}", file=sys.stderr)
         return 1
-    print(f"plain install: everything ran, {time.monotonic() - start:.0f} s")
+    print(f"plain install: everything ran with {python}, {time.monotonic() - start:.0f} s")
     return 0
+
+
+def find_python(version: str) -> str | None:
+    """An interpreter of this version: on the path, or pyenv's; None if there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    places = [f"python{version}", *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
+    return next((place for place in places if _runs(place, version)), None)
+
+
+def _runs(python: str, version: str) -> bool:
+    """Whether it starts: pyenv's python3.12 is on the path also where it leads nowhere."""
+    show = "import sys; print('{}.{}'.format(*sys.version_info))"
+    try:
+        done = subprocess.run([python, "-c", show], capture_output=True, text=True)
+    except OSError:
+        return False
+    return done.stdout.strip() == version
 
 
 class Environment:
