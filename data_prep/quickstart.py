@@ -77,6 +77,7 @@ class Decision:
         images: folder that the pictures' paths are relative to.
         answered: folder whose pictures are answered in the end.
         split: a rule of `splits.RULES`.
+        seed: of the split.
         size: side of the stored squares.
         preset: the recipe.
         changes: to it, as `field=value`.
@@ -86,6 +87,7 @@ class Decision:
     images: str
     answered: str
     split: str
+    seed: int
     size: int
     preset: str
     changes: tuple[str, ...]
@@ -247,8 +249,8 @@ def decide(
     changes, notes = _changes(preset, data, request.epochs)
     split = made.plan.split_rule.split(",")[0]
     decision = Decision(
-        str(place.folder), str(_answered(place.folder, pictures)), split, made.picture.size,
-        preset, changes, tuple(task.value for task in tasks),
+        str(place.folder), str(_answered(place.folder, pictures)), split, made.plan.seed,
+        made.picture.size, preset, changes, tuple(task.value for task in tasks),
     )  # fmt: skip
     rows = [
         ("labels", f"{project.source.metadata}: {prepare.tally(table)}"),
@@ -342,7 +344,7 @@ def steps(project: Project) -> Iterator[Step]:
     yield Step(
         command(
             "shard", events=project.events, images=images, out=shards, split=decision.split,
-            size=decision.size,
+            seed=decision.seed or None, size=decision.size,
         )
     )  # fmt: skip
     recipe: dict[str, Any] = {"preset": decision.preset, "set": list(decision.changes)}

@@ -3,7 +3,7 @@
 A split by site says how well a network does where it has never been, which is what most people
 want to know; one by day keeps a background and its light of one day out of two splits; one by
 event does neither, but can be had of any table. A split is only taken if it serves training and
-testing, see `obstacle`.
+testing.
 """
 
 import dataclasses
@@ -21,6 +21,8 @@ LEAST_GROUPS = 6  # of equal size, four train and one each is left for val and t
 LEAST_SHARE = 0.5  # of the share that a split is asked to have
 MOST_UNSEEN = 0.05  # of all events: those of classes that the training split does not have
 _FREQUENT = 0.1  # of all events: a class that val and test should know
+TRIES = 16  # ways to divide sites or days that are compared
+MOST_TRIED = 100_000  # events: larger tables have their classes in every split
 _FEWEST = 3  # events of a class that can be in each of three splits
 
 
@@ -31,10 +33,12 @@ class Choice:
     Args:
         rule: a name in `splits.RULES`.
         why: what speaks against the rules before it, sentence by sentence.
+        seed: of the split.
     """
 
     rule: str
     why: tuple[str, ...]
+    seed: int = 0
 
     def __str__(self) -> str:
         return " ".join((*self.why, _SAID[self.rule]))
@@ -56,26 +60,28 @@ def choose(table: EventTable, shares: tuple[float, ...] = SHARES, seed: int = 0)
     Args:
         table: the selected events, of one class each.
         shares: of train, val and test.
-        seed: of the split.
+        seed: the first of `TRIES` seeds. Whole sites or days can be divided in many ways: that of
+            the seed is taken that leaves val and test with most of the classes, by events.
     """
     why = []
     for rule in ("site", "day"):
-        reason = obstacle(table, rule, shares, seed)
+        reason = obstacle(table, rule)
         if not reason:
-            return Choice(rule, tuple(why))
+            best, counts = _best_seed(table, rule, shares, seed)
+            reason = _fault(counts, shares)
+            if not reason:
+                return Choice(rule, tuple(why), best)
         why.append(f"Not by {rule}: {reason}.")
     counts = splits.class_shares(table, splits.assign(table, "event", shares, seed))
     wanted = [name for name, share in zip(NAMES, shares, strict=True) if share > 0]
     frequent = counts[counts.sum(axis=1) >= _FEWEST].reindex(columns=wanted, fill_value=0)
-    return Choice("class" if (frequent == 0).any(axis=None) else "event", tuple(why))
+    return Choice("class" if (frequent == 0).any(axis=None) else "event", tuple(why), seed)
 
 
-def obstacle(table: EventTable, rule: str, shares: tuple[float, ...], seed: int) -> str:
-    """What speaks against a split by whole sites or days; '' if nothing does.
+def obstacle(table: EventTable, rule: str) -> str:
+    """What makes a split by whole sites or days impossible; '' if nothing does.
 
-    It needs the site or time of every event and `LEAST_GROUPS` sites or days. Every split must
-    get half of its share of events at least, nearly all events must be of classes that can be
-    learnt, and val and test must know 'empty' and animals where the table has many of both.
+    It needs the site or time of every event and `LEAST_GROUPS` sites or days.
     """
     column = {"site": "site", "day": "datetime"}[rule]
     missing = int(table.events[column].isna().sum())
@@ -86,11 +92,37 @@ def obstacle(table: EventTable, rule: str, shares: tuple[float, ...], seed: int)
     groups = len(pd.unique(splits.group_names(table, rule)))
     if groups < LEAST_GROUPS:
         return f"{counted(groups, rule + 's')} can hardly be divided"
-    return _fault(splits.class_shares(table, splits.assign(table, rule, shares, seed)), shares)
+    return ""
+
+
+def _best_seed(
+    table: EventTable, rule: str, shares: tuple[float, ...], seed: int
+) -> tuple[int, pd.DataFrame]:
+    """The seed of whose splits the fewest events are of classes that a split has not got."""
+    tries = TRIES if len(table) <= MOST_TRIED else 1
+    counts = {
+        one: splits.class_shares(table, splits.assign(table, rule, shares, one))
+        for one in range(seed, seed + tries)
+    }
+    best = min(counts, key=lambda one: _missing(counts[one]))
+    return best, counts[best]
+
+
+def _missing(counts: pd.DataFrame) -> int:
+    """Events of classes that a split has not got, split by split; in train they count most."""
+    events = counts.sum(axis=1)
+    common = counts[events >= _FEWEST]
+    absent = common.eq(0).mul(events[events >= _FEWEST], axis=0).sum()
+    return int(absent.sum() + len(counts.columns) * absent.get("train", 0))
 
 
 def _fault(counts: pd.DataFrame, shares: tuple[float, ...]) -> str:
-    """What is wrong with a split, by its events per class and split; '' if nothing is."""
+    """What is wrong with a split, by its events per class and split; '' if nothing is.
+
+    Every split must get half of its share of events at least, nearly all events must be of
+    classes that can be learnt, and val and test must know 'empty' and animals where the table has
+    many of both.
+    """
     asked = {name: share for name, share in zip(NAMES, shares, strict=True) if share > 0}
     counts = counts.reindex(columns=list(asked), fill_value=0)
     total = counts.to_numpy().sum()

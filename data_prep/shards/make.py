@@ -45,7 +45,7 @@ class Options:
         picture: how pictures are stored; its size counts for nothing.
         vocabulary: names of the labels; None takes those that occur.
         events_per_shard: at most.
-        seed: of split, order and choice of empty events.
+        seed: of split, order and choice of empty events; of 'auto' the first that is tried.
     """
 
     split: str = AUTO
@@ -110,17 +110,18 @@ def prospect(
     options = options or Options()
     chosen = select.select(table, seed=options.seed, **selection)
     notes = [f"selected {counted(len(chosen), 'events')}", str(chosen.dropped)]
-    rule, why = _rule(chosen, options, present)
-    notes += [f"--split={rule}: {why}"] if why else []
+    rule, seed, why = _rule(chosen, options, present)
+    named = f"--split={rule}" + f" --seed={seed}" * (seed != options.seed)
+    notes += [f"{named}: {why}"] if why else []
     extra: dict[str, Any] = {"cut_dates": options.cut_dates, "split_file": options.split_file}
-    split = splits.assign(chosen, rule, options.shares, options.seed, **extra)
+    split = splits.assign(chosen, rule, options.shares, seed, **extra)
     size, why = _size(options, len(chosen.frames), present, computer or hardware.look())
     notes += [f"--size={size}: {why}"] if why else []
     planned = plan.make(
         chosen,
         split,
         split_rule=splits.describe(rule, options.shares, **extra),
-        seed=options.seed,
+        seed=seed,
         events_per_shard=options.events_per_shard,
         vocabulary=options.vocabulary,
     )
@@ -128,14 +129,14 @@ def prospect(
     return Prospect(planned, picture, splits.class_shares(chosen, split), tuple(notes))
 
 
-def _rule(table: EventTable, options: Options, present: "Present | None") -> tuple[str, str]:
-    """The split rule, and why it was chosen; '' where it was given."""
+def _rule(table: EventTable, options: Options, present: "Present | None") -> tuple[str, int, str]:
+    """The split rule and its seed, and why they were chosen; '' where they were given."""
     if options.split != AUTO:
-        return options.split, ""
+        return options.split, options.seed, ""
     if present is not None:
-        return present.rule, _AS_BEFORE
+        return present.rule, present.seed, _AS_BEFORE
     choice = auto_split.choose(table, options.shares, options.seed)
-    return choice.rule, str(choice)
+    return choice.rule, choice.seed, str(choice)
 
 
 _AS_BEFORE = "as in the shards that are there"
@@ -188,10 +189,11 @@ def shard(
 
 @dataclasses.dataclass(frozen=True)
 class Present:
-    """What a folder of shards goes by: the name of its split rule, and the size of its squares."""
+    """What a folder of shards goes by: its split rule and seed, and the size of its squares."""
 
     rule: str
     size: int
+    seed: int = 0
 
 
 def present(out: PathLike) -> Present | None:
@@ -200,7 +202,7 @@ def present(out: PathLike) -> Present | None:
     if not path.is_file():
         return None
     asked = read_json(path, "shard plan", 1)["configuration"]
-    return Present(asked["split"].split(",")[0], asked["picture.size"])
+    return Present(asked["split"].split(",")[0], asked["picture.size"], asked["seed"])
 
 
 @dataclasses.dataclass(frozen=True)
