@@ -43,7 +43,7 @@ EXTRAS = {
     ],
 }
 # Files beside the code that a wheel takes along.
-SUFFIXES = ("config", "css", "csv", "html", "js", "md", "typed", "yaml")
+SUFFIXES = ("config", "css", "csv", "html", "js", "md", "pyi", "typed", "yaml")
 DATA = [f"**/*.{suffix}" for suffix in SUFFIXES]
 
 setup(

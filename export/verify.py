@@ -7,6 +7,7 @@ import logging
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -136,6 +137,27 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     unchecked.rename(out)
     log.info("wrote %s", out)
     return rows
+
+
+def export(
+    bundle: Bundle | PathLike, out: PathLike, check_on: PathLike, **request: Any
+) -> list[Parity]:
+    """Writes a bundle as SavedModel and TFLite, and compares both with Keras on real pictures.
+
+    Args:
+        bundle: the bundle, or its folder.
+        out: new folder.
+        check_on: folder of pictures, or of shards, to compare on.
+        request: further fields of `Request`, such as `forms=(Form.INT8,)`.
+
+    Returns:
+        How far each export is from Keras.
+
+    Raises:
+        InputError: as `export_and_verify`.
+    """
+    read = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
+    return export_and_verify(read, out, Request(check_on, **request))
 
 
 def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Checks) -> list[Parity]:

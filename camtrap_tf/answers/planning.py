@@ -20,6 +20,7 @@ from scipy import stats
 
 from camtrap_tf.answers import intervals, metrics
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING
 
@@ -264,11 +265,11 @@ class Plan:
 
 
 def plan(
-    validation: Predictions,
-    test: Predictions,
-    target: float,
-    rows: float,
-    seconds: float,
+    validation: Predictions | PathLike,
+    test: Predictions | PathLike,
+    target: float = 0.966,
+    rows: float = 100_000,
+    seconds: float = 10,
     wage: float = 0.0,
     question: str = "species",
     promise: bool = False,
@@ -276,7 +277,8 @@ def plan(
     """A plan for a project: thresholds from validation, figures from test.
 
     Args:
-        validation, test: labelled predictions of one model, one row per picture or per event.
+        validation, test: labelled predictions of one model, one row per picture or per event; or
+            their files.
         target: accuracy in (0, 1) that the accepted answers shall have.
         rows: pictures (or events) that the project takes in a season.
         seconds: of a person's work for one label.
@@ -288,6 +290,7 @@ def plan(
         InputError: a number out of range, answers of two models, or predictions without labels
             or the question.
     """
+    validation, test = Predictions.of(validation), Predictions.of(test)
     _check(validation, test, target, rows, seconds, question)
     seen, unseen = answers(validation, question), answers(test, question)
     parts, accepted = [], np.zeros(len(test), bool)

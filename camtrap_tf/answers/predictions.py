@@ -333,6 +333,28 @@ class Predictions:
         stamp["scores"] = list(self.scores)
         return pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
 
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a data frame: ids, what is answered, and each head's own answer.
+
+        Columns are those of `ID_COLUMNS`; `answer` (see `answers`); `animal_probability`; the
+        scores; and for every head its name and `HEAD_confidence`: the most probable class and the
+        probability of it, which a person's answer has not.
+        """
+        columns: dict[str, pd.Series | np.ndarray] = {name: self.ids[name] for name in ID_COLUMNS}
+        by_person = self.reviewed()
+        columns["answer"] = self.answers()
+        columns["animal_probability"] = np.where(by_person, np.nan, self.animal_probability())
+        columns |= self.scores
+        for head, names in self.classes.items():
+            columns[head] = class_names(self.top(head), names)
+            columns[f"{head}_confidence"] = np.where(by_person, np.nan, self.confidence(head))
+        return pd.DataFrame(columns)
+
+    @classmethod
+    def of(cls, source: "Predictions | PathLike") -> "Predictions":
+        """Predictions as they are, or read from their file."""
+        return source if isinstance(source, Predictions) else cls.read(source)
+
     @classmethod
     def read(cls, path: PathLike) -> "Predictions":
         """Reads what `write` wrote.
@@ -434,6 +456,12 @@ def writing(
 
 
 _SMALLEST = np.finfo(np.float32).tiny  # a float32 softmax can round to 0, whose log is -inf
+
+
+def class_names(indices: np.ndarray, names: Sequence[str]) -> pd.Series:
+    """[rows] string: class names of indices; missing where the index is -1."""
+    table = np.array([*names, None], object)  # -1 is the last: None
+    return pd.Series(table[np.where(indices == MISSING, len(names), indices)], dtype="string")
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:

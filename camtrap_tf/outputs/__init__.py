@@ -78,7 +78,7 @@ def check(formats: Sequence[str], options: Options, folder: PathLike) -> None:
 
 
 def write(
-    predictions: "Predictions",
+    predictions: "Predictions | PathLike",
     folder: PathLike,
     formats: Sequence[str],
     options: Options | None = None,
@@ -86,7 +86,7 @@ def write(
     """Writes predictions of pictures in foreign formats.
 
     Args:
-        predictions: one row per picture; people's answers already merged.
+        predictions: one row per picture, or their file; people's answers already merged.
         folder: where to write; made where it is missing. Files of the same names are replaced.
         formats: keys of `FORMATS`.
         options: what some formats need; None is all defaults.
@@ -97,7 +97,9 @@ def write(
     Raises:
         InputError: as `check`, or something that a format cannot say.
     """
-    options = options or Options()
+    from camtrap_tf.answers.predictions import Predictions
+
+    options, predictions = options or Options(), Predictions.of(predictions)
     check(formats, options, folder)
     folder = new_folder(folder)
     written = []

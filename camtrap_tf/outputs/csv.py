@@ -37,7 +37,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.answers.predictions import ID_COLUMNS, Predictions
+from camtrap_tf.answers.predictions import Predictions, class_names
 from camtrap_tf.core.artifacts import PathLike, atomic
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.outputs import further
@@ -48,25 +48,10 @@ TOP = 5
 
 def frame(predictions: Predictions) -> pd.DataFrame:
     """The rows as described in this module's documentation, in the predictions' order."""
-    columns = answers(predictions)
+    rows = predictions.to_pandas()
     if "species" in predictions.classes:
-        columns |= _best_species(predictions)
-    return pd.DataFrame(columns)
-
-
-def answers(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
-    """The columns but those of the five best species, by name."""
-    columns: dict[str, pd.Series | np.ndarray] = {
-        name: predictions.ids[name] for name in ID_COLUMNS
-    }
-    by_person = predictions.reviewed()
-    columns["answer"] = predictions.answers()
-    columns["animal_probability"] = np.where(by_person, np.nan, predictions.animal_probability())
-    columns |= predictions.scores
-    for head, names in predictions.classes.items():
-        columns[head] = _names(predictions.top(head), names)
-        columns[f"{head}_confidence"] = np.where(by_person, np.nan, predictions.confidence(head))
-    return columns
+        rows = rows.assign(**_best_species(predictions))
+    return rows
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
@@ -98,12 +83,6 @@ def write_rows(blocks: Iterable[pd.DataFrame], path: PathLike) -> None:
             )
 
 
-def _names(indices: np.ndarray, names: tuple[str, ...]) -> pd.Series:
-    """Class names of indices; missing where the index is -1."""
-    table = np.array([*names, None], object)  # -1 is the last: None
-    return pd.Series(table[np.where(indices == MISSING, len(names), indices)], dtype="string")
-
-
 def _best_species(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]:
     names, probabilities = predictions.classes["species"], predictions.probabilities["species"]
     order = np.argsort(-probabilities, axis=1, kind="stable")
@@ -112,6 +91,6 @@ def _best_species(predictions: Predictions) -> dict[str, pd.Series | np.ndarray]
     for rank in range(min(TOP, len(names))):
         indices = np.where(asked if rank == 0 else asked & by_network, order[:, rank], MISSING)
         own = np.take_along_axis(probabilities, order[:, rank : rank + 1], axis=1)[:, 0]
-        columns[f"species_{rank + 1}"] = _names(indices, names)
+        columns[f"species_{rank + 1}"] = class_names(indices, names)
         columns[f"species_{rank + 1}_probability"] = np.where(by_network, own, np.nan)
     return columns

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
-from camtrap_tf.outputs import csv, further
+from camtrap_tf.outputs import further
 from camtrap_tf.outputs.options import Options
 
 
@@ -46,7 +46,7 @@ def write_rows(frames: Iterable[pd.DataFrame], path: PathLike) -> None:
 
 def frame(predictions: Predictions) -> pd.DataFrame:
     """The rows as described in this module's documentation, in the predictions' order."""
-    columns = csv.answers(predictions)
+    columns = dict(predictions.to_pandas().items())
     hidden = predictions.reviewed()[:, None]
     for head, names in predictions.classes.items():
         values = np.where(hidden, np.nan, predictions.probabilities[head])

@@ -38,7 +38,7 @@ log = logging.getLogger("camtrap")
 
 def predict(
     sources: Listing | Sequence[PathLike | EventTable],
-    bundle: Bundle,
+    bundle: Bundle | PathLike,
     folder: PathLike,
     options: Options | None = None,
     table: EventTable | None = None,
@@ -50,7 +50,7 @@ def predict(
 
     Args:
         sources: what to answer, see `listing.resolve`; or what that returns.
-        bundle: what predicts.
+        bundle: what predicts, or its folder.
         folder: the results folder, see `job`.
         options: how.
         table: gives the events' ids by path; pictures that it has not got, and all where there
@@ -66,6 +66,7 @@ def predict(
         InputError: no pictures, or a folder that holds another job.
     """
     options = options or Options()
+    bundle = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
     found = sources if isinstance(sources, Listing) else resolve(sources, images)
     if found.shards and (options.detector or options.precision or engine or table or only_new):
         raise InputError(

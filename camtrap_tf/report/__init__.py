@@ -4,7 +4,9 @@ The page holds everything it shows (styles, thumbnails, figures); it loads nothi
 anywhere and has no scripts, so it can be mailed, archived and printed.
 """
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import jinja2
 import markupsafe
@@ -23,14 +25,14 @@ TARGET = 0.966  # what volunteers reach, in the paper
 
 
 def write_report(
-    predictions: Predictions,
+    predictions: Predictions | PathLike,
     out_html: PathLike,
     images_root: PathLike | None = None,
     metrics: dict | None = None,
     dropped: Dropped | None = None,
     title: str = TITLE,
     examples: int = EXAMPLES,
-    validation: Predictions | None = None,
+    validation: Predictions | PathLike | None = None,
     others: dict[str, Predictions] | None = None,
     target: float = TARGET,
     figures_folder: PathLike | None = None,
@@ -38,7 +40,7 @@ def write_report(
     """Writes the report, atomically.
 
     Args:
-        predictions: one row per picture, with or without labels, of any model.
+        predictions: one row per picture, with or without labels, of any model; or their file.
         out_html: file to write.
         images_root: folder that the pictures' paths are relative to; without it, or where a
             picture is not in it, examples have no thumbnail.
@@ -57,6 +59,8 @@ def write_report(
         InputError: rows without a path (capture events), a negative number of examples, or
             validation answers of another model.
     """
+    predictions = Predictions.of(predictions)
+    validation = None if validation is None else Predictions.of(validation)
     _check(predictions, examples)
     if validation is not None:
         planning.check_one_model(validation, predictions)
@@ -129,3 +133,18 @@ def _template() -> jinja2.Template:
         "svg": markupsafe.Markup,  # our own figures, whose texts matplotlib has escaped
     }
     return environment.get_template("report.html")
+
+
+class _Report(ModuleType):
+    """The module itself, which `camtrap_tf.report(...)` calls.
+
+    Importing any part of this package binds the name `report` of `camtrap_tf` to this module, so
+    that a function cannot stand there.
+    """
+
+    def __call__(self, *arguments, **named) -> None:
+        """As `write_report`."""
+        write_report(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _Report

@@ -166,7 +166,7 @@ def shard(
     processes: int = 0,
     verify: bool = False,
     engine: write.Engine | None = None,
-    **selection: Any,
+    **choices_made: Any,
 ) -> Manifest:
     """Writes the shards of an event table; goes on where it was stopped.
 
@@ -176,13 +176,17 @@ def shard(
         out: folder of shards.
         options: how; None is all defaults.
         processes, verify, engine: see `write.write_shards`.
-        selection: of `select.select`, such as `least=5` or `balance=True`.
+        choices_made: fields of `Options`, such as `split="site"`, and arguments of
+            `select.select`, such as `least=5` or `balance=True`.
 
     Raises:
         InputError: as `prospect` and `write.write_shards`.
     """
     table = events if isinstance(events, EventTable) else EventTable.read(events)
-    made = prospect(table, options, present(out), **selection)
+    own = {field.name for field in dataclasses.fields(Options)} & choices_made.keys()
+    given = {name: choices_made.pop(name) for name in own}
+    options = dataclasses.replace(options or Options(), **given)
+    made = prospect(table, options, present(out), **choices_made)
     log.info("%s", made)
     return write.write_shards(made.plan, images, out, made.picture, processes, verify, engine)
 
