@@ -68,7 +68,8 @@ WHOLE = (
     (
         "review",
         "camera",
-        "camtrap convert answers --format=csv,parquet,megadetector,folders --out=tables",
+        "camtrap convert answers --images=world/images --format=csv,parquet,megadetector,folders "
+        "--out=tables",
         "camtrap plan --validation=validation/predictions.parquet "
         "--test=evaluation/predictions.parquet",
         "camtrap report --predictions=evaluation/predictions.parquet "
