@@ -104,6 +104,9 @@ VERBS = {
     "export": Verb(
         "export.verbs.export", "a bundle -> SavedModel and TFLite, checked against Keras"
     ),
+    "export-detector": Verb(
+        "export.verbs.export_detector", "the detector -> SavedModel and TFLite, checked"
+    ),
     "plan": Verb(
         "camtrap_tf.verbs.plan",
         "predictions of two splits -> what to automate, what to send to people",

@@ -8,6 +8,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,13 +23,13 @@ from camtrap_tf.networks.detector.finder import FLOOR
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.pictures import files
 from export.edge import carried
+from export.forms import Form
 from export.saved_model import decode_rows
-from export.tflite import Form
 
 log = logging.getLogger("camtrap")
 SAVED_MODEL = "SavedModel"
 MOST = 100  # boxes of a picture in a SavedModel
-TYPICAL = 0.2  # of confidence: from here on there mostly is something
+TYPICAL = 0.2
 # How much the confidence of the surest box may change, in the mean over pictures. A graph that
 # resizes differs from Pillow by 0.002, int8 from float32 by 0.03.
 LIMITS = {SAVED_MODEL: 0.01, Form.FLOAT32.value: 0.001, Form.INT8.value: 0.05}
@@ -55,6 +56,13 @@ class Parity:
     overlap: float
     found: int
     found_keras: int
+
+
+class _Picture(NamedTuple):
+    """A file and what the network sees of it."""
+
+    path: PathLike
+    padded: files.Padded
 
 
 class Serving(tf.Module):
@@ -139,7 +147,7 @@ class Serving(tf.Module):
 def export_detector(
     out: PathLike,
     pictures: Sequence[PathLike],
-    side: tuple[int, int] = (480, 640),
+    longer: int = 0,
     forms: Sequence[Form] = (Form.FLOAT32, Form.INT8),
     model: keras.Model | None = None,
 ) -> list[Parity]:
@@ -156,7 +164,8 @@ def export_detector(
     Args:
         out: new folder.
         pictures: files to compare on; for `Form.INT8` every other one is measured instead.
-        side: rows and columns of the network's input, multiples of 32.
+        longer: longer side of the network's input, a multiple of 32; 0: by the size of the first
+            picture. The other side is as that picture has it (`boxes.side_of`).
         forms: `Form.FLOAT32`, `Form.INT8`.
         model: as `yolox.load_network` gives it, which is what None means.
 
@@ -171,7 +180,7 @@ def export_detector(
     if others:
         raise InputError("the detector's forms are float32 and int8", others, "Leave those out.")
     model = yolox.load_network() if model is None else model
-    padded = _read(pictures, side)
+    side, padded = _read(pictures, longer)
     measured, checked = (padded[::2], padded[1::2]) if Form.INT8 in forms else ([], padded)
     if not checked:
         raise InputError("there are at least two pictures to check on", len(padded), "Give more.")
@@ -195,23 +204,28 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _read(pictures: Sequence[PathLike], side: tuple[int, int]) -> list[files.Padded]:
-    found = []
+def _read(pictures: Sequence[PathLike], longer: int) -> tuple[tuple[int, int], list["_Picture"]]:
+    """Rows and columns of the network's input, and the pictures brought to it."""
+    side, found = None, []
     for path in pictures:
         try:
-            found.append(files.read_padded(path, lambda width, height: side))
+            whole = files.read_padded(path, lambda width, height: (height, width))
+            side = side or boxes.side_of(whole.width, whole.height, longer)
+            found.append(_Picture(path, files.read_padded(path, lambda *_, side=side: side)))
         except files.PictureError as error:
             log.warning("%s is left out: %s", path, error)
-    return found
+    if side is None:
+        raise InputError("there are pictures to check on", "none that can be read", "Give some.")
+    return side, found
 
 
-def _find(model: keras.Model, picture: files.Padded, side: tuple[int, int]) -> Boxes:
-    answers = model(picture.pixels[np.newaxis].astype(np.float32), training=False)
-    return boxes.find(answers.numpy()[0], side, picture.filled, FLOOR)
+def _find(model: keras.Model, picture: _Picture, side: tuple[int, int]) -> Boxes:
+    answers = model(picture.padded.pixels[np.newaxis].astype(np.float32), training=False)
+    return boxes.find(answers.numpy()[0], side, picture.padded.filled, FLOOR)
 
 
 def _write_saved_model(
-    model: keras.Model, side: tuple, out: Path, checked: list[files.Padded], expected: list[Boxes]
+    model: keras.Model, side: tuple, out: Path, checked: list[_Picture], expected: list[Boxes]
 ) -> Parity:
     folder = out / "saved_model" / "1"
     module = Serving(model, side)
@@ -220,9 +234,9 @@ def _write_saved_model(
         tf.saved_model.save(module, str(folder), signatures=signatures)
     answer = tf.saved_model.load(str(folder)).signatures["pixels"]
 
-    def find(picture: files.Padded) -> Boxes:
-        rows, columns = picture.filled
-        found = answer(images=picture.pixels[np.newaxis, :rows, :columns])
+    def find(picture: _Picture) -> Boxes:
+        whole = files.read_padded(picture.path, lambda width, height: (height, width))
+        found = answer(images=whole.pixels[np.newaxis])
         there = found["confidence"][0].numpy() > 0
         return Boxes(found["boxes"][0].numpy()[there], found["confidence"][0].numpy()[there])
 
@@ -230,7 +244,7 @@ def _write_saved_model(
 
 
 def _convert(
-    model: keras.Model, side: tuple[int, int], form: Form, measured: list[files.Padded]
+    model: keras.Model, side: tuple[int, int], form: Form, measured: list[_Picture]
 ) -> bytes:
     """The network as a TFLite model with raw answers."""
     whole = form is Form.INT8
@@ -249,7 +263,8 @@ def _convert(
         if whole:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: (
-                [one.pixels[np.newaxis].astype(np.float32)] for one in measured[:_CALIBRATION]
+                [one.padded.pixels[np.newaxis].astype(np.float32)]
+                for one in measured[:_CALIBRATION]
             )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
@@ -261,7 +276,7 @@ def _write_tflite(
     side: tuple,
     form: Form,
     out: Path,
-    checked: list[files.Padded],
+    checked: list[_Picture],
     expected: list[Boxes],
 ) -> Parity:
     path = out / "tflite" / form.value / "detector.tflite"
@@ -269,7 +284,9 @@ def _write_tflite(
     path.write_bytes(content)
     carried.append(path, _description(side, form))
     answer = tflite_answers(path)
-    found = [boxes.find(answer(one.pixels), side, one.filled, FLOOR) for one in checked]
+    found = [
+        boxes.find(answer(one.padded.pixels), side, one.padded.filled, FLOOR) for one in checked
+    ]
     return compare(form.value, expected, found)
 
 

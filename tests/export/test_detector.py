@@ -95,14 +95,14 @@ def test_an_export_of_the_published_detector(need_weights, tmp_path):
     need_weights("megadetector-lite")
     from export.detector import export_detector, tflite_answers
     from export.edge import carried
-    from export.tflite import Form
+    from export.forms import Form
 
     rng, pictures = np.random.default_rng(0), []
     for number in range(4):
         soft = Image.fromarray(rng.integers(0, 255, (6, 8, 3), np.uint8)).resize((192, 128))
         soft.save(tmp_path / f"{number}.png")
         pictures.append(tmp_path / f"{number}.png")
-    rows = export_detector(tmp_path / "out", pictures, (128, 192), (Form.FLOAT32,))
+    rows = export_detector(tmp_path / "out", pictures, 192, (Form.FLOAT32,))
     assert [(row.export, row.pictures) for row in rows] == [("SavedModel", 4), ("float32", 4)]
     path = tmp_path / "out" / "tflite" / "float32" / "detector.tflite"
     assert carried.read(path)["origin"]["licence"] == "MIT"

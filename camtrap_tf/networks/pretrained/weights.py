@@ -350,7 +350,7 @@ def _download(wanted: Weights, to: Path) -> Path:
 
 
 def table(names: Iterable[str] = KNOWN) -> str:
-    """Two lines each, as text: name, size of the download, licence and path; then what it is."""
+    """Two lines each, as text: name, size of the download, licence and path; then the origin."""
     width = max(map(len, KNOWN))
     lines = []
     for name in names:
@@ -358,7 +358,7 @@ def table(names: Iterable[str] = KNOWN) -> str:
         origin = weights.origin
         where = f"absent; camtrap weights get {name}" if place is None else place.path
         head = f"{name:<{width}}  {_megabytes(weights.download):>6}  {origin.licence:<10}  {where}"
-        lines += [head, f"  {origin.what}; trained on {origin.trained_on}; from {origin.package}"]
+        lines += [head, f"  {origin.sentence()}"]
     return "\n".join(lines)
 
 
