@@ -15,7 +15,7 @@ of the three it is: do not rely on it to find all people. `camtrap predict
 
 from absl import flags
 
-from camtrap_tf.core.commands import Ending, command
+from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 
@@ -62,8 +62,16 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         threads=values.threads,
     )
     path = detect(arguments, values.out, search, values.images, values.only_new)
+    from camtrap_tf.events import detections
+
+    found = detections.read(path)
+    counts = {
+        f"with something of confidence {found.threshold} or more": int(found.something.sum()),
+        "with nothing": int((found.confidence < found.threshold).sum()),
+        "unreadable": int(found.failures.notna().sum()),
+    }
     following = {"megadetector": path, "images": values.images, "out": "answers"}
     return Ending(
-        f"{path}: where something is on the pictures, in MegaDetector's format.",
+        f"{counted(len(found), 'pictures')}: {listed(counts)}. {path} has the boxes.",
         (command("predict", *arguments, bundle="BUNDLE", **following),),
     )

@@ -11,6 +11,9 @@ from absl import flags
 
 from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.inputs import Input, Kind
+
+INPUTS = {"check_on": Input(Kind.FOLDER)}
 
 
 def define(values: flags.FlagValues) -> None:

@@ -170,8 +170,8 @@ def test_the_verb_lists_gets_verifies_and_removes(toy, tmp_path, capsys):
         (["fetch"], "list, get, verify, remove"),
         (["get"], "Name some of lite0"),
         (["get", "lite"], "Did you mean 'lite"),
-        (["list", "--file=x"], "--file goes with `get`"),
-        (["get", "lite0", "lite1", "--file=x"], "--file goes with `get` and one name"),
+        (["list", f"--file={__file__}"], "--file goes with `get`"),
+        (["get", "lite0", "lite1", f"--file={__file__}"], "--file goes with `get` and one name"),
     ],
 )
 def test_what_the_verb_refuses(arguments, says, capsys):
