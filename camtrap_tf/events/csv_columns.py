@@ -72,8 +72,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "photo path", "full path", "source file", "image", "photo", "picture", *FILES,
     ),
     "species": (
-        "species", "label", "class", "class name", "animal", "common name", "species name",
-        "scientific name", "taxon", "category", "tag", "prediction", "art", "especie", "espèce",
+        "species", "label", "common name", "species name", "scientific name", "class name",
+        "animal", "class", "taxon", "category", "tag", "prediction", "art", "especie", "espèce",
     ),
     "count": (
         "count", "number", "number of animals", "number of objects", "individuals", "quantity",
@@ -95,6 +95,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _CLOCK = ("time", "time of day", "time (24 hour)", "uhrzeit", "hora", "heure")
 _DAY = ("date", "datum", "fecha")
+_HOUR = r"\d[:h]\d\d|\d{8}[T_ ]?\d{6}"  # a time of day
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +186,10 @@ def _by_name(header: tuple[str, ...], rows: pd.DataFrame) -> dict[str, str]:
     found = picture_columns(header, rows)
     if "path" in found and not _are_pictures(rows[path]):
         found = {}
-    return found | names | _two_columns(header)
+    names |= _two_columns(header)
+    if names.get("datetime") in rows and not rows[names["datetime"]].str.contains(_HOUR).any():
+        names.pop("datetime")  # days alone
+    return found | names
 
 
 def _named(header: Sequence[str], names: tuple[str, ...]) -> str | None:

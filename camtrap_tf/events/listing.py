@@ -26,6 +26,7 @@ from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_rem
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.events import bursts, csv_columns, csv_dialect, csv_files, dates, detections, paths
+from camtrap_tf.events.ids import within
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, find
 from camtrap_tf.pictures import files as pictures
@@ -333,6 +334,8 @@ def _read_csv(listed: "PictureList") -> pd.DataFrame:
         column = next((name for name in header if name.casefold() in names), None)
         if column is not None:
             found[fact] = rows[column]
+    if {"event_id", "site"} <= set(found.columns):
+        found["event_id"] = within(found["site"], found["event_id"])
     if "datetime" in found:
         times = dates.read(found["datetime"], listed.order)
         dates.check(times, found["datetime"], path.name)

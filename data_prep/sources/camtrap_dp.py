@@ -20,6 +20,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, count_bin
 from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.sources import spans
 from data_prep.sources.fields import Reading, known
@@ -210,10 +211,7 @@ def _numbers(texts: pd.Series, file: Path, reading: Reading) -> pd.Series:
 def _event_ids(rows: pd.DataFrame) -> pd.Series:
     """[rows] id of the event that each observation is about; missing where it tells none."""
     named = rows["eventID"].notna()
-    homes = rows[named].drop_duplicates(["deploymentID", "eventID"])
-    shared = homes["eventID"][homes["eventID"].duplicated()]
-    clash = named & occurs(rows["eventID"], shared)
-    ids = rows["eventID"].mask(clash, rows["deploymentID"] + "/" + rows["eventID"])
+    ids = within(rows["deploymentID"], rows["eventID"])
     timed = ~named & rows["start"].notna() & (rows["whole"] | (rows["end"] > rows["start"]))
     return ids.mask(timed.fillna(False).astype(bool), _interval(rows))
 

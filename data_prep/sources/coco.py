@@ -20,6 +20,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.json_files import Piece
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
 from camtrap_tf.events import paths
+from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of, mapped
 
@@ -29,7 +30,8 @@ _BABIES = {"babies": "young_present"}  # attribute -> its name in the files, whe
 def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads a COCO Camera Traps file.
 
-    A sequence (`seq_id`) is a capture event; an image without one is an event of one frame.
+    A sequence (`seq_id`) is a capture event, at each `location` where several use the id; an
+    image without one is an event of one frame.
     Labels of single images keep their frame; `sequence_level_annotation` labels, which the
     files repeat on every image, become one label of the event. The count of a species in an
     image is `count` where all its annotations have one, else the number of its boxes where
@@ -135,6 +137,7 @@ def _with_events(images: pd.DataFrame) -> pd.DataFrame:
             clash.iloc[0],
             "Give every image a `seq_id`.",
         )
+    sequence = within(images["site"], sequence)
     return images.drop(columns="sequence").assign(event_id=sequence.fillna(ids))
 
 

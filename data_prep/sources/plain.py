@@ -14,6 +14,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import declared
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, EMPTY, count_bin, count_lower_bound
 from camtrap_tf.events import csv_columns, csv_files, grouping, paths
+from camtrap_tf.events.ids import within
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.pictures import exif, files
@@ -39,8 +40,9 @@ def read_csv(
 ) -> EventTable:
     """Reads a CSV file with a row per picture, or per picture and species.
 
-    Pictures with the same `event` are one event, in the order of their time and path. Without
-    that column those of a folder taken shortly after one another are; without times each is.
+    Pictures with the same `event` are one event, in the order of their time and path; at each
+    `site`, where several use the id. Without that column those of a folder taken shortly after
+    one another are; without times, or with days alone, each is.
     Names such as 'empty' and 'nothing here' say that a picture is empty (`core.emptiness`); a
     picture without species has no label. Counts are numbers of animals or bins.
 
@@ -70,6 +72,7 @@ def read_csv(
     home = csv_columns.folder_column(header)
     rows = _fields(path, names, home, reading, (*FIELDS, *further))
     rows["path"] = _paths(rows, path)
+    rows["event"] = within(rows["site"], rows["event"])
     rows["species"] = reading.named(rows["species"])
     number, first = pd.to_numeric(rows["count"], errors="coerce"), csv_files.first_row(path)
     rows["count"] = animals(rows["count"], path.name, first, reading.unknown)
@@ -266,7 +269,10 @@ def _table(
     facts = rows.groupby("path", sort=False)[list(_FACTS)].first()  # of the rows that tell them
     frames = facts.reset_index()
     known = None if headers is None else headers.reindex(frames["path"])
-    derived, place = grouping.group(frames["path"], frames["datetime"], facts=known)
+    times = frames["datetime"]
+    if _are_days(times):
+        times = times.mask(times.notna())
+    derived, place = grouping.group(frames["path"], times, facts=known)
     frames["event_id"] = frames["event"].fillna(pd.Series(derived.array, frames.index))
     given, event = frames["event"].notna(), pd.factorize(frames["event_id"])[0]
     place = np.where(given, frames["path"].argsort().argsort(), place.to_numpy(int))
@@ -280,6 +286,12 @@ def _table(
     labelled = occurs(facts["event_id"], labels["event_id"])
     facts = facts.assign(source=np.where(labelled, source, "none"))
     return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped, further)
+
+
+def _are_days(times: pd.Series) -> bool:
+    """Whether none of the times has a time of day, so that they tell no events apart."""
+    known = times.dropna()
+    return bool(len(known)) and bool((known == known.dt.normalize()).all())
 
 
 def _columns(

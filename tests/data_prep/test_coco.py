@@ -240,6 +240,18 @@ def test_names_that_mean_empty_or_nothing(tmp_path):
     assert label_rows(read("coco", path, empty_names="deer"))[-1][2] == "empty"
 
 
+def test_a_sequence_counts_within_its_location(tmp_path):
+    images = [image(1, seq_id="s", location="A"), image(2, seq_id="s", location="B"),
+              image(3, seq_id="s", location="A"), image(4, seq_id="t"),
+              image(5, seq_id="t", location="A")]  # fmt: skip
+    table = coco.read(write(tmp_path, images, [note(1, 1, 1), note(2, 2, 7)]))
+    pictures = table.frames.groupby("event_id")["path"].agg(list).to_dict()
+    assert pictures == {
+        "A/s": ["1.jpg", "3.jpg"], "B/s": ["2.jpg"], "t": ["4.jpg", "5.jpg"],
+    }  # fmt: skip
+    assert label_rows(table) == [("A/s", 0, "deer", None), ("B/s", 0, "fox", None)]
+
+
 def test_a_file_of_two_images_stops_or_is_listed(tmp_path):
     images = [image(1), {**image(2), "file_name": ".\\1.jpg"}, image(3)]
     path = write(tmp_path, [*images, images[2]], [note(1, 1, 1), note(2, 2, 7)])

@@ -259,6 +259,21 @@ def test_dates_of_a_column(tmp_path, texts, days, order, caplog):
     assert (f"are read as {order}" in caplog.text) == bool(order)
 
 
+def test_days_alone_make_no_events(tmp_path):
+    rows = ("path,species,datetime", "a/1.jpg,fox,2020-02-13", "a/2.jpg,dog,2020-02-13")
+    table = written(tmp_path, *rows)
+    assert len(table) == 2
+    assert table.events["datetime"].astype(str).tolist() == ["2020-02-13", "2020-02-13"]
+
+
+def test_an_event_number_counts_within_its_site(tmp_path):
+    rows = ("path,species,event,site", "a/1.jpg,fox,1,A", "b/1.jpg,empty,1,B", "b/2.jpg,dog,2,B")
+    table = written(tmp_path, *rows)
+    assert table.events[["event_id", "site"]].to_numpy().tolist() == [
+        ["A/1", "A"], ["B/1", "B"], ["2", "B"],
+    ]  # fmt: skip
+
+
 def test_dates_that_cannot_be_told_are_asked_for(tmp_path):
     rows = ("path,species,datetime", "1.jpg,fox,03/04/2020 10:00")
     with pytest.raises(InputError, match=r"order of day and month in labels.csv.*--dates=DMY or"):

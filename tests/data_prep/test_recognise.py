@@ -94,13 +94,18 @@ def test_encoding_delimiter_and_dates_of_a_table(write):
     )  # fmt: skip
     # 'Bild' is in no list of names: its values are names of pictures.
     assert found.options["columns"] == "path=Bild,species=Art"
-    dated = recognise(write("y.csv", "path,species,date\n1.jpg,fox,13/05/2020\n"))
-    assert dated.evidence[-1] == "Times in column date are like 13/05/2020, day first."
-    asked = recognise(write("z.csv", "path,species,date\n1.jpg,fox,01/05/2020\n"))
+    dated = recognise(write("y.csv", "path,species,date\n1.jpg,fox,13/05/2020 10:00\n"))
+    assert dated.evidence[-1] == "Times in column date are like 13/05/2020 10:00, day first."
+    asked = recognise(write("z.csv", "path,species,date\n1.jpg,fox,01/05/2020 10:00\n"))
     assert asked.uncertain
     assert asked.question == (
-        "Is 01/05/2020 in column date day first (--dates=DMY) or month (--dates=MDY)?"
+        "Is 01/05/2020 10:00 in column date day first (--dates=DMY) or month (--dates=MDY)?"
     )
+
+
+def test_a_column_of_days_alone_is_no_time(write):
+    rows = "filename,species,date\n1.jpg,fox,13.05.2020\n2.jpg,fox,14.05.2020\n"
+    assert recognise(write("x.csv", rows)).options["columns"] == "path=filename,species=species"
 
 
 def test_a_column_that_only_looks_like_species_is_asked_about(write):

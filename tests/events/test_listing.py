@@ -62,6 +62,11 @@ def test_a_name_in_several_folders_is_refused(tmp_path):
         listed(write(tmp_path, "list.csv", text))
 
 
+def test_an_event_number_of_a_list_counts_within_its_site(tmp_path):
+    rows = listed(write(tmp_path, "list.csv", "path,event,site\na/1.jpg,1,A\nb/1.jpg,1,B\n"))
+    assert rows["event_id"].tolist() == ["A/1", "B/1"]
+
+
 def test_times_of_a_list(tmp_path):
     text = "path,datetime\n1.jpg,13/02/2020 10:00\n2.jpg,01/02/2020 10:00\n3.jpg,\n"
     rows = listed(write(tmp_path, "list.csv", text))
