@@ -14,7 +14,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Name -> where it is, as 'module:name'; of `report` the module, which can be called.
+# Name -> where it is, as 'module:name'. No module or package of camtrap_tf itself has such a name:
+# importing it would put it in the function's place.
 PUBLIC = {
     "load": "camtrap_tf.prediction.model:load",
     "prepare": "data_prep.prepare:prepare",
@@ -24,7 +25,8 @@ PUBLIC = {
     "evaluate": "camtrap_tf.prediction.evaluation:evaluate",
     "predict": "camtrap_tf.prediction.predict:predict",
     "plan": "camtrap_tf.answers.planning:plan",
-    "report": "camtrap_tf.report",
+    "review": "camtrap_tf.prediction.review:review",
+    "report": "camtrap_tf.reporting:write_report",
     "convert": "camtrap_tf.outputs:write",
     "export": "export.verify:export",
     "Bundle": "camtrap_tf.networks.bundle:Bundle",
@@ -40,8 +42,7 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = PUBLIC[name].partition(":")
-    found = importlib.import_module(module)
-    globals()[name] = getattr(found, attribute) if attribute else found
+    globals()[name] = getattr(importlib.import_module(module), attribute)
     return globals()[name]
 
 

@@ -31,7 +31,7 @@ from PIL import Image
 
 from camtrap_tf import cli
 from camtrap_tf.events.table import EventTable
-from camtrap_tf.review import server
+from camtrap_tf.reviewing import server
 
 SHORT = ("--set=train.epochs=1", "--set=model.crop=48", "--set=train.batch_size=8")
 SHORTENED = {"train": SHORT, "quickstart": ("--epochs=1",)}

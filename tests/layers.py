@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("camtrap_tf.core",),
     ("camtrap_tf.pictures",),
     ("camtrap_tf.events", "camtrap_tf.answers"),
-    ("camtrap_tf.batches", "camtrap_tf.outputs", "camtrap_tf.report", "camtrap_tf.review"),
+    ("camtrap_tf.batches", "camtrap_tf.outputs", "camtrap_tf.reporting", "camtrap_tf.reviewing"),
     ("camtrap_tf.networks",),
     ("camtrap_tf.prediction",),
     ("camtrap_tf.training",),
@@ -37,15 +37,15 @@ VERSION = "camtrap_tf"
 LIMITS = {
     "data_prep": (VERSION, *PLAIN),
     "camtrap_tf.outputs": (VERSION, *PLAIN),
-    "camtrap_tf.report": (VERSION, *PLAIN),
-    "camtrap_tf.review": (VERSION, *PLAIN),
+    "camtrap_tf.reporting": (VERSION, *PLAIN),
+    "camtrap_tf.reviewing": (VERSION, *PLAIN),
 }
 # Rooms that are imported without TensorFlow, but for these modules of theirs.
 WITHOUT_TENSORFLOW = (
     *PLAIN,
     "camtrap_tf.outputs",
-    "camtrap_tf.report",
-    "camtrap_tf.review",
+    "camtrap_tf.reporting",
+    "camtrap_tf.reviewing",
     "camtrap_tf.networks.pretrained.torch_files",
     "camtrap_tf.networks.pretrained.weights",
     "camtrap_tf.verbs",

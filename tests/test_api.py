@@ -1,7 +1,6 @@
 """`import camtrap_tf as ct`: what is there, that importing it is cheap, and that it answers."""
 
 import ast
-import importlib
 import subprocess
 import sys
 
@@ -30,7 +29,6 @@ def test_the_stub_has_the_same_names():
         for alias in node.names
     }
     looked_up = {name: tuple(where.split(":")) for name, where in ct.PUBLIC.items()}
-    looked_up["report"] = ("camtrap_tf.report", "write_report")
     assert stated == looked_up
 
 
@@ -49,10 +47,9 @@ def test_what_is_not_there_is_an_attribute_error():
         ct.lode  # noqa: B018
 
 
-def test_report_is_a_function_whatever_was_imported_before(tmp_path):
-    importlib.import_module("camtrap_tf.report.tables")
-    with pytest.raises(ct.InputError, match="a predictions file"):
-        ct.report(tmp_path / "none.parquet", tmp_path / "report.html")
+def test_no_module_can_take_the_place_of_a_public_name():
+    package = ROOT / "camtrap_tf"
+    assert not ct.PUBLIC.keys() & {path.stem for path in package.iterdir()}
 
 
 RED, GREY = (230, 90, 90), (100, 100, 100)

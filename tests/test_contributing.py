@@ -54,7 +54,7 @@ def test_a_source(tmp_path, monkeypatch):
 
 def test_an_output_format(tmp_path, monkeypatch):
     from camtrap_tf import outputs
-    from tests.review.conftest import predictions_of
+    from tests.reviewing.conftest import predictions_of
 
     module(
         tmp_path,

@@ -21,9 +21,9 @@ from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.outputs.options import Options
-from camtrap_tf.report import tables
-from camtrap_tf.review import answers
-from camtrap_tf.review.journal import Answer, Sighting, Verdict
+from camtrap_tf.reporting import tables
+from camtrap_tf.reviewing import answers
+from camtrap_tf.reviewing.journal import Answer, Sighting, Verdict
 from data_prep.choice.select import event_labels
 from data_prep.sources import read
 

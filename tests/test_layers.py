@@ -36,7 +36,7 @@ def test_rooms_not_files_stand_in_the_library():
         ("camtrap_tf.networks.bundle", "camtrap_tf.training.train"),
         ("camtrap_tf.training.train", "data_prep.shards.plan"),
         ("camtrap_tf.verbs.predict", "data_prep.sources"),
-        ("camtrap_tf.report.cards", "camtrap_tf.networks.bundle"),
+        ("camtrap_tf.reporting.cards", "camtrap_tf.networks.bundle"),
         ("data_prep.shards.plan", "export.verify"),
         ("data_prep.shards.write", "camtrap_tf.training.train"),
     ],

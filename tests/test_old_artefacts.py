@@ -19,7 +19,7 @@ import pytest
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import EventTable
-from camtrap_tf.review import answers
+from camtrap_tf.reviewing import answers
 from tests.fixtures.before_rooms import make
 
 OLD = Path(make.__file__).parent

@@ -14,8 +14,8 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, FAMILIARITY
 from camtrap_tf.outputs import Options, camtrap_dp, folders, megadetector, parquet, speciesnet
 from camtrap_tf.outputs import csv as csv_output
-from camtrap_tf.review import queue
-from camtrap_tf.review.answers import Answer, Sighting, Verdict, merge
+from camtrap_tf.reviewing import queue
+from camtrap_tf.reviewing.answers import Answer, Sighting, Verdict, merge
 
 NAN = float("nan")
 

@@ -52,7 +52,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     from camtrap_tf import outputs
     from camtrap_tf.answers import summary
     from camtrap_tf.answers.predictions import FILE, Predictions
-    from camtrap_tf.review import answers
+    from camtrap_tf.reviewing import answers
 
     file = Path(arguments[0])
     file = file / FILE if file.is_dir() else file

@@ -68,7 +68,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.core.artifacts import existing_folder
     from camtrap_tf.events.manifest import Manifest
-    from camtrap_tf.report import write_report
+    from camtrap_tf.reporting import write_report
 
     images = existing_folder(values.images, "--images") if values.images else None
     predictions = Predictions.read(values.predictions)

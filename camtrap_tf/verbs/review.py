@@ -2,15 +2,14 @@
 
   camtrap review answers
 
-RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table,
-to be labelled without a model. Answers are
-appended to RESULTS/reviews.jsonl at once; stop and start again at any time. Several people give
-the same --reviews, each with a --reviewer, or each a file of their own. What they said goes
+RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table, to
+be labelled without a model. Each answer is appended to RESULTS/reviews.jsonl at once; stop and
+start again at any time. Several people give the same --reviews, each with a --reviewer of their
+own, or a file each. What they said goes
   - into every output format with `camtrap convert PREDICTIONS --reviews=reviews.jsonl`;
   - into an event table to train on, with --export_events=EVENTS.parquet (serves no page).
 """
 
-import getpass
 import logging
 from pathlib import Path
 
@@ -59,25 +58,29 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if len(arguments) != 1:
         raise InputError("review takes one folder", arguments, "camtrap review RESULTS --images=P")
-    from camtrap_tf.answers.predictions import FILE
-    from camtrap_tf.review import journal
+    from camtrap_tf.prediction import review
 
-    results = Path(arguments[0])
-    file = results / FILE if results.is_dir() else results
-    predictions = _read(file)
-    reviews = [Path(path) for path in values.reviews] or [file.with_name(journal.FILE)]
+    results = arguments[0]
     if values.export_events:
-        return _export(values, predictions, reviews)
-    _serve(values, predictions, reviews, file.parent)
-    return _after(arguments[0], reviews)
+        return _export(values, review.read(results), review.journals(results, values.reviews))
+    given = review.review(
+        results,
+        values.images,
+        values.reviews,
+        values.reviewer,
+        only=values.only,
+        below=values.below,
+        members=values.member,
+        seed=values.seed,
+        blind=values.blind,
+        port=values.port,
+    )
+    return _after(results, given, review.journals(results, values.reviews))
 
 
-def _after(results: str, reviews: list[Path]) -> Ending:
+def _after(results: str, given: list, reviews: list[Path]) -> Ending:
     """How many events have been answered, and what becomes of the answers."""
-    from camtrap_tf.review import answers
-
-    known = answers.read([path for path in reviews if path.is_file()])
-    events = len({one.event_id for one in known})
+    events = len({one.event_id for one in given})
     return Ending(
         f"{counted(events, 'capture events')} answered in {reviews[0]}.",
         (
@@ -87,29 +90,9 @@ def _after(results: str, reviews: list[Path]) -> Ending:
     )
 
 
-def _read(file: Path):
-    """Predictions; of an event table, those of no model."""
-    import json
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from camtrap_tf.answers.predictions import Predictions
-    from camtrap_tf.events import table as event_table
-    from camtrap_tf.review import answers
-
-    try:
-        stamp = json.loads((pq.read_schema(file).metadata or {}).get(b"camtrap", b"{}"))
-    except (OSError, pa.ArrowInvalid):
-        return Predictions.read(file)  # which says what is wrong
-    if stamp.get("artifact") == event_table.KIND:
-        return answers.unanswered(event_table.EventTable.read(file))
-    return Predictions.read(file)
-
-
 def _export(values: flags.FlagValues, predictions, reviews: list[Path]) -> Ending:
     from camtrap_tf.events.table import EventTable
-    from camtrap_tf.review import answers
+    from camtrap_tf.reviewing import answers
 
     base = EventTable.read(values.events) if values.events else None
     table = answers.event_table(predictions, answers.read(reviews), base)
@@ -126,22 +109,3 @@ def _export(values: flags.FlagValues, predictions, reviews: list[Path]) -> Endin
             ),
         ),
     )
-
-
-def _serve(values: flags.FlagValues, predictions, reviews: list[Path], results: Path) -> None:
-    from camtrap_tf.answers.predictions import Predictions
-    from camtrap_tf.prediction import job
-    from camtrap_tf.review import queue, server
-    from camtrap_tf.review.session import Session
-
-    images = values.images or job.pictures_folder(results)
-    if not images:
-        raise InputError("review needs the pictures", "no --images", "Give their folder.")
-    members = [Predictions.read(path) for path in values.member]
-    order = queue.order(predictions, members, values.only, values.below, values.seed)
-    drawn = "random" if values.only == "random" else "gain"
-    name = values.reviewer or getpass.getuser()
-    session = Session(
-        predictions, order, images, reviews[0], name, drawn, values.blind, reviews[1:]
-    )
-    server.serve(session, values.port)

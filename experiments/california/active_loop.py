@@ -8,7 +8,7 @@ The tutorial, `docs/no_labels.md`, does by hand what this does by program. Days 
 are dealt to three lots: a pool to label, validation, test. Forty events of the pool, drawn at
 random, are labelled (about 200 pictures) and a small network is trained on them. Then, round by
 round, twenty more events (about 100 pictures) are answered: those that come first in
-`camtrap_tf.review.queue`, or the next of a random order; and the network trains on, from the
+`camtrap_tf.reviewing.queue`, or the next of a random order; and the network trains on, from the
 weights of the round before (`--init`). The reviewer is the data set's own labels. Answers go
 through the same file, event table and shards as those of people.
 
@@ -36,8 +36,8 @@ from camtrap_tf.core.config import Config
 from camtrap_tf.core.labels import EMPTY, MISSING, Task
 from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.events.table import EventTable
-from camtrap_tf.review import answers, queue
-from camtrap_tf.review.journal import Answer, Journal, Ledger, Sighting, Verdict
+from camtrap_tf.reviewing import answers, queue
+from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Sighting, Verdict
 from experiments.lab import SMALL
 from experiments.rows import write_lines
 

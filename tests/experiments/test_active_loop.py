@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from camtrap_tf.events.table import EventTable
-from camtrap_tf.review import answers
+from camtrap_tf.reviewing import answers
 from experiments.california import active_loop
 from experiments.california.active_loop import Plan, by_day, deal_days, summary
 

@@ -14,7 +14,7 @@ from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, COUNT_BINS
 from camtrap_tf.events.table import Dropped
-from camtrap_tf.report import cards, figures, tables, write_report
+from camtrap_tf.reporting import cards, figures, tables, write_report
 from camtrap_tf.verbs import report as command
 
 NAN = float("nan")

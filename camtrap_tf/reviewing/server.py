@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from waitress.server import create_server
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.review.session import Session, Stale, said
+from camtrap_tf.reviewing.session import Session, Stale, said
 
 HOST, PORT = "127.0.0.1", 8765
 THREADS = 8

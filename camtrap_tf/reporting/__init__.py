@@ -4,9 +4,7 @@ The page holds everything it shows (styles, thumbnails, figures); it loads nothi
 anywhere and has no scripts, so it can be mailed, archived and printed.
 """
 
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import jinja2
 import markupsafe
@@ -17,7 +15,7 @@ from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.table import Dropped
-from camtrap_tf.report import cards, figures, tables
+from camtrap_tf.reporting import cards, figures, tables
 
 TITLE = "Camera-trap report"
 EXAMPLES = 24
@@ -133,18 +131,3 @@ def _template() -> jinja2.Template:
         "svg": markupsafe.Markup,  # our own figures, whose texts matplotlib has escaped
     }
     return environment.get_template("report.html")
-
-
-class _Report(ModuleType):
-    """The module itself, which `camtrap_tf.report(...)` calls.
-
-    Importing any part of this package binds the name `report` of `camtrap_tf` to this module, so
-    that a function cannot stand there.
-    """
-
-    def __call__(self, *arguments, **named) -> None:
-        """As `write_report`."""
-        write_report(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _Report

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.review import queue, session
-from camtrap_tf.review.answers import event_table, unanswered
-from camtrap_tf.review.journal import Answer, Journal, Verdict
-from camtrap_tf.review.session import Session, Stale
-from tests.review.conftest import draw_pictures, predictions_of
+from camtrap_tf.reviewing import queue, session
+from camtrap_tf.reviewing.answers import event_table, unanswered
+from camtrap_tf.reviewing.journal import Answer, Journal, Verdict
+from camtrap_tf.reviewing.session import Session, Stale
+from tests.reviewing.conftest import draw_pictures, predictions_of
 
 
 @pytest.fixture

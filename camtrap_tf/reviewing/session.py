@@ -22,10 +22,10 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
 from camtrap_tf.core.paths import on_disk
-from camtrap_tf.review import queue
-from camtrap_tf.review.agreement import accuracy, agreement
-from camtrap_tf.review.answers import resolve
-from camtrap_tf.review.journal import Answer, Journal, Ledger, Verdict, undo_of
+from camtrap_tf.reviewing import queue
+from camtrap_tf.reviewing.agreement import accuracy, agreement
+from camtrap_tf.reviewing.answers import resolve
+from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Verdict, undo_of
 
 PAGE = 50  # events in one page, at most
 YOUNG = "babies"

@@ -148,7 +148,7 @@ class Answer:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                "an answer has the fields that camtrap_tf.review.answers describes",
+                "an answer has the fields that camtrap_tf.reviewing.answers describes",
                 content,
                 f"Mend it: {type(error).__name__} {error}.",
             ) from error

@@ -7,10 +7,10 @@ import pytest
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.table import EventTable
-from camtrap_tf.review.agreement import accuracy, agreement
-from camtrap_tf.review.answers import event_table, merge, resolve
-from camtrap_tf.review.journal import Answer, Sighting, Verdict
-from tests.review.conftest import predictions_of
+from camtrap_tf.reviewing.agreement import accuracy, agreement
+from camtrap_tf.reviewing.answers import event_table, merge, resolve
+from camtrap_tf.reviewing.journal import Answer, Sighting, Verdict
+from tests.reviewing.conftest import predictions_of
 
 NAN = float("nan")
 NOON = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)

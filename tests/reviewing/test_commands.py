@@ -3,7 +3,7 @@ import pytest
 
 from camtrap_tf import cli
 from camtrap_tf.events.table import EventTable
-from camtrap_tf.review.journal import Answer, Journal, Sighting, Verdict
+from camtrap_tf.reviewing.journal import Answer, Journal, Sighting, Verdict
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
 from camtrap_tf.core.heads import Kind, find, in_order
 from camtrap_tf.core.labels import MISSING
-from camtrap_tf.report.tables import percent, plain_name
+from camtrap_tf.reporting.tables import percent, plain_name
 
 # Okabe and Ito's, safe for colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5E", "#595959"

@@ -11,8 +11,8 @@ from camtrap_tf.answers import intervals
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core.labels import EMPTY
 from camtrap_tf.events.table import find
-from camtrap_tf.review.answers import resolve
-from camtrap_tf.review.journal import Answer, Verdict
+from camtrap_tf.reviewing.answers import resolve
+from camtrap_tf.reviewing.journal import Answer, Verdict
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from camtrap_tf.review import queue, server
-from camtrap_tf.review.journal import Journal
-from camtrap_tf.review.session import Session
-from tests.review.conftest import draw_pictures
+from camtrap_tf.reviewing import queue, server
+from camtrap_tf.reviewing.journal import Journal
+from camtrap_tf.reviewing.session import Session
+from tests.reviewing.conftest import draw_pictures
 
 ANSWER = {
     "id": "a", "event_id": "e3", "seconds": 3.5, "verdict": "animal",

@@ -19,7 +19,7 @@ from camtrap_tf.core import heads
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
 from camtrap_tf.events.table import Dropped, EventTable, find, occurs
-from camtrap_tf.review.journal import Answer, Sighting, Verdict, read
+from camtrap_tf.reviewing.journal import Answer, Sighting, Verdict, read
 
 __all__ = [
     "Answer",

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camtrap_tf.review import answers
-from tests.review.conftest import draw_pictures, predictions_of
+from camtrap_tf.reviewing import answers
+from tests.reviewing.conftest import draw_pictures, predictions_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no chromium: playwright is absent")
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.review import queue
-from tests.review.conftest import predictions_of
+from camtrap_tf.reviewing import queue
+from tests.reviewing.conftest import predictions_of
 
 NAN = float("nan")
 

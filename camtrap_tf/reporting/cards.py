@@ -14,7 +14,7 @@ from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.heads import COUNT, EMPTY, SPECIES
 from camtrap_tf.core.labels import MISSING, UNKNOWN
-from camtrap_tf.report.tables import plain_name
+from camtrap_tf.reporting.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels
 QUALITY = 80  # of its JPEG

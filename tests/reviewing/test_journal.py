@@ -5,8 +5,8 @@ import os
 import pytest
 
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.review import answers, journal
-from camtrap_tf.review.journal import Answer, Journal, Ledger, Sighting, Verdict, undo_of
+from camtrap_tf.reviewing import answers, journal
+from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Sighting, Verdict, undo_of
 
 LION = (Sighting("lion", "2", {"moving": True, "babies": False}), Sighting("hare"))
 
