@@ -2,8 +2,9 @@
 
 Per event: votes of one classification for the same species are merged; blank classifications
 are counted and set aside; the median number S of species over the others says how many species
-there are; the S species with most votes win. Each winner has the median of its counts and, for
-every attribute, the share of its votes that say yes.
+there are; the S species with most votes win. Each winner has the median of its counts, for every
+attribute the share of its votes that say yes, and for every choice the class that most of its
+votes name.
 
 Everything is done on flat arrays sorted by event, so that ten million votes take memory and
 time for a few such arrays and nothing per event.
@@ -39,6 +40,8 @@ class Votes:
         attributes: name -> [rows] int8: 1 yes, 0 no, -1 not asked.
         events: names of the events.
         species_names: names of the species.
+        choices: name -> [rows] int16, position among `classes` of that name; -1 not told.
+        classes: names of the classes of each choice.
     """
 
     event: np.ndarray
@@ -48,6 +51,8 @@ class Votes:
     attributes: dict[str, np.ndarray]
     events: pd.Series
     species_names: tuple[str, ...]
+    choices: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.event)
@@ -61,6 +66,7 @@ class Votes:
             species=self.species[rows],
             count=self.count[rows],
             attributes={name: column[rows] for name, column in self.attributes.items()},
+            choices={name: column[rows] for name, column in self.choices.items()},
         )
 
 
@@ -99,8 +105,8 @@ def consensus(
 
     Returns:
         Events (`event_id, evenness, classifications, blanks`), and labels (`event_id, species,
-        count, *ATTRIBUTES, votes, support, count_min, count_max`): the winners by falling
-        votes, or 'empty'. Support is the share of the classifications that are not blank.
+        count`, attributes and choices`, votes, support, count_min, count_max`): the winners by
+        falling votes, or 'empty'. Support is the share of the classifications that are not blank.
     """
     for what, value, accepted in (("even_median", even_median, MEDIANS),
                                   ("blank_rule", blank_rule, BLANK_RULES)):  # fmt: skip
@@ -129,7 +135,8 @@ def _merge(votes: Votes) -> tuple[Votes, pd.DataFrame]:
     """One row per classification and species, sorted by them; blank classifications apart.
 
     A species named twice in a classification has its counts added: above 10 they are 11-50, and
-    so is anything with 11-50; else 51+ with anything is 51+. Answers are joined by 'or'.
+    so is anything with 11-50; else 51+ with anything is 51+. Attributes are joined by 'or', and
+    a choice is told where all that tell it agree.
 
     Returns:
         The rows that name a species, sorted by event, classification and species; and
@@ -157,7 +164,16 @@ def _merge(votes: Votes) -> tuple[Votes, pd.DataFrame]:
     attributes = {
         name: np.maximum.reduceat(column[rows], starts) for name, column in votes.attributes.items()
     }
-    return dataclasses.replace(joined, count=_added(count, starts), attributes=attributes), facts
+    choices = {name: _agreed(column[rows], starts) for name, column in votes.choices.items()}
+    count = _added(count, starts)
+    return dataclasses.replace(joined, count=count, attributes=attributes, choices=choices), facts
+
+
+def _agreed(choice: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """[groups] int16: the class that each group of rows tells; -1 for none, or several."""
+    most = np.maximum.reduceat(choice, starts)
+    least = np.minimum.reduceat(np.where(choice < 0, np.iinfo(np.int16).max, choice), starts)
+    return np.where(most == least, most, -1).astype(np.int16)
 
 
 def _added(count: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -232,6 +248,8 @@ def _labels(
         **_counts(group, votes.count, len(winners), even_median),
         **{name: _shares(group, column, len(winners))
            for name, column in votes.attributes.items()},
+        **{name: _commonest(group, column, len(winners), votes.classes[name])
+           for name, column in votes.choices.items()},
         "votes": winners["votes"], "support": winners["votes"] / looked,
     })  # fmt: skip
     return labels.iloc[np.lexsort((-winners["votes"].to_numpy(), event))]
@@ -260,6 +278,19 @@ def _shares(group: np.ndarray, answer: np.ndarray, groups: int) -> np.ndarray:
     asked = np.bincount(group, answer >= 0, groups)
     yes = np.bincount(group, answer == 1, groups)
     return np.divide(yes, asked, out=np.full(groups, np.nan), where=asked > 0)
+
+
+def _commonest(
+    group: np.ndarray, choice: np.ndarray, groups: int, classes: tuple[str, ...]
+) -> pd.Series:
+    """[groups] text: the class that most name; missing where nobody was asked, or for a tie."""
+    told = choice >= 0
+    place = group[told].astype(np.int64) * len(classes) + choice[told]
+    number = np.bincount(place, minlength=groups * len(classes)).reshape(groups, len(classes))
+    most = number.max(axis=1, initial=0)
+    alone = (number == most[:, None]).sum(axis=1) == 1
+    names = pd.array([*classes, None], dtype="string")
+    return pd.Series(names.take(np.where(alone, number.argmax(axis=1), len(classes))))
 
 
 def _medians(group: np.ndarray, value: np.ndarray, groups: int, even_median: str) -> np.ndarray:

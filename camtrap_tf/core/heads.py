@@ -174,9 +174,10 @@ def check(name: str, classes: Sequence[str]) -> None:
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 # Heads that every source knows, and columns of tables and outputs.
 RESERVED = frozenset((
-    EMPTY, SPECIES, COUNT, *ATTRIBUTES, "path", "event", "event_id", "frame", "site", "season",
-    "datetime", "failure", "reviewed_by", "reviewed_at", "answer", "animal", "animal_probability",
-    "attributes", "decision", "familiarity", "further_species", "unknown", "valid",
+    EMPTY, SPECIES, COUNT, *ATTRIBUTES, "path", "folder", "file", "event", "event_id", "frame",
+    "site", "season", "datetime", "failure", "reviewed_by", "reviewed_at", "answer", "animal",
+    "animal_probability", "attributes", "decision", "familiarity", "further_species", "unknown",
+    "valid",
 ))  # fmt: skip
 
 

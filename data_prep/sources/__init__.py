@@ -24,31 +24,43 @@ class Source:
         function: of it that reads: of a path, a `Reading`, and the options of its own.
         options: names of these.
         help: what `--metadata` names.
+        heads: its columns, fields or questions can answer further heads (`Reading.heads`).
     """
 
     module: str
     function: str
     options: tuple[str, ...]
     help: str
+    heads: bool = False
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the options that not all sources have."""
+        return (*self.options, _HEAD) if self.heads else self.options
 
 
 _VOTES = ("even_median", "blank_rule")
+_HEAD = "head"  # the option of all sources with `heads`
 SOURCES = {
     "camtrap_dp": Source(
-        "camtrap_dp", "read", (), "folder of a Camtrap DP package, or its datapackage.json"
+        "camtrap_dp", "read", (), "folder of a Camtrap DP package, or its datapackage.json",
+        heads=True,
     ),
-    "coco": Source("coco", "read", (), "COCO Camera Traps JSON file"),
+    "coco": Source("coco", "read", (), "COCO Camera Traps JSON file", heads=True),
     "csv": Source(
-        "plain", "read_csv", ("columns", "head"),
+        "plain", "read_csv", ("columns",),
         "CSV file with a row per picture; --columns says which column is what",
+        heads=True,
     ),
     "dryad": Source(
         "dryad", "read_folder", (),
         "folder with consensus_data.csv, all_images.csv and, if there, gold_standard_data.csv",
+        heads=True,
     ),
     "dryad_raw": Source(
         "zooniverse", "read_dryad", _VOTES,
         "folder with raw_data_for_dryad.csv (all votes) and all_images.csv",
+        heads=True,
     ),
     "folders": Source(
         "plain", "read_folders", ("folders",),
@@ -58,6 +70,7 @@ SOURCES = {
     "lila": Source(
         "lila", "read", (),
         "folder with the pair ..._images.csv and ..._annotations.csv, or a JSON file",
+        heads=True,
     ),
     "megadetector": Source(
         "megadetector", "read", ("threshold",),
@@ -66,11 +79,12 @@ SOURCES = {
     "zooniverse": Source(
         "zooniverse", "read", (*_VOTES, "workflow", "choices"),
         "CSV export of raw classifications, of Panoptes or the former platform",
+        heads=True,
     ),
 }  # fmt: skip
 COMMON = ("on_unknown", "empty_names", "dates", "encoding")  # what `Rules` are made of
 OPTIONS = tuple(
-    dict.fromkeys((*COMMON, *(name for source in SOURCES.values() for name in source.options)))
+    dict.fromkeys((*COMMON, *(name for source in SOURCES.values() for name in source.takes)))
 )
 HELP = "".join(
     f"{name:<13} {source.help}\n".replace("\n", f"\n{'':<14}").rstrip(" ")
@@ -95,11 +109,11 @@ def read(source: str, metadata: PathLike, **options) -> "EventTable":
         raise InputError(f"a source is one of {', '.join(SOURCES)}", source, "Pick one of them.")
     form = SOURCES[source]
     given = {name: value for name, value in options.items() if value is not None}
-    rules = {name: given.pop(name) for name in COMMON if name in given}
-    for name in given.keys() - set(form.options):
-        taking = [other for other, one in SOURCES.items() if name in one.options]
+    for name in given.keys() - set(COMMON) - set(form.takes):
+        taking = [other for other, one in SOURCES.items() if name in one.takes]
         where = f"belongs to {', '.join(taking)}" if taking else "is an option of no source"
         raise InputError(f"{name} {where}", source, f"Leave {name} out.")
+    rules = {name: given.pop(name) for name in (*COMMON, _HEAD) if name in given}
     reading = Reading(Rules.parse(**rules))
     reader = getattr(importlib.import_module(f"{__name__}.{form.module}"), form.function)
     table = reader(metadata, reading, **given)

@@ -1,7 +1,9 @@
 """Camtrap DP packages (version 1): datapackage.json with deployments, media, observations.
 
 Observations of media label frames, observations of events label whole events. What an animal
-does, its age and sex are free or finer than the attributes here and are not read.
+does, its age and sex are free or finer than the attributes here; they are read as further heads:
+`sex` and `lifeStage` from their columns, another from a column of its name, or from
+`observationTags`, such as 'collar:yes'.
 
 An event has its id in its deployment only, and need not have one: then deployment, begin and end
 say which event an observation is about. A picture belongs to every event whose observations name
@@ -23,7 +25,7 @@ from camtrap_tf.events import csv_files, paths
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.sources import spans
-from data_prep.sources.fields import Reading, known
+from data_prep.sources.fields import Reading, column_of, known
 
 PACKAGE = "datapackage.json"
 MISSING = ("", "NA", "NaN", "nan")  # what version 1.0.2 counts as missing
@@ -34,7 +36,14 @@ _TABLES = {
     "media": (["mediaID", "deploymentID", "timestamp", "filePath"], ["fileName", "fileMediatype"]),
     "observations": (
         ["observationID", "deploymentID", "eventStart", "eventEnd", "observationType"],
-        ["mediaID", "eventID", "observationLevel", "scientificName", "count"],
+        [
+            "mediaID",
+            "eventID",
+            "observationLevel",
+            "scientificName",
+            "count",
+            "observationTags",
+        ],
     ),
 }
 _FILLED = {
@@ -51,12 +60,14 @@ def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     use the id, else 'DEPLOYMENT/BEGIN/END' in UTC. The site is the location of the deployment,
     or the deployment where it has none. A picture behind a URL is expected in the picture folder
     as deploymentID/fileName, or deploymentID/mediaID where its deployment has the name twice.
-    Rows of one species are added up.
+    Rows of one species are added up; where they answer a further head differently, it is not
+    answered.
 
     Args:
         path: the folder or file.
         reading: with on_unknown 'drop', observations of an unknown type, counts that are no
-            numbers and pictures of unknown deployments are left out and counted.
+            numbers, other answers to further heads and pictures of unknown deployments are left
+            out and counted.
 
     Raises:
         InputError: not such a package, or a row that breaks a rule.
@@ -74,7 +85,7 @@ def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     frames = frames[["event", "path", "mediaID"]]
     frames = frames.rename(columns={"event": "event_id", "mediaID": "image_id"})
     origin = f"Camtrap DP package {Path(path).name}"
-    return EventTable(events, frames, labels, origin, reading.dropped)
+    return EventTable(events, frames, labels, origin, reading.dropped, reading.heads)
 
 
 def _read_tables(path: PathLike, reading: Reading) -> dict[str, pd.DataFrame]:
@@ -106,6 +117,8 @@ def _read_table(
     if not path.is_file() and path.with_name(path.name + ".gz").is_file():
         path = path.with_name(path.name + ".gz")
     columns, more = ({column: column for column in part} for part in _TABLES[name])
+    if name == "observations":
+        more |= {head: column_of(head) for head in reading.heads}
     encoding = reading.rules.encoding or resource.get("encoding")
     table = csv_files.read(
         path, columns, more, newlines=True, encoding=encoding, missing=_missing(folder, resource)
@@ -173,6 +186,7 @@ def _observations(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
         csv_files.first_row(file), reading.unknown,
     )  # fmt: skip
     rows["number"] = _numbers(rows["count"], file, reading)
+    rows = _answered(rows, file, reading)
     rows = _once(rows, reading)
     rows["start"], rows["end"] = (
         spans.milliseconds(rows[name]) for name in ("eventStart", "eventEnd")
@@ -182,6 +196,21 @@ def _observations(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     species = rows["scientificName"].where(rows["observationType"] == "animal")
     rows["species"] = reading.named(species).fillna(rows["observationType"].map(_NAMED))
     return rows
+
+
+def _answered(rows: pd.DataFrame, file: Path, reading: Reading) -> pd.DataFrame:
+    """The rows with their answers to further heads, from columns and tags."""
+    tags = rows.pop("observationTags")
+    for name in reading.heads:
+        tagged = tags.str.extract(rf"(?:^|\|)\s*{name}\s*:\s*([^|]*)", expand=False)
+        rows[column_of(name)] = rows[column_of(name)].fillna(tagged)
+        if rows[column_of(name)].isna().all():
+            raise InputError(
+                "a further head is a column or a tag of the observations", name,
+                f"{file.name} answers none of that name; spell it as the file does, or leave the "
+                "head out.",
+            )  # fmt: skip
+    return reading.answered(rows, file, csv_files.first_row(file))
 
 
 def _once(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:
@@ -278,7 +307,7 @@ def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.Da
     nameless = rows["species"].isna()
     reading.dropped.add("observation that names no species", rows["observationID"][nameless])
     rows = rows[~nameless]
-    keys = ["observationID", "species", "number"]
+    keys = ["observationID", "species", "number", *map(column_of, reading.heads)]
     whole = rows[rows["whole"] & occurs(rows["event"], frames["event"])]
     whole = whole[["event", *keys]].assign(frame=pd.NA)
     single = rows[~rows["whole"] | (rows["event"].isna() & rows["mediaID"].notna())]
@@ -292,15 +321,16 @@ def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.Da
     stray = ~occurs(rows["observationID"], labels["observationID"])
     reading.dropped.add("observation without a picture", rows["observationID"][stray])
     order = np.argsort(find(labels["observationID"], rows["observationID"]), kind="stable")
-    return _added(labels.iloc[order].rename(columns={"event": "event_id"}))
+    return _added(labels.iloc[order].rename(columns={"event": "event_id"}), reading)
 
 
-def _added(labels: pd.DataFrame) -> pd.DataFrame:
+def _added(labels: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """One row per frame or event and species; the count is missing where one of its rows' is."""
     keys = ["event_id", "frame", "species"]
-    groups = labels.groupby(keys, sort=False, dropna=False)["number"]
-    merged = groups.agg(["sum", "count", "size"]).reset_index()
+    groups = labels.groupby(keys, sort=False, dropna=False)
+    merged = groups["number"].agg(["sum", "count", "size"]).reset_index()
     complete = (merged["count"] == merged["size"]) & (merged["species"] != EMPTY)
     number = merged["sum"].where(complete & (merged["sum"] >= 1))
     bins = {n: count_bin(int(n)) for n in number.dropna().unique()}
-    return merged[keys].assign(count=number.map(bins).astype("string"))
+    counts = number.map(bins).astype("string")
+    return merged[keys].assign(count=counts, **reading.agreed(groups))

@@ -5,11 +5,11 @@ have lost their vowels, too (`HWMN`, `NTHNGHR`). Both are matched by their conso
 table can say what another name means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.emptiness import Meaning, Names, folded, without_vowels
-from camtrap_tf.core.labels import ATTRIBUTES, EMPTY
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, EMPTY
 from camtrap_tf.events import csv_files
 from data_prep.sources import lila
 from data_prep.sources.volunteers import YES, rank
@@ -43,22 +43,32 @@ class Choices:
     Args:
         names: which of them mean empty, and which nothing.
         table: meaning by name, before all rules: a species, 'empty', 'unlabelled', a name of
-            `QUESTIONS`, an attribute, 'yes', 'no' or a count.
+            `QUESTIONS`, an attribute, 'yes', 'no' or a count; a further head or its class.
+        heads: further questions: class names by name.
     """
 
-    def __init__(self, names: Names | None = None, table: Mapping[str, str] | None = None):
-        self.names = names or Names()
+    def __init__(
+        self,
+        names: Names | None = None,
+        table: Mapping[str, str] | None = None,
+        heads: Mapping[str, Sequence[str]] | None = None,
+    ):
+        self.names, self.heads = names or Names(), heads or {}
         self.table = {folded(name): meaning for name, meaning in (table or {}).items()}
 
     def question(self, name: str) -> str | None:
-        """Which of `QUESTIONS` is asked, None for another.
+        """Which of `QUESTIONS` or of the further heads is asked, None for another.
 
         >>> [Choices().question(name) for name in ("HWMN", "WHTBHVRSDS", "RTHRNNGPRSNT")]
         ['count', 'behaviours', 'babies']
+        >>> Choices(heads={"antlers": ("none", "velvet")}).question("NTLRS")
+        'antlers'
         """
         key = folded(name)
         if key in self.table:
-            return self.table[key] if self.table[key] in QUESTIONS else None
+            return self.table[key] if self.table[key] in (*QUESTIONS, *self.heads) else None
+        if (head := _alike(name, self.heads)) is not None:
+            return head
         for asked, parts in _ASKED_IN_FULL:
             if any(part in key for part in parts):
                 return asked
@@ -102,10 +112,34 @@ class Choices:
         key = folded(self.table.get(folded(answer), answer))
         return _YES.get(key)
 
+    def answer(self, head: str, answer: str) -> int | None:
+        """Position of an answer among the classes of a further head; None for another answer.
+
+        >>> asked = Choices(heads={"antlers": ("none", "velvet"), "collar": ("no", "yes")})
+        >>> [asked.answer("antlers", text) for text in ("VLVT", "none", "SHED")]
+        [1, 0, None]
+        >>> asked.answer("collar", "Y")
+        1
+        """
+        classes = tuple(self.heads[head])
+        if classes == BINARY:
+            return self.yes(answer)
+        found = _alike(self.table.get(folded(answer), answer), classes)
+        return None if found is None else classes.index(found)
+
     def count(self, answer: str) -> int | None:
         """Position of a count in `COUNT_BINS`, -1 for no answer, None for what is no count."""
         answer = self.table.get(folded(answer), answer)
         return rank(_HOW_MANY.get(answer, answer))
+
+
+def _alike(name: str, among: Iterable[str]) -> str | None:
+    """The one of `among` that is written so, in capitals and without vowels or not."""
+    written = {folded(one): one for one in among}
+    if folded(name) in written:
+        return written[folded(name)]
+    is_short = without_vowels(name) == folded(name)
+    return _without_vowels(tuple(written.values())).get(folded(name)) if is_short else None
 
 
 def read_table(path: PathLike, encoding: str | None = None) -> dict[str, str]:

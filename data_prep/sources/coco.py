@@ -22,7 +22,7 @@ from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, cou
 from camtrap_tf.events import paths
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
-from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of, mapped
+from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of, column_of, mapped
 
 _BABIES = {"babies": "young_present"}  # attribute -> its name in the files, where they differ
 
@@ -35,19 +35,21 @@ def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     Labels of single images keep their frame; `sequence_level_annotation` labels, which the
     files repeat on every image, become one label of the event. The count of a species in an
     image is `count` where all its annotations have one, else the number of its boxes where
-    all have one, else missing. An annotation that is listed twice counts once.
+    all have one, else missing. An annotation that is listed twice counts once. A further head is
+    answered by the field of its name of an annotation, or of its `attributes`; else of its image.
 
     Args:
         path: the file.
         reading: with on_unknown 'drop', annotations of an unknown category, counts that are no
-            numbers and images whose file another image has named are left out and counted.
+            numbers, other answers to further heads and images whose file another image has named
+            are left out and counted.
 
     Raises:
         InputError: not such a file, or a row that breaks a rule (with its index, from 0).
     """
     path = existing_file(path, "a COCO Camera Traps file")
-    images, annotations, categories = _columns(path)
     reading = reading or Reading()
+    images, annotations, categories = _columns(path, reading)
     frames = _frames(images, reading)
     annotations = _named(_once(annotations, reading), categories, reading)
     labels = _labels(annotations, frames, reading)
@@ -56,16 +58,17 @@ def read(path: PathLike, reading: Reading | None = None) -> EventTable:
     labelled = occurs(events["event_id"], labels["event_id"])
     events["source"] = np.where(labelled, "annotation", "none")
     frames = frames[["event_id", "path", "image_id"]]
-    return EventTable(events, frames, labels, path.name, reading.dropped)
+    return EventTable(events, frames, labels, path.name, reading.dropped, reading.heads)
 
 
-def _columns(path: Path) -> list[pd.DataFrame]:
+def _columns(path: Path, reading: Reading) -> list[pd.DataFrame]:
     """Images, annotations and categories, each in the order of the file."""
     found: dict[str, list[pd.DataFrame]] = {}
     try:
         for piece in json_files.pieces(path):
             read = _PARTS.get(piece.part)
-            found.setdefault(piece.part, []).extend([read(_objects(piece))] if read else [])
+            rows = [read(_objects(piece)).assign(**_asked(piece, reading))] if read else []
+            found.setdefault(piece.part, []).extend(rows)
     except InputError:  # is a ValueError, too
         raise
     except ValueError as error:
@@ -79,7 +82,22 @@ def _columns(path: Path) -> list[pd.DataFrame]:
     parts = [pd.concat(found[part], ignore_index=True) for part in _PARTS]
     if parts[0].empty:
         raise InputError("`images` holds at least one image", [], f"Check {path}.")
-    return parts
+    images, annotations, categories = parts
+    _check_asked(images, annotations, path, reading)
+    read_parts = [reading.answered(part, path, 0) for part in (images, annotations)]
+    return [*read_parts, categories]
+
+
+def _check_asked(
+    images: pd.DataFrame, annotations: pd.DataFrame, path: Path, reading: Reading
+) -> None:
+    for name in reading.heads:
+        if all(part[column_of(name)].isna().all() for part in (images, annotations)):
+            raise InputError(
+                "a further head is a field of annotations or images", name,
+                f"{path.name} has none of that name; spell it as the file does, or leave the head "
+                "out.",
+            )  # fmt: skip
 
 
 def _not_json(path: Path, error: ValueError) -> InputError:
@@ -161,7 +179,11 @@ def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.Da
     reading.dropped.add(rule, rows["id"][place < 0])
     rows, place = rows[place >= 0].drop(columns=["id", "image_id"]), place[place >= 0]
     rows["place"] = place
-    merged = _count_animals(rows.groupby(["place", "species", "whole"], sort=False))
+    for column in map(column_of, reading.heads):
+        of_image = frames[column].array.take(place)
+        rows[column] = rows[column].fillna(pd.Series(of_image, index=rows.index))
+    groups = rows.groupby(["place", "species", "whole"], sort=False)
+    merged = _count_animals(groups).assign(**reading.agreed(groups))
     merged["event_id"] = frames["event_id"].array.take(merged["place"])
     frame = pd.Series(frames["frame"].to_numpy()[merged["place"]], dtype="Int32")
     merged["frame"] = frame.mask(merged["whole"])
@@ -172,7 +194,8 @@ def _labels(rows: pd.DataFrame, frames: pd.DataFrame, reading: Reading) -> pd.Da
 
 def _once(annotations: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     """The annotations without those listed before: alike in id, image, category, box and count."""
-    again = _repeats(annotations, "id", ["image_id", "category", "box", "count"])
+    told = [column_of(name) for name in reading.heads]
+    again = _repeats(annotations, "id", ["image_id", "category", "box", "count", *told])
     again &= annotations["id"].notna() | annotations["box"].notna()
     reading.dropped.add("annotation listed twice", annotations["id"][again])
     return annotations[~again]
@@ -272,6 +295,19 @@ def _attributes(annotations: Piece) -> dict[str, np.ndarray]:
     return {
         name: _numbers(annotations, field) for name, field in fields.items() if field in present
     }
+
+
+def _asked(piece: Piece, reading: Reading) -> dict[str, pd.Series]:
+    """By its column what each row says of a further head, as text: itself or its attributes."""
+    return {
+        column_of(name): _strings(_said(row, name) for row in piece.rows) for name in reading.heads
+    }
+
+
+def _said(row: dict, name: str) -> str | None:
+    attributes = row.get("attributes")
+    value = row.get(name, attributes.get(name) if isinstance(attributes, dict) else None)
+    return None if value is None or value != value else _key(value)
 
 
 def _count_animals(groups) -> pd.DataFrame:

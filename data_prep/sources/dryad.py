@@ -19,7 +19,7 @@ from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
 from camtrap_tf.events import csv_files, paths
 from camtrap_tf.events.table import EventTable, occurs
 from data_prep.choice.select import IMPOSSIBLE
-from data_prep.sources.fields import Reading, count_bins, known
+from data_prep.sources.fields import Reading, column_of, count_bins, known
 
 CONSENSUS, IMAGES, GOLD = "consensus_data.csv", "all_images.csv", "gold_standard_data.csv"
 
@@ -46,7 +46,8 @@ def read(
     """Reads the release.
 
     An event in the gold standard takes species and counts from the experts (source 'expert');
-    its behaviours are the volunteers' for the same species, since experts gave none. Site and
+    its behaviours, and answers to further heads, are the volunteers' for the same species, since
+    experts gave none. Site and
     season of an event without consensus come from its pictures' path,
     SEASON/SITE/ROLL/PICTURE. Frames are in the order of their paths.
 
@@ -79,20 +80,23 @@ def read(
     events = _with_votes(events, volunteers, reading)
     expert = occurs(ids, experts["event_id"])
     events["source"] = np.where(expert, "expert", "volunteers")
-    labels = _labels(events["event_id"], volunteers, experts)
-    return EventTable(events, frames[["event_id", "path"]], labels, _origin(consensus), dropped)
+    labels = _labels(events["event_id"], volunteers, experts, reading)
+    frames = frames[["event_id", "path"]]
+    return EventTable(events, frames, labels, _origin(consensus), dropped, reading.heads)
 
 
 def read_consensus(path: PathLike, reading: Reading | None = None) -> pd.DataFrame:
     """consensus_data.csv: one row per event and species.
 
     Returns:
-        `event_id, species, count, datetime` (text)`, site, evenness, classifications, blanks`
-        and the attributes as shares of votes in [0, 1].
+        `event_id, species, count, datetime` (text)`, site, evenness, classifications, blanks`,
+        the attributes as shares of votes in [0, 1], and answers to further heads.
     """
     reading = reading or Reading()
-    columns = {**_LABEL, **_EVENT, **_VOTES, **_SHARES}
+    asked = {name: column_of(name) for name in reading.heads}
+    columns = {**_LABEL, **_EVENT, **_VOTES, **_SHARES, **asked}
     rows = csv_files.read(path, columns, encoding=reading.rules.encoding)
+    rows = reading.answered(rows, path, csv_files.first_row(path))
     for name in (*_VOTES.values(), *_SHARES.values()):
         rows[name] = csv_files.numbers(
             rows[name], name, path, 1.0 if name in ATTRIBUTES else np.inf
@@ -194,9 +198,12 @@ def _with_votes(events: pd.DataFrame, volunteers: pd.DataFrame, reading: Reading
     return events.drop(columns="station")
 
 
-def _labels(ids: pd.Series, volunteers: pd.DataFrame, experts: pd.DataFrame) -> pd.DataFrame:
+def _labels(
+    ids: pd.Series, volunteers: pd.DataFrame, experts: pd.DataFrame, reading: Reading
+) -> pd.DataFrame:
     """Label rows: experts' where they labelled the event, else volunteers', else 'empty'."""
-    shares = ["event_id", "species", *ATTRIBUTES]
+    volunteers = volunteers.rename(columns={column_of(name): name for name in reading.heads})
+    shares = ["event_id", "species", *ATTRIBUTES, *reading.heads]
     from_experts = experts[["event_id", "species", "count"]].merge(
         volunteers[shares], on=["event_id", "species"], how="left"
     )

@@ -5,14 +5,17 @@ import dataclasses
 import logging
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import COUNT_BINS, EMPTY, count_bin
+from camtrap_tf.core.heads import declared
+from camtrap_tf.core.labels import BINARY, COUNT_BINS, EMPTY, count_bin
 from camtrap_tf.events import dates
 from camtrap_tf.events.table import Dropped, occurs
 
@@ -36,12 +39,15 @@ class Rules:
         names: which names mean empty, and which nothing at all.
         order: of day and month where the year is last; None to find out.
         encoding: of CSV files; None to find out.
+        heads: further questions that the metadata answer: class names by name, see
+            `core.heads.declared`.
     """
 
     on_unknown: str = "error"
     names: Names = dataclasses.field(default_factory=Names)
     order: dates.Order | None = None
     encoding: str | None = None
+    heads: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def parse(
@@ -50,6 +56,7 @@ class Rules:
         empty_names: str | None = None,
         dates: str | None = None,
         encoding: str | None = None,
+        head: Sequence[str] = (),
     ) -> Self:
         """The rules from their flags.
 
@@ -58,7 +65,8 @@ class Rules:
         """
         if on_unknown not in (None, *ON_UNKNOWN):
             raise InputError("on_unknown is 'error' or 'drop'", on_unknown, "Pick one of them.")
-        return cls(on_unknown or "error", Names.parse(empty_names), _order(dates), encoding)
+        names = Names.parse(empty_names)
+        return cls(on_unknown or "error", names, _order(dates), encoding, declared(head))
 
 
 def _order(text: str | None) -> dates.Order | None:
@@ -77,6 +85,7 @@ class Reading:
         rules: None takes the default ones.
 
     Attributes:
+        heads: further questions that the metadata answer.
         dropped: what was left out.
         unknown: where unknown values are counted; None if they are an error.
         seen: how often each name meant empty, or nothing.
@@ -84,6 +93,7 @@ class Reading:
 
     def __init__(self, rules: Rules | None = None):
         self.rules = rules or Rules()
+        self.heads = self.rules.heads
         self.dropped = Dropped()
         self.unknown = self.dropped if self.rules.on_unknown == "drop" else None
         self.seen: collections.Counter[tuple[str, Meaning]] = collections.Counter()
@@ -160,6 +170,48 @@ class Reading:
         self.dropped.add(UNREAD_TIME, texts[found.unread])
         return found.values
 
+    def answered(self, rows: pd.DataFrame, path: PathLike, first_row: int) -> pd.DataFrame:
+        """The rows, the columns that answer a further head (`column_of`) read.
+
+        Args:
+            rows: all of the file, in its order; the columns are text.
+            path: of the file.
+            first_row: number of the first row, as an editor shows it.
+
+        Raises:
+            InputError: a value that answers no such question, with its row; unless unknown
+                values are dropped.
+        """
+        where = Path(path).name
+        for name, classes in self.heads.items():
+            read = yes_or_no if classes == BINARY else classes_of
+            texts = rows[column_of(name)].rename(name)
+            found = read(texts, classes, where, first_row, self.unknown)
+            rows = rows.assign(**{column_of(name): found})
+        return rows
+
+    def agreed(self, groups: Any) -> dict[str, pd.Series]:
+        """What rows about one species in one place say together, by further head.
+
+        Args:
+            groups: the rows by `species` and whatever else they share (of `DataFrame.groupby`).
+
+        Returns:
+            [groups] the largest share of yes; of several classes the one that they name, and none
+            where they name several, which is counted.
+        """
+        found = {}
+        for name, classes in self.heads.items():
+            column = groups[column_of(name)]
+            said = column.max() if classes == BINARY else column.first()
+            if classes != BINARY:
+                several = (column.nunique() > 1).to_numpy()
+                species = said.index.get_level_values("species")[several]
+                self.dropped.add(f"{name} of a species: several answers", species)
+                said = said.mask(several)
+            found[name] = said.reset_index(drop=True)
+        return found
+
     def report(self) -> None:
         """Logs which names were taken for empty, and which for nothing."""
         for meaning, what in _MEANINGS.items():
@@ -177,6 +229,14 @@ class Reading:
 
 
 _MEANINGS = {Meaning.EMPTY: "names that mean empty", Meaning.UNLABELLED: "names of no species"}
+
+
+def column_of(head: str) -> str:
+    """The column that answers a further head, while metadata are read.
+
+    No column of a format is named so, whatever the head is.
+    """
+    return f"{head}?"
 
 
 def count_bins(

@@ -19,7 +19,7 @@ from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
 from camtrap_tf.events import csv_files, paths
 from camtrap_tf.events.table import EventTable, occurs
 from data_prep.sources import coco
-from data_prep.sources.fields import Reading, animals, known, mapped
+from data_prep.sources.fields import Reading, animals, column_of, known, mapped
 
 # With 'empty' the release's 61 categories.
 SPECIES = (
@@ -62,7 +62,8 @@ def read(metadata: PathLike, reading: Reading | None = None) -> EventTable:
 def read_csv(images: PathLike, annotations: PathLike, reading: Reading | None = None) -> EventTable:
     """Reads the CSV pair; frames are in the order of `image_rank_in_capture`.
 
-    Season and site of an event without annotation come from its id, SER_SEASON#SITE#ROLL#N.
+    Season and site of an event without annotation come from its id, SER_SEASON#SITE#ROLL#N. A
+    further head is answered by the column question__NAME or NAME.
     """
     reading = reading or Reading()
     dropped = reading.dropped
@@ -79,8 +80,9 @@ def read_csv(images: PathLike, annotations: PathLike, reading: Reading | None = 
         frames, rows = (part[~occurs(part["event_id"], unnamed)] for part in (frames, rows))
     events = frames[["event_id"]].drop_duplicates()
     events = _with_facts(events, rows, reading)
-    labels = rows[["event_id", "species", "count", *ATTRIBUTES]]
-    return EventTable(events, frames, labels, Path(annotations).name, dropped)
+    own = {column_of(name): name for name in reading.heads}
+    labels = rows[["event_id", "species", "count", *ATTRIBUTES, *own]].rename(columns=own)
+    return EventTable(events, frames, labels, Path(annotations).name, dropped, reading.heads)
 
 
 def read_json(path: PathLike, reading: Reading | None = None) -> EventTable:
@@ -134,9 +136,11 @@ def _frames(path: PathLike, reading: Reading) -> pd.DataFrame:
 
 def _annotations(path: PathLike, reading: Reading) -> pd.DataFrame:
     """One row per event and species; `strange` where the species is unknown, and missing then."""
-    rows = csv_files.read(path, _LABEL, _OPTIONAL, encoding=reading.rules.encoding)
+    required = {**_LABEL, **_questions(path, reading)}
+    rows = csv_files.read(path, required, _OPTIONAL, encoding=reading.rules.encoding)
     csv_files.filled(rows, _LABEL.values(), path)
     name, first = Path(path).name, csv_files.first_row(path)
+    rows = reading.answered(rows, path, first)
     named = reading.named(rows["species"])
     rows["species"] = _canonical(named, path, reading, first)
     rows["strange"] = named.notna() & rows["species"].isna()
@@ -148,6 +152,16 @@ def _annotations(path: PathLike, reading: Reading) -> pd.DataFrame:
     rule = "annotations: species listed twice for an event"
     reading.dropped.add(rule, rows["event_id"][repeated])
     return rows[~repeated]
+
+
+def _questions(path: PathLike, reading: Reading) -> dict[str, str]:
+    """Columns of the file that answer further heads."""
+    header = csv_files.header(path, reading.rules.encoding)
+    found = {}
+    for name in reading.heads:
+        asked = csv_files.position(f"question__{name}", header) >= 0
+        found[f"question__{name}" if asked else name] = column_of(name)
+    return found
 
 
 def _canonical(species: pd.Series, path: PathLike, reading: Reading, first_row: int) -> pd.Series:

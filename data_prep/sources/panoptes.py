@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
 from camtrap_tf.core.paths import normal
 from camtrap_tf.events import csv_files
 from data_prep.consensus import Votes
@@ -31,7 +31,7 @@ _SEEN = r'"already_seen"\s*:\s*true'
 _NOT_LIVE = r'"live_project"\s*:\s*false'
 _PICTURE = re.compile(r"\.(jpe?g|png|tiff?)$", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
-Answer = tuple[str, int, tuple[int, ...]]  # species, count, attributes
+Answer = tuple[str, int, tuple[int, ...]]  # species, count, attributes and further heads
 Said = list[tuple[str, str | None]]  # names that mean empty, or nothing (None)
 
 
@@ -48,7 +48,7 @@ def votes(
     """
     encoding = reading.rules.encoding
     told = choices.read_table(table, encoding) if table is not None else {}
-    export = _Export(path, reading, Choices(reading.rules.names, told))
+    export = _Export(path, reading, Choices(reading.rules.names, told, reading.heads))
     for block in csv_files.blocks(path, _COLUMNS, newlines=True, encoding=encoding):
         export.add(block, workflow)
     if not export.events:
@@ -67,6 +67,8 @@ class _Export:
     def __init__(self, path: PathLike, reading: Reading, meanings: Choices):
         self.where, self.reading, self.choices = Path(path).name, reading, meanings
         self.dropped = reading.dropped
+        self.asked = (*ATTRIBUTES, *reading.heads)
+        self.questions: dict[str, str | None] = {}  # which head each question of the survey is
         self.events: dict[str, dict[str, Any]] = {}
         self.position: dict[str, int] = {}
         self.species: dict[str, int] = {}
@@ -92,7 +94,7 @@ class _Export:
                                                          "subject"))  # fmt: skip
         for user, event, annotations, subject in zip(*columns, strict=True):
             self._classification(user or ANONYMOUS, event, annotations, subject)
-        self.columns.append(np.array(self.rows, np.int64).reshape(-1, 4 + len(ATTRIBUTES)))
+        self.columns.append(np.array(self.rows, np.int64).reshape(-1, 4 + len(self.asked)))
         self.rows = []
 
     def _classification(self, user: str, event: str, annotations: str, subject: str) -> None:
@@ -128,7 +130,7 @@ class _Export:
                 if isinstance(choice, dict) and "choice" in choice:
                     answers += self._answer(choice, event, said)
                 elif isinstance(choice, str) and self.choices.is_empty(choice):
-                    answers.append((EMPTY, -1, (-1,) * len(ATTRIBUTES)))
+                    answers.append((EMPTY, -1, (-1,) * len(self.asked)))
                     said.append((choice, EMPTY))
         return answers, said
 
@@ -139,18 +141,38 @@ class _Export:
             said.append((choice["choice"], species))
         if species is None:
             return []
-        count, behaviours, young = -1, None, None
+        count, behaviours, told = -1, None, dict.fromkeys(self.asked, -1)
         for question, answer in (choice.get("answers") or {}).items():
-            asked = self.choices.question(question)
+            asked = self.questions[question] = self.choices.question(question)
             if asked == COUNT:
                 count = self._how_many(answer, event)
             elif asked == BEHAVIOURS:
                 behaviours = {self.choices.behaviour(str(one)) for one in np.atleast_1d(answer)}
             elif asked == YOUNG:
                 young = self.choices.yes(str(answer))
-        shown = [-1 if behaviours is None else int(name in behaviours) for name in ATTRIBUTES]
-        shown[ATTRIBUTES.index(YOUNG)] = -1 if young is None else young
-        return [(species, count, tuple(shown))]
+                told[YOUNG] = -1 if young is None else young
+            elif asked is not None:
+                told[asked] = self._further(asked, answer, event)
+        if behaviours is not None:
+            told |= {name: int(name in behaviours) for name in ATTRIBUTES if name != YOUNG}
+        return [(species, count, tuple(told.values()))]
+
+    def _further(self, head: str, answer: Any, event: str) -> int:
+        """Position of an answer among a head's classes; -1 for none, or several at once."""
+        said = [str(one) for one in np.atleast_1d(answer) if one not in (None, "")]
+        if len(said) != 1:
+            return -1
+        place = self.choices.answer(head, said[0])
+        if place is None and self.reading.unknown is None:
+            raise InputError(
+                f"`{head}` is one of {', '.join(self.reading.heads[head])}", said[0],
+                f"Subject {event} of {self.where} says so; declare the class in --head, tell with "
+                "--choices what it means, or leave such answers out with --on_unknown=drop.",
+            )  # fmt: skip
+        if place is None:
+            self.dropped.add(f"{self.where}: unknown {head}", [f"{said[0]!r} of subject {event}"])
+            return -1
+        return place
 
     def _how_many(self, answer: Any, event: str) -> int:
         place = self.choices.count(str(answer))
@@ -167,22 +189,35 @@ class _Export:
 
     def votes(self) -> Votes:
         """The votes gathered."""
-        table = np.concatenate([*self.columns, np.zeros((0, 4 + len(ATTRIBUTES)), np.int64)])
+        self._check_asked()
+        table = np.concatenate([*self.columns, np.zeros((0, 4 + len(self.asked)), np.int64)])
         names, code = self._names()
-        asked = table[:, 4:]
+        told = dict(zip(self.asked, table[:, 4:].T.astype(np.int16), strict=True))
+        classes = {name: of for name, of in self.reading.heads.items() if of != BINARY}
         return Votes(
             event=table[:, 0],
             classification=table[:, 1],
             species=code[table[:, 2]],
             count=table[:, 3].astype(np.int8),
             attributes={
-                name: asked[:, i].astype(np.int8)
-                for i, name in enumerate(ATTRIBUTES)
-                if (asked[:, i] >= 0).any()
+                name: column.astype(np.int8)
+                for name, column in told.items()
+                if name not in classes and (column >= 0).any()
             },
             events=pd.Series(list(self.position), dtype="string"),
             species_names=names,
+            choices={name: told[name] for name in classes},
+            classes=classes,
         )
+
+    def _check_asked(self) -> None:
+        for name in self.reading.heads:
+            if name not in self.questions.values():
+                raise InputError(
+                    f"a further head is a question of the survey; {self.where} has "
+                    f"{', '.join(sorted(self.questions))}", name,
+                    "Name one of them, or say in a table of --choices which of them it is.",
+                )  # fmt: skip
 
     def _names(self) -> tuple[tuple[str, ...], np.ndarray]:
         """Names of species, and the position there of each that was met; the last is -1."""

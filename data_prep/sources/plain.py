@@ -11,15 +11,14 @@ import pandas as pd
 
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.heads import declared
-from camtrap_tf.core.labels import ATTRIBUTES, BINARY, EMPTY, count_bin, count_lower_bound
+from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, count_bin, count_lower_bound
 from camtrap_tf.events import csv_columns, csv_files, grouping, paths
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.pictures import exif, files
 from data_prep.sources import folder_names
-from data_prep.sources.fields import Reading, animals, classes_of, yes_or_no
+from data_prep.sources.fields import Reading, animals, column_of
 from data_prep.sources.folder_names import Layout
 
 FIELDS = (
@@ -36,7 +35,6 @@ def read_csv(
     path: PathLike,
     reading: Reading | None = None,
     columns: str = "",
-    head: Sequence[str] = (),
 ) -> EventTable:
     """Reads a CSV file with a row per picture, or per picture and species.
 
@@ -48,15 +46,14 @@ def read_csv(
 
     Args:
         path: the file; its encoding and delimiter are told by its first bytes.
-        reading: with on_unknown 'drop', counts that are no numbers, values of `head` that are
-            none of their classes, and labels of a picture whose rows contradict one another, are
-            left out and counted.
+        reading: with on_unknown 'drop', counts that are no numbers, answers to further heads that
+            are none of their classes, and labels of a picture whose rows contradict one another,
+            are left out and counted.
         columns: which column is what, as 'path=File,species=Label', or with a picture's folder
             and file in two columns 'folder=RelativePath,file=File,...'; 'datetime=Date+Time' are
             two columns, too. A field that is not named is the column of its own name, or that
-            of a known tool's table (`csv_columns.KNOWN`). Fields: see `FIELDS`, and
-            `head`.
-        head: further questions, each answered by a column; see `core.heads.declared`.
+            of a known tool's table (`csv_columns.KNOWN`). Fields: see `FIELDS`, and the
+            further heads.
 
     Raises:
         InputError: not such a file, a column that is not there, a wrong value with its row, or
@@ -65,12 +62,13 @@ def read_csv(
     path, reading = existing_file(path, "a CSV file"), reading or Reading()
     how = csv_files.written(path, reading.rules.encoding)
     header = list(how.header)
-    further = declared(head)
-    names, adds = _columns(columns, header, path, further)
+    names, adds = _columns(columns, header, path, reading.heads)
+    asked = {name: column_of(name) for name in reading.heads}
+    names = {asked.get(field, field): found for field, found in names.items()}
     shown_names = ", ".join(f"{field} is {'+'.join(one)}" for field, one in names.items())
     log.info("%s: %s; %s", path.name, how, shown_names)
     home = csv_columns.folder_column(header)
-    rows = _fields(path, names, home, reading, (*FIELDS, *further))
+    rows = _fields(path, names, home, reading, (*FIELDS, *asked.values()))
     rows["path"] = _paths(rows, path)
     rows["event"] = within(rows["site"], rows["event"])
     rows["species"] = reading.named(rows["species"])
@@ -79,16 +77,14 @@ def read_csv(
     rows["datetime"] = reading.times(rows["datetime"], path.name)
     for name in ATTRIBUTES:
         rows[name] = csv_files.numbers(rows[name], name, path, 1.0)
-    for name, classes in further.items():
-        read = yes_or_no if classes == BINARY else classes_of
-        rows[name] = read(rows[name], classes, path.name, first, reading.unknown)
+    rows = reading.answered(rows, path, first)
     if adds:
         rows["count"] = _added(rows, number)
     repeated = rows.duplicated()
     if not adds:
         reading.dropped.add("row that repeats another", rows["path"][repeated])
     rows = _agreeing(rows[~repeated], first, path.name, reading)
-    return _table(rows, path.name, "annotation", reading, further=further)
+    return _table(rows, path.name, "annotation", reading)
 
 
 def _fields(
@@ -254,18 +250,15 @@ def _table(
     source: str,
     reading: Reading,
     headers: pd.DataFrame | None = None,
-    further: dict[str, tuple[str, ...]] | None = None,
 ) -> EventTable:
-    """The event table of rows with the columns `FIELDS`, one per picture and species.
+    """The event table of rows with the columns `FIELDS` and those of further heads.
 
     Args:
-        rows: see above.
+        rows: one per picture and species.
         origin, source: of the table and its labels.
         reading: the rules, and what was dropped.
         headers: `grouping.FACTS` by path, as far as they are known.
-        further: heads that `rows` have columns for, beyond `FIELDS`.
     """
-    further = further or {}
     facts = rows.groupby("path", sort=False)[list(_FACTS)].first()  # of the rows that tell them
     frames = facts.reset_index()
     known = None if headers is None else headers.reindex(frames["path"])
@@ -281,11 +274,14 @@ def _table(
     first = np.searchsorted(event, event)
     frames["frame"] = pd.Series(np.arange(len(frames)) - first, dtype="Int32")
     facts = frames.drop_duplicates("event_id")[["event_id", "site", "season", "datetime"]]
-    labels = rows[rows["species"].notna()][["path", "species", "count", *ATTRIBUTES, *further]]
+    own = {column_of(name): name for name in reading.heads}
+    labels = rows[rows["species"].notna()][["path", "species", "count", *ATTRIBUTES, *own]]
+    labels = labels.rename(columns=own)
     labels = labels.merge(frames[["path", "event_id", "frame"]], on="path").drop(columns="path")
     labelled = occurs(facts["event_id"], labels["event_id"])
     facts = facts.assign(source=np.where(labelled, source, "none"))
-    return EventTable(facts, frames[["event_id", "path"]], labels, origin, reading.dropped, further)
+    frames = frames[["event_id", "path"]]
+    return EventTable(facts, frames, labels, origin, reading.dropped, reading.heads)
 
 
 def _are_days(times: pd.Series) -> bool:

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
 from camtrap_tf.events import csv_files, paths
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.consensus import Votes, consensus
 from data_prep.sources import dryad, lila, panoptes
-from data_prep.sources.fields import Reading
+from data_prep.sources.fields import Reading, column_of
 from data_prep.sources.volunteers import ANONYMOUS, RETIRED_BLANK, YES, rank, spelled
 
 RAW = "raw_data_for_dryad.csv"
@@ -56,8 +56,9 @@ def read(
 
     Args:
         path: the CSV file.
-        reading: with on_unknown 'drop', classifications with a species (former platform) and
-            counts that are not known are left out and counted.
+        reading: with on_unknown 'drop', classifications with a species (former platform), counts
+            and answers to further heads that are not known are left out and counted. A further
+            head is a question of the survey, or a column of the former platform's export.
         even_median, blank_rule: see `consensus.consensus`.
         workflow: id of the only workflow to read (Panoptes); None reads all.
         choices: CSV file that says what names of a Panoptes survey mean, see
@@ -100,10 +101,11 @@ def read_dryad(
 
 def read_raw(path: PathLike, reading: Reading | None = None) -> Votes:
     """raw_data_for_dryad.csv: one row per classification and species, 'blank' where none."""
-    encoded = ("event", "species", "count", *ATTRIBUTES)
     reading = reading or Reading()
+    asked = {name: column_of(name) for name in reading.heads}
+    encoded = ("event", "species", "count", *ATTRIBUTES, *asked.values())
     table = csv_files.read_arrow(
-        path, _DRYAD, _DRYAD_OPTIONAL, encoded=encoded, encoding=reading.rules.encoding
+        path, _DRYAD | asked, _DRYAD_OPTIONAL, encoded=encoded, encoding=reading.rules.encoding
     )
     return _votes(table, path, reading)
 
@@ -121,16 +123,18 @@ def _table(
     events = events.merge(facts, on="event_id", how="left")
     voted = occurs(events["event_id"], labels["event_id"])
     events["source"] = np.where(voted, "volunteers", "none")
-    columns = ["event_id", "species", "count", *(name for name in ATTRIBUTES if name in labels)]
+    told = [name for name in (*ATTRIBUTES, *reading.heads) if name in labels]
+    columns = ["event_id", "species", "count", *told]
     labels = labels.loc[occurs(labels["event_id"], events["event_id"]), columns]
-    return EventTable(events, frames, labels, origin, reading.dropped)
+    return EventTable(events, frames, labels, origin, reading.dropped, reading.heads)
 
 
 def _legacy(path: PathLike, reading: Reading) -> tuple[Votes, pd.DataFrame, pd.DataFrame]:
     """Votes; `event_id, season, site, datetime, blank`; and frames of the former platform."""
-    encoded = ("event", "user", "season", "species", "count", *ATTRIBUTES)
+    asked = {name: column_of(name) for name in reading.heads}
+    encoded = ("event", "user", "season", "species", "count", *ATTRIBUTES, *asked.values())
     table = csv_files.read_arrow(
-        path, _LEGACY, _LEGACY_OPTIONAL, encoded=encoded, encoding=reading.rules.encoding
+        path, _LEGACY | asked, _LEGACY_OPTIONAL, encoded=encoded, encoding=reading.rules.encoding
     )
     tutorial = _equal(table["season"], "tutorial")
     reading.dropped.add("tutorial", table["classification"].filter(tutorial).to_pylist())
@@ -190,18 +194,28 @@ def _votes(
             "second classification by the same user", np.unique(classification[again])
         )
         keep &= ~again
+    shares = {column: column for column in ATTRIBUTES}
+    shares |= {one: column_of(one) for one, of in reading.heads.items() if of == BINARY}
+    classes = {one: of for one, of in reading.heads.items() if of != BINARY}
     return Votes(
         event=event,
         classification=classification,
         species=species,
         count=count,
         attributes={
-            column: _answers(table[column], column, name, first)
-            for column in ATTRIBUTES
+            one: _answers(
+                table[column], one, name, first, reading.unknown if one in reading.heads else None
+            )
+            for one, column in shares.items()
             if table[column].null_count < len(table)
         },
         events=pd.Series(events.to_pandas(), dtype="string"),
         species_names=names,
+        choices={
+            one: _choice(table[column_of(one)], one, of, name, first, reading)
+            for one, of in classes.items()
+        },
+        classes=classes,
     ).take(np.flatnonzero(keep))
 
 
@@ -250,15 +264,36 @@ def _count(column: pa.ChunkedArray, where: str, first: int, reading: Reading) ->
     return np.array([-1 if place is None else place for place in ranks] + [-1], np.int8)[code]
 
 
-def _answers(column: pa.ChunkedArray, what: str, where: str, first: int) -> np.ndarray:
+def _answers(
+    column: pa.ChunkedArray, what: str, where: str, first: int, unknown: Dropped | None
+) -> np.ndarray:
     """[rows] int8: 1 yes, 0 no, -1 not asked."""
     code, distinct = _codes(column)
     texts = distinct.to_pylist()
     values = [YES.get(text.strip().casefold()) for text in texts]
     wrong = np.array([value is None for value in values] + [False])[code]
     if wrong.any():
-        _complain(wrong, [*texts, ""], code, what, tuple(YES), where, first, None)
-    return np.array([value or 0 for value in values] + [-1], np.int8)[code]
+        _complain(wrong, [*texts, ""], code, what, tuple(YES), where, first, unknown)
+    return np.array([-1 if value is None else value for value in values] + [-1], np.int8)[code]
+
+
+def _choice(
+    column: pa.ChunkedArray,
+    what: str,
+    classes: tuple[str, ...],
+    where: str,
+    first: int,
+    reading: Reading,
+) -> np.ndarray:
+    """[rows] int16 position in `classes`, -1 where missing."""
+    code, distinct = _codes(column)
+    texts = distinct.to_pylist()
+    place = {name.casefold(): i for i, name in enumerate(classes)}
+    found = [place.get(text.strip().casefold(), -1) for text in texts]
+    wrong = np.array([value < 0 for value in found] + [False])[code]
+    if wrong.any():
+        _complain(wrong, [*texts, ""], code, what, classes, where, first, reading.unknown)
+    return np.array([*found, -1], np.int16)[code]
 
 
 def _complain(

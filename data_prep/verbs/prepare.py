@@ -86,8 +86,9 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_multi_string(
         "head", None,
-        "csv: a further question, which a column of its name answers; NAME:CLASS,CLASS,... such as "
-        "sex:male,female,unknown, or NAME, answered by yes or no; may be repeated",
+        "a further question, which a column, field or question of its name answers; "
+        "NAME:CLASS,CLASS,... such as sex:male,female,unknown, or NAME, answered by yes or no; may "
+        "be repeated; all sources but folders and megadetector",
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_enum(

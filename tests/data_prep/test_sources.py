@@ -19,7 +19,7 @@ def test_every_option_of_a_source_is_a_flag():
     values = flags.FlagValues()
     prepare.define(values)
     assert set(OPTIONS) <= set(values)
-    assert list(inspect.signature(Rules.parse).parameters) == list(COMMON)
+    assert list(inspect.signature(Rules.parse).parameters) == [*COMMON, "head"]
 
 
 @pytest.mark.parametrize("source", SOURCES)
