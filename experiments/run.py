@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -38,7 +39,7 @@ log = logging.getLogger("camtrap")
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("data", None, "folder of shards", required=True, **where)
     flags.DEFINE_string("out", None, "folder of run directories", required=True, **where)
     flags.DEFINE_enum("scale", "smoke", SCALES, "how much work", **where)

@@ -19,7 +19,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 from camtrap_tf.verbs import output_flags
 
-__doc__ += output_flags.HELP
+__doc__ = f"{__doc__}{output_flags.HELP}"
 INPUTS = {
     ARGUMENTS: Input(Kind.EITHER),
     "images": Input(Kind.FOLDER),

@@ -13,6 +13,8 @@ of the three it is: do not rely on it to find all people. `camtrap predict
 --megadetector=found/detections.json` uses the results.
 """
 
+from typing import Any
+
 from absl import flags
 
 from camtrap_tf.core.commands import Ending, command, counted, listed
@@ -24,7 +26,7 @@ INPUTS = {ARGUMENTS: Input(Kind.EITHER), "images": Input(Kind.FOLDER)}
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("out", None, "results folder", required=True, **where)
     flags.DEFINE_string("images", None, "folder that the paths of lists are relative to", **where)
     flags.DEFINE_boolean("only_new", False, "look at pictures that have come since, too", **where)

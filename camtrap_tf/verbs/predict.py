@@ -27,6 +27,7 @@ import logging
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -36,8 +37,12 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 from camtrap_tf.verbs import output_flags
 
+if TYPE_CHECKING:
+    from camtrap_tf.events.table import EventTable
+
 log = logging.getLogger("camtrap")
-__doc__ += output_flags.HELP
+ReadPictures = Callable[[Path], "EventTable | None"]
+__doc__ = f"{__doc__}{output_flags.HELP}"
 INPUTS = {
     ARGUMENTS: Input(Kind.EITHER),
     "bundle": Input(Kind.BUNDLE),
@@ -50,7 +55,7 @@ INPUTS = {
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     output_flags.define(values, ["csv", "megadetector"])
     flags.DEFINE_string("bundle", None, "bundle that predicts", required=True, **where)
     flags.DEFINE_string("out", None, "results folder", required=True, **where)
@@ -109,9 +114,7 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def run(
-    values: flags.FlagValues, arguments: list[str], read_pictures: Callable[[Path], object]
-) -> Ending:
+def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictures) -> Ending:
     """Reads the flags, predicts and writes.
 
     `read_pictures` makes an event table of metadata, and None of any other path.
@@ -220,7 +223,7 @@ def _detector(values: flags.FlagValues):
     return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
 
 
-def _source(path: str, values: flags.FlagValues, read_pictures: Callable[[Path], object]):
+def _source(path: str, values: flags.FlagValues, read_pictures: ReadPictures):
     """A path that `predict` takes as it is, a list of pictures, or the event table of metadata."""
     from camtrap_tf.events.dates import Order
     from camtrap_tf.events.listing import PictureList

@@ -12,6 +12,7 @@ own, or a file each. What they said goes
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -29,7 +30,7 @@ INPUTS = {
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string(
         "images", None, "folder of the pictures (default: the one that was predicted)", **where
     )

@@ -27,7 +27,7 @@ INPUTS = {
     "init": Input(Kind.EITHER),
     "config": Input(Kind.FILE),
 }
-__doc__ += config_help.TEXT
+__doc__ = f"{__doc__}{config_help.TEXT}"
 
 
 def define(values: flags.FlagValues) -> None:

@@ -8,6 +8,7 @@ what is compared and how. Damaged shards are found too.
 
 import collections
 import logging
+from typing import Any
 
 from absl import flags
 
@@ -21,7 +22,7 @@ INPUTS = {ARGUMENTS: Input(Kind.SHARDS)}
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_enum(
         "sites", "auto", ["auto", "yes", "no"],
         "whether a site in two splits is an offence; auto: if the split rule promises none",

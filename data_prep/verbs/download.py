@@ -8,6 +8,8 @@ A season has hundreds of thousands of pictures of about 1 MB. Started again with
 flags it goes on where it stopped.
 """
 
+from typing import Any
+
 from absl import flags
 
 from camtrap_tf.core.commands import Ending, command, counted, listed
@@ -15,7 +17,7 @@ from camtrap_tf.core.errors import InputError
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("out", None, "folder for pictures and metadata", required=True, **where)
     flags.DEFINE_list("seasons", None, "numbers, 1 to 11", required=True, **where)
     flags.DEFINE_integer("events", 0, "of each season, at random; 0 = all", **where)

@@ -10,6 +10,7 @@ read or are all black or white. The exit status is 0 whatever is found, unless -
 """
 
 import logging
+from typing import Any
 
 from absl import flags
 
@@ -26,7 +27,7 @@ INPUTS = {
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("events", None, "event table, see camtrap prepare", required=True, **where)
     flags.DEFINE_string("images", None, "folder that the picture paths are relative to", **where)
     flags.DEFINE_boolean("look", True, "with --images: decode every picture", **where)

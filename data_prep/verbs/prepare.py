@@ -18,7 +18,7 @@ from camtrap_tf.core.inputs import Input, Kind
 from data_prep.sources import HELP, OPTIONS, SOURCES
 
 INPUTS = {"metadata": Input(Kind.EITHER), "choices": Input(Kind.FILE)}
-__doc__ += HELP
+__doc__ = f"{__doc__}{HELP}"
 
 
 def define(values: flags.FlagValues) -> None:

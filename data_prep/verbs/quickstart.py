@@ -12,6 +12,7 @@ types it. Stop it at any time: the same command goes on. PROJECT holds what each
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -26,7 +27,7 @@ log = logging.getLogger("camtrap")
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("out", None, "project folder to write", required=True, **where)
     flags.DEFINE_string(
         "labels", "", "file or folder that says what is on the pictures; any of camtrap prepare's "
@@ -51,7 +52,7 @@ def run(values: flags.FlagValues, arguments: list[str], camtrap: Run) -> Ending:
     from data_prep import quickstart
     from data_prep.quickstart import Project, Request
 
-    options = {name: values[name].value for name in OPTIONS if values[name].value is not None}
+    options = {name: one for name in OPTIONS if (one := values[name].value) is not None}
     request = Request(arguments[0], values.labels, values.epochs, options)
     folder = Path(values.out)
     project, labelled = quickstart.begun(folder, request), True

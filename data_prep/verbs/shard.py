@@ -11,6 +11,7 @@ refuses.
 import json
 import logging
 import shlex
+from typing import Any
 
 from absl import flags
 
@@ -30,7 +31,7 @@ INPUTS = {
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("events", None, "event table, see camtrap prepare", required=True, **where)
     flags.DEFINE_string(
         "images", None, "folder that the picture paths are relative to", required=True, **where

@@ -5,6 +5,8 @@
 Nothing it draws is a photograph; it is for demos, tests and experiments.
 """
 
+from typing import Any
+
 from absl import flags
 
 from camtrap_tf.core.commands import Ending, command
@@ -12,7 +14,7 @@ from camtrap_tf.core.errors import InputError
 
 
 def define(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("out", None, "folder to write", required=True, **where)
     flags.DEFINE_integer("events", 600, "number of capture events", **where)
     flags.DEFINE_float("empty_share", 0.75, "share of events without an animal", **where)

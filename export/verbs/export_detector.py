@@ -7,6 +7,8 @@ Its input is as large as the first of the pictures deserves: give pictures of th
 for. An export that finds something else than Keras does is refused.
 """
 
+from typing import Any
+
 from absl import flags
 
 from camtrap_tf.core.commands import Ending
@@ -18,7 +20,7 @@ INPUTS = {"check_on": Input(Kind.FOLDER)}
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("out", None, "new folder to write", required=True, **where)
     flags.DEFINE_string(
         "check_on", None, "folder of pictures to compare on", required=True, **where
