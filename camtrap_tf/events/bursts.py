@@ -121,6 +121,25 @@ def follows(last: Frame, frame: Frame, gap_seconds: float) -> bool:
     return -JITTER <= pause <= (max(gap_seconds, BURST_PAUSE) if numbered else gap_seconds)
 
 
+def clock_steps(frames: Iterable[F]) -> list[tuple[F, datetime.timedelta]]:
+    """Pictures before which the clock of their camera was set back, and how far.
+
+    They are those at which `events` takes a clock to have been set.
+
+    >>> noon = datetime.datetime(2024, 5, 1, 12)
+    >>> frames = [Frame("1.jpg", noon), Frame("2.jpg", noon - datetime.timedelta(hours=1))]
+    >>> [(frame.path, str(step)) for frame, step in clock_steps(frames)]
+    [('2.jpg', '1:00:00')]
+    """
+    return [
+        (one.frame, latest - one.taken)
+        for camera in _cameras(frames)
+        for own in _in_series(sorted(map(_Counted.of, camera)))
+        for (session, latest, _), (later, _, one) in itertools.pairwise(_in_sessions(own))
+        if later > session
+    ]
+
+
 def is_unfinished(event: Sequence[Frame]) -> bool:
     """Whether the camera says that more pictures of the event's last trigger come."""
     last = event[-1]
@@ -193,18 +212,23 @@ class _Counted(NamedTuple):
 def _ordered(frames: Iterable[F]) -> Iterator[F]:
     """The frames of a camera in the order in which they were taken, then those without a time."""
     counted = sorted(map(_Counted.of, frames))
-    series: dict[tuple[str, str], list[_Counted]] = {}
-    for one in counted:
-        if one.frame.taken is not None:
-            series.setdefault(one.series, []).append(one)
     keyed = [
-        (session, latest, name, place, one.frame)
-        for name, own in series.items()
+        (session, latest, one.series, place, one.frame)
+        for own in _in_series(counted)
         for place, (session, latest, one) in enumerate(_in_sessions(own))
     ]
     keyed.sort(key=lambda one: one[:4])
     yield from (frame for *_, frame in keyed)
     yield from (one.frame for one in counted if one.frame.taken is None)
+
+
+def _in_series(counted: list[_Counted]) -> Iterable[list[_Counted]]:
+    """The frames that have a time, by the series of their names."""
+    series: dict[tuple[str, str], list[_Counted]] = {}
+    for one in counted:
+        if one.frame.taken is not None:
+            series.setdefault(one.series, []).append(one)
+    return series.values()
 
 
 def _in_sessions(series: list[_Counted]) -> Iterator[tuple[int, datetime.datetime, _Counted]]:

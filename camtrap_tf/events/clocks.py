@@ -4,15 +4,17 @@ Problems, each of a folder (one camera):
 
 not set            times before 2000-01-02: the clock began anew (1970, 2000) or was never set
 in the future      times later than the day on which they are looked at
-goes back          a picture whose file number follows another's was taken before it
+goes back          a picture was taken before those with lower file numbers: the clock was set
+                   there, and events are made as if it was (`bursts`)
 several cameras    pictures of more than one maker, model or serial number
 no times           none of the pictures has one: each is an event of its own
 """
 
 import datetime
 
-import numpy as np
 import pandas as pd
+
+from camtrap_tf.events import bursts
 
 FIRST_TIME = pd.Timestamp("2000-01-02")
 COLUMNS = ("folder", "problem", "pictures", "example", "detail")
@@ -63,10 +65,10 @@ def _of_folder(table: pd.DataFrame, latest: pd.Timestamp) -> list[tuple]:
         if wrong.any():
             days = f"{time[wrong].min():%Y-%m-%d} to {time[wrong].max():%Y-%m-%d}"
             found.append((problem, int(wrong.sum()), path[wrong].iloc[0], days))
-    back = _steps_back(table)
-    if len(back):
-        largest = pd.Timedelta(back.max())
-        found.append(("goes back", len(back), path[back.index[0]], f"by up to {largest}"))
+    back = _set_back(table)
+    if back:
+        largest = pd.Timedelta(max(step for _, step in back))
+        found.append(("goes back", len(back), back[0][0].path, f"by up to {largest}"))
     names = table["camera"].dropna().unique()
     if len(names) > 1:
         shown = "; ".join(map(str, names[:3]))
@@ -74,21 +76,13 @@ def _of_folder(table: pd.DataFrame, latest: pd.Timestamp) -> list[tuple]:
     return found
 
 
-def _steps_back(table: pd.DataFrame) -> pd.Series:
-    """By index of a picture, how long it was taken before the one numbered one less.
-
-    Neighbours are files of one name but for the last number in it, so that neither a counter
-    that begins anew at 1 nor files of another name count.
-    """
-    parts = table["path"].astype("string").str.extract(r"^(.*?)(\d{1,9})(\D*)$")
-    numbered = pd.DataFrame(
-        {
-            "name": parts[0].fillna("") + "\n" + parts[2].fillna(""),
-            "number": parts[1].astype("Float64").to_numpy(float, na_value=np.nan),
-            "time": table["time"],
-        }
+def _set_back(table: pd.DataFrame) -> list[tuple[bursts.Frame, datetime.timedelta]]:
+    """Pictures of a folder before which a clock was set back, and how far."""
+    columns = [table[name].astype(object).where(table[name].notna(), None) for name in _FRAME]
+    return bursts.clock_steps(
+        bursts.Frame(path, time and time.to_pydatetime(), camera)
+        for path, time, camera in zip(*columns, strict=True)
     )
-    numbered = numbered.dropna().sort_values(["name", "number"])
-    follows = numbered["name"].eq(numbered["name"].shift()).fillna(False).astype(bool)
-    step = -numbered["time"].diff()
-    return step[follows & (numbered["number"].diff() == 1) & (step > pd.Timedelta(1, "s"))]
+
+
+_FRAME = ("path", "time", "camera")

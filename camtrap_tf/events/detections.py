@@ -25,7 +25,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import normal
-from camtrap_tf.events import paths as names
+from camtrap_tf.events import path_columns
 from camtrap_tf.events.table import find
 
 THRESHOLD = 0.2  # 'typical_detection_threshold' of MegaDetector 5
@@ -86,7 +86,7 @@ class Detections:
 
     def of(self, paths: pd.Series) -> "Detections":
         """Those of the given pictures in their order; a failure where one is not listed."""
-        place = find(names.normal(paths), self.paths)
+        place = find(path_columns.normal(paths), self.paths)
         known = place >= 0
         failures = pd.Series(self.failures.array.take(place, allow_fill=True))
         return Detections(

@@ -25,7 +25,15 @@ from camtrap_tf.core import json_files
 from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import on_disk
-from camtrap_tf.events import bursts, csv_columns, csv_dialect, csv_files, dates, detections, paths
+from camtrap_tf.events import (
+    bursts,
+    csv_columns,
+    csv_dialect,
+    csv_files,
+    dates,
+    detections,
+    path_columns,
+)
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, find
@@ -148,7 +156,7 @@ def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[p
     known = pd.concat(of_table(table, None), ignore_index=True)
     told = ["event_id", "frame", "site", "season", "datetime"]
     listed = pd.concat([_conform(pd.DataFrame()), *pieces], ignore_index=True)
-    place = find(paths.normal(listed["path"]), paths.normal(known["path"]))
+    place = find(path_columns.normal(listed["path"]), path_columns.normal(known["path"]))
     rows = known.iloc[place].reset_index(drop=True)
     for name in told:
         listed[name] = rows[name].where(place >= 0, listed[name])
@@ -296,7 +304,7 @@ def _scanned(rows: list[tuple]) -> pd.DataFrame:
 
 
 def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> _Opened:
-    rows["path"] = paths.normal(rows["path"])
+    rows["path"] = path_columns.normal(rows["path"])
     absolute = rows["path"].str.startswith("/") | rows["path"].str.match(r"[A-Za-z]:/")
     if absolute.all() and not told:
         root = Path(os.path.commonpath([os.path.dirname(one) for one in rows["path"]]))
@@ -360,7 +368,7 @@ def _check_folders(names: pd.Series, rows: pd.DataFrame, named: dict[str, str], 
 def _paths(rows: pd.DataFrame, named: dict[str, str]) -> pd.Series:
     if "path" in named:
         return rows[named["path"]]
-    return paths.joined(rows[named["folder"]], rows[named["file"]])
+    return path_columns.joined(rows[named["folder"]], rows[named["file"]])
 
 
 _FACTS = {

@@ -19,7 +19,7 @@ import pandas as pd
 
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events import csv_files, path_columns
 
 PACKAGE = "datapackage.json"
 COLUMNS = (
@@ -52,7 +52,7 @@ def read(
         file = _csv_of(Path(path))
         table, source = _read_csv(file), str(file)
     table = table.reindex(columns=["folder", *COLUMNS]).astype("string")
-    table["folder"] = paths.normal(table["folder"]).str.strip("/")
+    table["folder"] = path_columns.normal(table["folder"]).str.strip("/")
     _check(table, source)
     return table
 
@@ -96,7 +96,7 @@ def assign(ids: pd.DataFrame, deployments: pd.DataFrame, starts: pd.Series) -> n
     Raises:
         InputError: a picture that belongs to none.
     """
-    slashes = paths.normal(ids["path"])
+    slashes = path_columns.normal(ids["path"])
     site_code, sites = pd.factorize(ids["site"].fillna(""))
     folder_code, folders = pd.factorize(slashes.str.replace(r"/?[^/]*$", "", regex=True))
     code, pairs = pd.factorize(site_code * len(folders) + folder_code)

@@ -18,7 +18,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.core.progress import progress
-from camtrap_tf.events import paths as names
+from camtrap_tf.events import path_columns
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import EventTable, find, occurs
 from camtrap_tf.pictures import files as pictures
@@ -159,7 +159,7 @@ def _files(table: EventTable, folder: Path, look: bool) -> list[pd.DataFrame]:
     there = pd.Series(filter(pictures.is_text, files), dtype="string")
     odd = pd.Series([shown(file) for file in files if not pictures.is_text(file)], dtype="string")
     paths = table.frames["path"]
-    key, keys = names.normal(paths), names.normal(there)
+    key, keys = path_columns.normal(paths), path_columns.normal(there)
     listed = occurs(key, keys)
     found = [
         _rows("picture file is missing", paths[~listed]),

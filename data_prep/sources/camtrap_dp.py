@@ -21,7 +21,7 @@ import pandas as pd
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, count_bin
-from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events import csv_files, path_columns
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.sources import spans
@@ -175,7 +175,7 @@ def _paths(media: pd.DataFrame) -> pd.Series:
     suffix = media["fileName"].str.extract(r"(\.[^./]+)$", expand=False).fillna("")
     unique = media["deploymentID"] + "/" + media["mediaID"] + suffix
     named = named.mask(named.where(url).duplicated(keep=False), unique)
-    return paths.normal(media["filePath"].mask(url, named))
+    return path_columns.normal(media["filePath"].mask(url, named))
 
 
 def _observations(rows: pd.DataFrame, reading: Reading) -> pd.DataFrame:

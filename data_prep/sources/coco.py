@@ -19,7 +19,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.json_files import Piece
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, count_bin, count_lower_bound
-from camtrap_tf.events import paths
+from camtrap_tf.events import path_columns
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.sources.fields import COUNT_REPAIRS, Reading, bin_of, column_of, mapped
@@ -162,7 +162,7 @@ def _with_events(images: pd.DataFrame) -> pd.DataFrame:
 def _image_columns(images: Piece) -> pd.DataFrame:
     return pd.DataFrame({
         "image_id": _strings(map(_key, _required(images, "id"))),
-        "path": paths.normal(_strings(map(str, _required(images, "file_name")))),
+        "path": path_columns.normal(_strings(map(str, _required(images, "file_name")))),
         "sequence": _strings(_texts(images, "seq_id")),
         "site": _strings(_texts(images, "location")),
         "season": _strings(_texts(images, "season")),

@@ -16,7 +16,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
-from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events import csv_files, path_columns
 from camtrap_tf.events.table import EventTable, occurs
 from data_prep.choice.select import IMPOSSIBLE
 from data_prep.sources.fields import Reading, column_of, count_bins, known
@@ -119,7 +119,7 @@ def read_images(path: PathLike, reading: Reading) -> pd.DataFrame:
     columns = {"CaptureEventID": "event_id", "URL_Info": "path"}
     rows = csv_files.read(path, columns, encoding=reading.rules.encoding)
     csv_files.filled(rows, ("event_id", "path"), path)
-    rows["path"] = paths.normal(rows["path"])
+    rows["path"] = path_columns.normal(rows["path"])
     repeated = rows["path"].duplicated()
     reading.dropped.add("picture listed twice", rows["path"][repeated])
     rows = rows[~repeated]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, SERENGETI_SPECIES
-from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events import csv_files, path_columns
 from camtrap_tf.events.table import EventTable, occurs
 from data_prep.sources import coco
 from data_prep.sources.fields import Reading, animals, column_of, known, mapped
@@ -125,7 +125,7 @@ def _frames(path: PathLike, reading: Reading) -> pd.DataFrame:
     """`event_id, path`, events by first row, frames by rank."""
     rows = csv_files.read(path, _IMAGE, encoding=reading.rules.encoding)
     csv_files.filled(rows, rows.columns, path)
-    rows["path"] = paths.normal(rows["path"])
+    rows["path"] = path_columns.normal(rows["path"])
     repeated = rows["path"].duplicated().to_numpy()
     reading.dropped.add("picture listed twice", rows["path"][repeated])
     rows = rows[~repeated]

@@ -12,7 +12,7 @@ import pandas as pd
 from camtrap_tf.core.artifacts import PathLike, existing_file, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, EMPTY, count_bin, count_lower_bound
-from camtrap_tf.events import csv_columns, csv_files, grouping, paths
+from camtrap_tf.events import csv_columns, csv_files, grouping, path_columns
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.listing import shown
 from camtrap_tf.events.table import EventTable, occurs
@@ -117,7 +117,7 @@ def _paths(rows: pd.DataFrame, path: Path) -> pd.Series:
     """[rows] where each picture lies, from its path, or from its folder and file."""
     name = "file" if rows["file"].notna().any() else "path"
     csv_files.filled(rows, [name], path)
-    return paths.joined(rows["folder"], rows[name])
+    return path_columns.joined(rows["folder"], rows[name])
 
 
 def _added(rows: pd.DataFrame, number: pd.Series) -> pd.Series:

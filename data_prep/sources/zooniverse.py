@@ -17,7 +17,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY
-from camtrap_tf.events import csv_files, paths
+from camtrap_tf.events import csv_files, path_columns
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.consensus import Votes, consensus
 from data_prep.sources import dryad, lila, panoptes
@@ -146,7 +146,7 @@ def _legacy(path: PathLike, reading: Reading) -> tuple[Votes, pd.DataFrame, pd.D
     season = "S" + facts["season"].str.removeprefix("S")
     folder = season + "/" + facts["site"] + "/" + facts["site"] + "_R" + facts["roll"] + "/"
     frames = facts[["event_id"]].assign(path=facts["files"].str.split(";")).explode("path")
-    frames["path"] = paths.normal(folder[frames.index] + frames["path"])
+    frames["path"] = path_columns.normal(folder[frames.index] + frames["path"])
     events = pd.DataFrame({
         "event_id": facts["event_id"], "season": season, "site": facts["site"],
         "datetime": reading.times(facts["time"].str.split(";").str[0], "timestamps"),

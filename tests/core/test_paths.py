@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf.core import paths
-from camtrap_tf.events import paths as columns
+from camtrap_tf.events import path_columns
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ from camtrap_tf.events import paths as columns
 )  # fmt: skip
 def test_a_path_has_one_form(text, path):
     assert paths.normal(text) == path == paths.normal(path)
-    assert columns.normal(pd.Series([text, None])).fillna("").tolist() == [path, ""]
+    assert path_columns.normal(pd.Series([text, None])).fillna("").tolist() == [path, ""]
 
 
 def test_folder_and_file():
     folders = pd.Series(["s1\\100RECNX\\", None, "", ".", "/nas", "w\xe4ld"])
-    found = columns.joined(folders, pd.Series(["1.jpg"] * 6))
+    found = path_columns.joined(folders, pd.Series(["1.jpg"] * 6))
     assert found.tolist() == [
         "s1/100RECNX/1.jpg", "1.jpg", "1.jpg", "1.jpg", "/nas/1.jpg", "w\xe4ld/1.jpg",
     ]  # fmt: skip

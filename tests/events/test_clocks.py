@@ -18,10 +18,15 @@ def found(folder, names, times, cameras=None):
 
 def test_a_sound_season_has_none():
     names = ["IMG_0001.JPG", "IMG_0002.JPG", "IMG_0010.JPG", "IMG_9.JPG"]
-    times = ["2021-05-01 10:00", "2021-05-01 10:00", "2021-05-02 10:00", "2020-05-01 10:00"]
+    times = ["2021-05-01 10:00", "2021-05-01 10:00", "2021-05-02 10:00", "2021-05-01 20:00"]
     assert found("A", names, times, ["R 1"] * 4) == []
     # The counter began anew at 1: no step back in time, since 9999 is not followed by 10000.
     assert found("A", ["IMG_9999.JPG", "IMG_0001.JPG"], ["2021-05-01", "2021-05-02"]) == []
+    # Two cameras have a clock each; numbers that somebody gave the files tell no order.
+    names, times = ["1.jpg", "2.jpg"], ["2021-05-02", "2021-05-01"]
+    assert [row[1] for row in found("A", names, times, ["R 1", "R 2"])] == ["several cameras"]
+    given = [f"{number}.jpg" for number in (100, 200, 300, 400)]
+    assert found("A", given, ["2021-05-04", "2021-05-01", "2021-05-03", "2021-05-02"]) == []
 
 
 def test_resets_and_future_dates():
@@ -38,6 +43,10 @@ def test_times_that_go_back_against_the_numbers_of_the_files():
     times = ["2021-05-01 10:00", "2021-04-01 10:00", "2021-04-01 11:00", "2021-04-01 09:30"]
     assert found("A", names, times) == [
         ("A", "goes back", 2, "A/IMG_0010.JPG", "by up to 30 days 00:00:00")
+    ]
+    # Pictures were deleted: 0003 follows 0001.
+    assert found("A", ["IMG_0001.JPG", "IMG_0003.JPG"], ["2021-05-01", "2021-04-30"]) == [
+        ("A", "goes back", 1, "A/IMG_0003.JPG", "by up to 1 days 00:00:00")
     ]
 
 

@@ -1,6 +1,7 @@
 """The page in a real browser, by keyboard; skipped where there is no Chromium."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.reviewing import answers
 from tests.reviewing.conftest import draw_pictures, predictions_of
 
@@ -218,3 +221,36 @@ def test_everything_is_on_the_screen(page, results, serving, size):
             ".length"
         )
         assert unnamed == 0
+
+
+def test_a_further_question_is_a_list_of_its_classes(page, results, serving):
+    predictions = Predictions.read(results / "predictions.parquet")
+    classes = predictions.classes | {"sex": ("male", "female", "not_told"), "collar": BINARY}
+    probabilities = predictions.probabilities | {
+        "sex": np.full((len(predictions), 3), 1 / 3, np.float32),
+        "collar": np.full((len(predictions), 2), 0.5, np.float32),
+    }
+    asked = dataclasses.replace(predictions, classes=classes, probabilities=probabilities)
+    asked.write(results / "predictions.parquet")
+    with serving(results, results.parent / "pictures") as (_, port):
+        page.goto(f"http://127.0.0.1:{port}/")
+        wait_for(page, 0)
+        page.keyboard.type(" li\n")
+        sex = page.get_by_label("lion: sex", exact=True)
+        assert sex.locator("option").all_inner_texts() == ["–", "male", "female", "not told"]
+        sex.select_option("female")
+        page.keyboard.press("c")  # the first letter that no other behaviour has: the collar
+        box = page.locator("#chosen .choice").bounding_box()
+        assert box["y"] + box["height"] <= 720
+        page.keyboard.press("Enter")
+        wait_for(page, 1)
+        page.keyboard.press("Backspace")
+        wait_for(page, 0)
+        assert page.get_by_label("lion: sex", exact=True).input_value() == "female"
+        page.get_by_label("lion: sex", exact=True).select_option("–")
+        page.keyboard.press("Enter")
+        wait_for(page, 1)
+    lines = [json.loads(line) for line in (results / "reviews.jsonl").read_text().splitlines()]
+    told = [line["sightings"][0] for line in lines if line.get("sightings")]
+    assert [one.get("choices", {}) for one in told] == [{"sex": "female"}, {}]
+    assert told[0]["attributes"]["collar"] is True

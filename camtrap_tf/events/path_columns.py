@@ -1,4 +1,4 @@
-"""Columns of pictures' paths: `core.paths` for many at once, and paths that come in two columns."""
+"""Columns of paths of pictures in their one form, and paths that come as a folder and a file."""
 
 import pandas as pd
 import pyarrow as pa
