@@ -78,9 +78,9 @@ def settled(found: Recognised, options: dict, yes: bool) -> Recognised:
     answered = {"dates", "columns", "folders"} & options.keys()
     if found.uncertain and not (yes or answered):
         raise InputError(
-            "metadata are read without a question where it is clear what they are",
-            f"{found.metadata}, perhaps {found.what}",
-            f"{found.question} Say so with the flag or the file, or accept the guess with --yes.",
+            f"it must be clear what {found.metadata} is",
+            f"perhaps {found.what}",
+            f"{found.question} Answer by the flag or the path, or accept the guess with --yes.",
         )
     return found
 

@@ -35,7 +35,7 @@ from data_prep.sources.recognise import Recognised
 from data_prep.sources.recognise import recognise as recognise_metadata
 
 KIND, VERSION, FILE = "quickstart project", 1, "project.json"
-FEW = 200  # pictures to learn from: with fewer, figures say next to nothing
+FEW = 200  # pictures to learn from: with fewer, figures mean next to nothing
 _STARTING, _COMPILING = 15, 40  # seconds: TensorFlow, and a network's first steps
 log = logging.getLogger("camtrap")
 
@@ -198,7 +198,8 @@ def recognise(request: Request, yes: bool) -> tuple[Source, bool]:
     found = _with_cameras(recognise_metadata(where), Path(where))
     if found.source is None and not request.labels:
         raise InputError(
-            f"{where} holds pictures, or says what is on them",
+            f"quickstart takes a folder of pictures, and what says what is on them; {where} is "
+            "neither",
             " ".join(found.evidence) or found.what,
             "Give the folder of the pictures, and --labels=FILE.",
         )
@@ -240,9 +241,9 @@ def decide(
     tasks, known = fitting(made.plan)
     if not tasks:
         raise InputError(
-            "something can be learnt where there are two classes, such as empty and not",
+            "a network learns to tell classes apart, at least two, such as empty or not",
             prepare.tally(table).rstrip("."),
-            "Label empty pictures, or another species.",
+            "Label empty pictures, or a second species.",
         )
     data = training_data(made)
     preset, why = choices.choose_preset(data.pictures, computer)
@@ -254,7 +255,8 @@ def decide(
     )  # fmt: skip
     rows = [
         ("labels", f"{project.source.metadata}: {prepare.tally(table)}"),
-        ("pictures", f"{place.folder}: {place.found} of {place.tried} looked for are there"),
+        ("pictures", f"{place.folder}: of {counted(place.tried, 'paths')} tried, {place.found} "
+                     "lead to a picture"),
         ("split", next(note for note in made.notes if note.startswith("--split"))),
         ("recipe", f"--preset={preset}: {why}; pictures are stored as squares of "
                    f"{made.picture.size} pixels"),
@@ -263,8 +265,8 @@ def decide(
         ("time", estimate(made, decision, computer)),
     ]  # fmt: skip
     if data.pictures < FEW:
-        rows.append(("mind", f"{counted(data.pictures, 'pictures')} to learn from are few: the "
-                             "chain runs, but its figures say next to nothing"))  # fmt: skip
+        few = f"only {counted(data.pictures, 'pictures')} to learn from: everything runs, but its "
+        rows.append(("caution", f"{few}figures mean next to nothing"))
     return dataclasses.replace(project, decision=decision), rows
 
 

@@ -49,7 +49,7 @@ def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
         count: at most so many, spread evenly.
 
     Raises:
-        InputError: no such folder, nothing readable in it, or shards of another vocabulary.
+        InputError: no such folder, nothing readable in it, or shards of another project.
     """
     root = existing_folder(folder, "a folder of pictures or shards")
     if (root / manifests.FILE).is_file():
@@ -78,12 +78,7 @@ def _in_threes(squares: list[np.ndarray], context: Context) -> np.ndarray:
 
 
 def _of_shards(manifest: Manifest, bundle: Bundle, count: int) -> Checks:
-    if manifest.vocabulary != bundle.vocabulary:
-        raise InputError(
-            "shards to check on have the bundle's vocabulary",
-            str(manifest.folder),
-            "Give the shards that the bundle was trained on, or a folder of pictures.",
-        )
+    bundle.check_classes(manifest)
     splits = [split for split in manifest.splits() if split != "train"]
     encoded = [frame for split in splits for frame in _frames(manifest, split)]
     tables = [pipeline.index(manifest, split)[1] for split in splits]

@@ -4,7 +4,7 @@ import dataclasses
 
 from camtrap_tf.core.artifacts import PathLike
 from export import AUTOMATIC_AT, threshold
-from export.forms import USUAL, Form
+from export.forms import USUAL, Form, check_shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Request:
     recall_of: threshold.Level = threshold.Level.PICTURES
     version: int = 1
     force: bool = False
+
+    def __post_init__(self):
+        check_shards(self.forms, self.recall, self.shards)
 
 
 # Where networks see an event's other frames.

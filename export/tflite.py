@@ -104,7 +104,7 @@ def convert(
     """
     if form is Form.INT8 and (squares is None or not len(squares)):
         raise InputError(
-            "full int8 needs representative pictures", squares, "Give shards to draw them from."
+            "full int8 needs representative pictures", "none", "Give shards to draw them from."
         )
     module = tf.Module()
     # The bare variables: the converter freezes those, but not the ones a Keras model tracks,

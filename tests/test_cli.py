@@ -108,6 +108,9 @@ def test_flags_are_read_when_the_paths_are_there(tiny_shards, colour_bundle, cap
     assert "train.epoch" in capsys.readouterr().err
     assert cli.main(["predict", f"--bundle={colour_bundle.folder}", "--out=o"]) == 2
     assert "predict takes folders, lists or metadata of pictures" in capsys.readouterr().err
+    export = ["export", f"--bundle={colour_bundle.folder}", "--out=o", f"--check_on={tmp_path}"]
+    assert cli.main([*export, "--form=int8", "--recall=0.9"]) == 2
+    assert "--form=int8 and --recall need labelled pictures" in capsys.readouterr().err
 
 
 # Verbs that read no path.

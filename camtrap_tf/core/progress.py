@@ -43,6 +43,7 @@ class Meter:
     def __init__(self, total: int | None, label: str, unit: str = "pictures", done: int = 0):
         self.total, self.label, self.unit = total, label, unit
         self.done = self.before = done
+        self.shown = -1  # units that the last plain line said are done
         self.start = self.last_line = time.monotonic()
         self.bar = None
         if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
@@ -63,8 +64,7 @@ class Meter:
                 self.bar.set_postfix_str(note, refresh=False)
             self.bar.update(units)
         elif time.monotonic() - self.last_line >= _LINE_SECONDS:
-            self.last_line = time.monotonic()
-            log.info("%s", self.line(note))
+            self._show(note)
 
     def line(self, note: str = "") -> str:
         """One plain line: how far, how fast, how long still."""
@@ -75,9 +75,13 @@ class Meter:
         else:
             text += f" {self.unit}"
         text += f", {rate:,.1f}/s"
-        if self.total and rate:
+        if self.total and rate and self.done < self.total:
             text += f", {(self.total - self.done) / rate:,.0f} s left"
         return f"{text} {note}".rstrip()
+
+    def _show(self, note: str = "") -> None:
+        self.last_line, self.shown = time.monotonic(), self.done
+        log.info("%s", self.line(note))
 
     def __enter__(self) -> "Meter":
         return self
@@ -85,5 +89,5 @@ class Meter:
     def __exit__(self, *_) -> None:
         if self.bar is not None:
             self.bar.close()
-        elif time.monotonic() - self.start >= _QUIET_SECONDS:
-            log.info("%s", self.line())
+        elif time.monotonic() - self.start >= _QUIET_SECONDS and self.shown != self.done:
+            self._show()

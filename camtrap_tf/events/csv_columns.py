@@ -149,8 +149,8 @@ def guess(rows: pd.DataFrame) -> Guess:
     if "species" not in columns and (column := _column_of_species(rows, columns)):
         columns = {**columns, "species": column}
         question = f"Does the column {column} say what is on the pictures?"
-    shown = ", ".join(f"{field} is {column}" for field, column in columns.items())
-    said = (*found.evidence, f"Of its columns, {shown}.") if columns else found.evidence
+    shown = ", ".join(f if f == column else f"{f} ({column})" for f, column in columns.items())
+    said = (*found.evidence, f"Columns read: {shown}.") if columns else found.evidence
     return dataclasses.replace(found, columns=columns, evidence=said, question=question)
 
 

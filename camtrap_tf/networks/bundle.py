@@ -31,6 +31,7 @@ from camtrap_tf.core.config import Context, InputSpec, PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
+from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import run_files
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
@@ -153,6 +154,34 @@ class Bundle:
         """Names of the scores that its networks give beside their heads."""
         return () if self.familiarity_score is None else (FAMILIARITY,)
 
+    def check_classes(self, manifest: Manifest) -> None:
+        """Raises InputError where shards are labelled with other classes than the bundle's."""
+        ours, theirs = self.vocabulary.classes(), manifest.vocabulary.classes()
+        differing = [head for head in ours | theirs if ours.get(head) != theirs.get(head)]
+        if differing:
+            raise InputError(
+                f"shards and bundle have the same classes; {manifest.folder} is of another project",
+                "; ".join(
+                    _differ(one, ours.get(one, ()), theirs.get(one, ())) for one in differing
+                ),
+                "Give the shards that it was trained on; camtrap predict answers a folder of other "
+                "pictures.",
+            )
+
+    def check_shards(self, manifest: Manifest) -> None:
+        """Raises InputError where shards have other classes, or squares made another way."""
+        self.check_classes(manifest)
+        ours, theirs = to_json(self.picture), to_json(manifest.picture)
+        differing = [name for name in ours if ours[name] != theirs[name]]
+        if differing:
+            raise InputError(
+                f"shards and bundle have squares made the same way; those of {manifest.folder} "
+                "are not",
+                "; ".join(f"{one}: {theirs[one]}, the bundle's {ours[one]}" for one in differing),
+                "Write the shards again with the bundle's values, "
+                f"{' '.join(f'--{one}={ours[one]}' for one in differing)}.",
+            )
+
     def networks(self, stage: int | None = None) -> list[Network]:
         """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
 
@@ -175,6 +204,18 @@ class Bundle:
             )
             for member in chosen
         ]
+
+
+def _differ(head: str, ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:
+    """What only one of them has of a head's classes."""
+    rows = ("the bundle", set(ours) - set(theirs)), ("the shards", set(theirs) - set(ours))
+    said = [f"{head} only in {where}: {_few(names)}" for where, names in rows if names]
+    return ", ".join(said) or f"{head} in another order"
+
+
+def _few(names: set[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(sorted(names)[:most]) + more
 
 
 def make_bundle(
@@ -283,7 +324,7 @@ def _familiarity(
         log.warning("the validation split tells no familiarity: nothing will be called 'unknown'")
         return None
     log.info(
-        "'unknown' is an animal whose familiarity is below %.3f, as that of %.1f%% of the "
+        "an animal whose familiarity is below %.4g is called 'unknown', as are %.1f%% of the "
         "animals of the validation split",
         threshold,
         100 * share,

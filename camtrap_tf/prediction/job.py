@@ -37,6 +37,7 @@ from camtrap_tf.core.artifacts import (
     write_json,
 )
 from camtrap_tf.core.artifacts import read_json as read_stamped
+from camtrap_tf.core.commands import counted
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import bursts, clocks, corrections, grouping
@@ -386,7 +387,7 @@ class NotProcessed:
             rows.writerow(("path", "reason"))
             rows.writerows(sorted(self.rows))
         for reason, count in collections.Counter(reason for _, reason in self.rows).most_common():
-            log.info("not processed: %s files (%s)", f"{count:,}", reason)
+            log.info("not processed: %s (%s)", counted(count, "files"), reason)
 
 
 class _Cutter:

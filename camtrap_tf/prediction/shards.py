@@ -8,7 +8,6 @@ from camtrap_tf.answers.predictions import FILE, Predictions, writing
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Context
-from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.manifest import Manifest
@@ -142,12 +141,7 @@ def predict_shards(
         InputError: the shards' vocabulary or stored pictures are not the bundle's.
     """
     manifest = Manifest.read(shards)
-    for field in ("vocabulary", "picture"):
-        theirs, ours = getattr(manifest, field), getattr(bundle, field)
-        if theirs != ours:
-            raise InputError(
-                f"shards have the bundle's {field}, {ours}", theirs, "Write the shards to match."
-            )
+    bundle.check_shards(manifest)
     predictions = predict_split(networks or bundle.networks(), manifest, split)
     predictions.info |= answering_info(bundle)
     return predictions

@@ -12,8 +12,8 @@ log = logging.getLogger("camtrap")
 class Remaining:
     """Watches the calls of the compiled steps, and says how long the run will take.
 
-    The first call, which compiles, does not count. Where an epoch has no second call, nothing is
-    said before its end.
+    The first call, which compiles, does not count. Where an epoch ends before there is enough to
+    go by, nothing is said: from then on the line of each epoch says it.
 
     Args:
         steps: of an epoch.
@@ -22,7 +22,7 @@ class Remaining:
 
     def __init__(self, steps: int, epochs: int):
         self.steps, self.epochs = steps, epochs
-        self.calls = self.measured = 0
+        self.calls = self.measured = self.before = 0
         self.seconds, self.compiling, self.said = 0.0, 0.0, False
 
     def add(self, steps: int, seconds: float, done: int) -> None:
@@ -35,7 +35,8 @@ class Remaining:
         """
         self.calls += 1
         if self.calls == 1:
-            self.compiling = seconds
+            self.compiling, self.before = seconds, done - steps
+        self.said = self.said or done - self.before >= self.steps
         if self.calls == 1 or self.said:
             return
         self.measured += steps
@@ -44,7 +45,7 @@ class Remaining:
             self.said = True
             left = (self.steps * self.epochs - done) * self.seconds / self.measured
             log.info(
-                "about %s for %s of %s, and the time to score each",
+                "about %s for %s of %s, and the time to score each epoch",
                 duration(left),
                 counted(self.epochs, "epochs"),
                 counted(self.steps, "steps"),

@@ -273,7 +273,7 @@ def _describe(row: dict, train: TrainConfig) -> str:
         for key, value in row.items()
         if key.startswith(start)
     ]
-    return "  ".join((*parts, f"{row['images_per_second']:.0f} pictures/s"))
+    return "  ".join((*parts, f"{row['images_per_second']:.3g} pictures/s"))
 
 
 def _write_log(folder: Path, rows: list[dict]) -> None:

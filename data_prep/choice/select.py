@@ -152,7 +152,8 @@ def select(
         seed: of the choice of empty events.
 
     Raises:
-        InputError: `top_species` is below 1, or nothing is left.
+        InputError: `top_species` is below 1, or no event is left, or no species of those there
+            were.
     """
     optional = (
         (frames is not None, functools.partial(exact_frames, frames=frames or 0)),
@@ -162,13 +163,22 @@ def select(
         (balance, functools.partial(balance_empty, seed=seed)),
         (cap, functools.partial(cap_empty, seed=seed)),
     )
-    for rule in (*RULES.values(), *(rule for wanted, rule in optional if wanted)):
+    for rule in RULES.values():
         table = rule(table)
-    if not len(table):
+    known = _has_species(table)
+    for rule in (rule for wanted, rule in optional if wanted):
+        table = rule(table)
+    if not len(table) or (known and not _has_species(table)):
         raise InputError(
-            "at least one event passes selection", table.dropped.counts, "Relax the rules."
+            f"at least one {'species' if len(table) else 'event'} passes the selection",
+            "; ".join(f"{rule} ({n:,})" for rule, n in table.dropped.counts.items()) or "no event",
+            "Relax the rules that dropped the others.",
         )
     return table
+
+
+def _has_species(table: EventTable) -> bool:
+    return bool((table.labels["species"] != EMPTY).any())
 
 
 def _over_frames(

@@ -9,7 +9,7 @@ from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 from export import AUTOMATIC_AT
-from export.forms import USUAL, Form
+from export.forms import USUAL, Form, check_shards
 
 INPUTS = {
     "bundle": Input(Kind.BUNDLE),
@@ -80,6 +80,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         raise InputError("export takes flags only", arguments, "Write --bundle=B --out=O.")
     from camtrap_tf.core.startup import start_tensorflow
 
+    forms = tuple(dict.fromkeys(Form(form) for form in values.form))
+    check_shards(forms, values.recall, values.shards)
     start_tensorflow()
     from camtrap_tf.networks.bundle import Bundle
     from export.request import Request
@@ -89,7 +91,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     request = Request(
         check_on=values.check_on,
         check_pictures=values.check_pictures,
-        forms=tuple(dict.fromkeys(Form(form) for form in values.form)),
+        forms=forms,
         shards=values.shards,
         automatic_at=values.automatic_at,
         recall=values.recall,
@@ -98,12 +100,12 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         force=values.force,
     )
     export_and_verify(Bundle.read(values.bundle), values.out, request)
-    forms = ", ".join(form.value for form in request.forms)
+    named = ", ".join(form.value for form in forms)
     return Ending(
-        f"{values.out}: a SavedModel and TFLite ({forms}), compared with Keras picture by picture; "
+        f"{values.out}: a SavedModel and TFLite ({named}), compared with Keras picture by picture; "
         f"{values.out}/model_card.md has the figures.",
         (
-            f"camtrap-edge watch DCIM --model={values.out}/tflite/{request.forms[0].value} "
+            f"camtrap-edge watch DCIM --model={values.out}/tflite/{forms[0].value} "
             "--keep=animal, on a camera's computer",
             command("remote-predict", "PICTURES", server="http://HOST:8501", out="answers.csv"),
         ),

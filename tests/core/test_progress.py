@@ -40,10 +40,13 @@ def test_lines_come_every_fifteen_seconds_and_at_the_end(clock, caplog):
         for _ in range(4):
             clock[0] += 10
             meter.advance(10)
+    with progress.Meter(3, "looking") as meter:
+        clock[0] += 3
+        meter.advance(2)
     assert [record.getMessage() for record in caplog.records] == [
         "sharding: 20 of 40 pictures (50%), 1.0/s, 20 s left",
-        "sharding: 40 of 40 pictures (100%), 1.0/s, 0 s left",
-        "sharding: 40 of 40 pictures (100%), 1.0/s, 0 s left",
+        "sharding: 40 of 40 pictures (100%), 1.0/s",
+        "looking: 2 of 3 pictures (67%), 0.7/s, 2 s left",
     ]
 
 

@@ -61,8 +61,8 @@ def test_two_stages_where_there_are_empty_pictures_and_two_species(write):
         "two: empty or not, from 8 empty pictures and 16 with an animal; which of 2 species"
     )
     assert told["split"].startswith("--split=class: Not by site: no event has a site.")
-    assert told["pictures"].endswith("pictures: 30 of 30 looked for are there")
-    assert told["mind"].startswith("24 pictures to learn from are few")
+    assert told["pictures"].endswith("pictures: of 30 paths tried, 30 lead to a picture")
+    assert told["caution"].startswith("only 24 pictures to learn from: ")
     assert "about " in told["time"]
     # Single pictures compare with nothing; the number of epochs was given.
     assert project.decision.changes == (
@@ -84,7 +84,7 @@ def test_else_one_stage(write, names, known):
 
 
 def test_one_class_is_refused(write):
-    with pytest.raises(InputError, match=r"two classes.*received '20 pictures in .*: 20 fox'"):
+    with pytest.raises(InputError, match=r"at least two, .*received '20 pictures in .*: 20 fox'"):
         decided(write([("A", "fox")] * 20))
 
 

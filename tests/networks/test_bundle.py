@@ -7,8 +7,11 @@ import pytest
 
 from camtrap_tf.answers import calibration
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.config_io import override
-from camtrap_tf.core.labels import Task
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import Task, Vocabulary
+from camtrap_tf.events.manifest import Manifest
 from tests.recipes import SMALL
 
 
@@ -68,3 +71,21 @@ def test_the_rule_for_events_is_chosen_on_validation_and_goes_with_the_answers(
     plain = Predictions.read(run.folder / "predictions-val.parquet").probabilities["species"]
     undone = calibration.calibrate(predictions, {"species": 1 / temperature})
     np.testing.assert_allclose(undone.probabilities["species"], plain, atol=1e-4)
+
+
+def test_shards_of_another_project_are_refused_in_words(colour_bundle, tiny_shards):
+    shards = Manifest.read(tiny_shards)
+    own = dataclasses.replace(shards, vocabulary=colour_bundle.vocabulary)
+    colour_bundle.check_shards(own)
+    others = Vocabulary(("ant", "bee", "cow", "dog", "red"), (), ())
+    said = (
+        "of another project; received 'species only in the bundle: blue, species only in the "
+        "shards: ant, bee, cow and 1 more'"
+    )
+    with pytest.raises(InputError, match=said):
+        colour_bundle.check_classes(dataclasses.replace(shards, vocabulary=others))
+    turned = Vocabulary(("red", "blue"), (), ())
+    with pytest.raises(InputError, match="received 'species in another order'"):
+        colour_bundle.check_classes(dataclasses.replace(shards, vocabulary=turned))
+    with pytest.raises(InputError, match=r'received "size: 24, the bundle.s 40".*--size=40\.'):
+        colour_bundle.check_shards(dataclasses.replace(own, picture=PictureSpec(size=24)))

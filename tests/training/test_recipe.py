@@ -106,5 +106,13 @@ def test_the_time_a_run_takes_is_said_once_without_the_first_call(caplog):
     remaining.add(20, 4.0, 60)  # 0.2 s a step, 940 to come: 188 s
     remaining.add(20, 9.0, 80)
     assert [record.message for record in caplog.records] == [
-        "about 3 min for 10 epochs of 100 steps, and the time to score each"
+        "about 3 min for 10 epochs of 100 steps, and the time to score each epoch"
     ]
+
+
+def test_the_time_of_short_epochs_is_left_to_their_lines(caplog):
+    caplog.set_level("INFO", "camtrap")
+    remaining = Remaining(steps=20, epochs=10)
+    for done in (40, 60, 80):  # going on in the third epoch
+        remaining.add(20, 9.0, done)
+    assert not caplog.records

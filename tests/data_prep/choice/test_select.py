@@ -138,8 +138,12 @@ def test_exactly_three_frames_and_no_pictures():
 
 
 def test_nothing_left_is_an_error():
-    with pytest.raises(InputError, match="at least one event passes selection"):
+    with pytest.raises(InputError, match=r"one event passes.*received 'event: no label \(1\)'"):
         select.select(table([("a", None, None)]))
+    events = table([("a", None, "deer"), ("b", None, "empty")])
+    with pytest.raises(InputError, match=r"one species passes.*fewer than 9 events: deer \(1\)'"):
+        select.select(events, least=9)
+    assert ids(select.select(table([("b", None, "empty")]), least=9)) == ["b"]
 
 
 def test_draws_are_uniform_independent_and_belong_to_the_name():
