@@ -238,7 +238,7 @@ def _closest(verb: str) -> str:
 def _overview() -> str:
     width = max(map(len, VERBS))
     rows = [f"  {verb:<{width}} {summary}" for verb, (_, summary, _) in VERBS.items()]
-    text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help tells a verb's flags.")
+    text = ("usage: " + USAGE, "", *rows, "", "camtrap VERB --help lists a verb's flags.")
     return "\n".join(text)
 
 

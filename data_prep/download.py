@@ -69,7 +69,7 @@ class Manners:
 
     def __post_init__(self):
         if not 1 <= self.connections <= 32:
-            raise InputError("connections are 1 to 32", self.connections, "Give 8, say.")
+            raise InputError("connections are 1 to 32", self.connections, "Try 8.")
 
 
 class Unavailable(Exception):
@@ -328,7 +328,7 @@ def _fetch_all(
             raise InputError(
                 f"files can be written to {folder}",
                 str(error),
-                "Free some space, say, and run the same command again.",
+                "Mend that, such as by freeing some space, and run the same command again.",
             ) from error
         return None
 

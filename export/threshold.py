@@ -43,7 +43,9 @@ def at_recall(animal_probability: np.ndarray, animal: np.ndarray, recall: float)
     found = np.sort(animal_probability[animal])[::-1]
     if not len(found) or not 0 < recall <= 1:
         raise InputError(
-            "a recall in (0, 1] is reached on pictures with animals", recall, "Give 0.96, say."
+            "a recall in (0, 1] is reached on pictures with animals",
+            recall,
+            "Try 0.96.",
         )
     # The epsilon: 0.6 of 5 animals are 3, though the product is a little more.
     return float(found[int(np.ceil(recall * len(found) - 1e-9)) - 1])

@@ -348,9 +348,14 @@ def _check(
     check_one_model(validation, test)
     splits = (validation, test)
     rules = (
-        (0 < target < 1, "a target accuracy lies between 0 and 1", target, "Give 0.966, say."),
+        (
+            0 < target < 1,
+            "a target accuracy lies between 0 and 1",
+            target,
+            "Try 0.966.",
+        ),
         (rows > 0, "a season has at least one picture", rows, "Give their number."),
-        (seconds > 0, "a label takes some seconds", seconds, "Give 10, say."),
+        (seconds > 0, "a label takes some seconds", seconds, "Try 10."),
         (
             all(question in split.classes and question in split.labels for split in splits),
             "the question is a head of the model, and labelled",

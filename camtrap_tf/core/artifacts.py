@@ -153,7 +153,7 @@ def new_folder(path: PathLike) -> Path:
     """Makes a folder where there is none, and returns it as a Path.
 
     Raises:
-        InputError: it cannot be made: a file has its name, say.
+        InputError: it cannot be made: for instance because a file has its name.
     """
     path = as_path(path)
     try:

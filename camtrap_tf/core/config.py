@@ -107,11 +107,21 @@ class PictureSpec:
             self.bar_share > 0 or not self.detect_bar,
             "detect_bar needs a bar_share, the largest share that may be cut",
             self.bar_share,
-            "Give 0.12, say.",
+            "Try 0.12.",
         )
-        require(self.size >= 8, "size is at least 8 pixels", self.size, "Give 256, say.")
-        require(0 <= self.bar_share < 0.5, "bar_share lies in [0, 0.5)", self.bar_share, "0.065?")
-        require(1 <= self.jpeg_quality <= 100, "jpeg_quality is 1 to 100", self.jpeg_quality, "95?")
+        require(self.size >= 8, "size is at least 8 pixels", self.size, "Try 256.")
+        require(
+            0 <= self.bar_share < 0.5,
+            "bar_share lies in [0, 0.5)",
+            self.bar_share,
+            "Try 0.065.",
+        )
+        require(
+            1 <= self.jpeg_quality <= 100,
+            "jpeg_quality is 1 to 100",
+            self.jpeg_quality,
+            "Try 95.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,12 +222,12 @@ class AugmentConfig:
 
     def __post_init__(self):
         low, high = self.contrast
-        require(self.brightness >= 0, "brightness is at least 0", self.brightness, "63?")
-        require(0 < low <= high, "0 < contrast low <= high", self.contrast, "(0.2, 1.8)?")
-        require(self.operations >= 0, "operations is at least 0", self.operations, "Give 2, say.")
-        require(0 < self.magnitude <= 1, "magnitude lies in (0, 1]", self.magnitude, "0.5, say.")
+        require(self.brightness >= 0, "brightness is at least 0", self.brightness, "Try 63.")
+        require(0 < low <= high, "0 < contrast low <= high", self.contrast, "Try (0.2, 1.8).")
+        require(self.operations >= 0, "operations is at least 0", self.operations, "Try 2.")
+        require(0 < self.magnitude <= 1, "magnitude lies in (0, 1]", self.magnitude, "Try 0.5.")
         hidden = self.hide_context
-        require(0 <= hidden < 1, "hide_context lies in [0, 1)", hidden, "0.2, say.")
+        require(0 <= hidden < 1, "hide_context lies in [0, 1)", hidden, "Try 0.2.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What was left out on the way, and why: told to people, kept in the manifest."""
+"""What was left out on the way, and why: shown to people, kept in the manifest."""
 
 import dataclasses
 from collections.abc import Iterable

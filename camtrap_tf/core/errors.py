@@ -1,4 +1,4 @@
-"""The one error that means 'your input is wrong', told so that it can be mended."""
+"""The one error that means 'your input is wrong', worded so that it can be mended."""
 
 
 class InputError(ValueError):

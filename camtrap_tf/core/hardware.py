@@ -1,4 +1,4 @@
-"""What this machine has, as far as it can be told without TensorFlow."""
+"""What this machine has, as far as can be found out without TensorFlow."""
 
 import dataclasses
 import os

@@ -120,7 +120,7 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
     if threshold is None:
         threshold = metadata.get("typical_detection_threshold", THRESHOLD)
     if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
-        raise InputError("a threshold lies above 0, up to 1", threshold, "Give 0.2, say.")
+        raise InputError("a threshold lies above 0, up to 1", threshold, "Try 0.2.")
     categories = content["detection_categories"].items()
     none = {key for key, name in categories if Names().meaning(str(name)) is Meaning.EMPTY}
     parts = [(*_surest_of(rows, none), contents(rows)) for rows in images(path)]

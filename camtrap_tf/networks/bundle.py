@@ -241,9 +241,9 @@ def make_bundle(
     folder, read = Path(folder), [Run.read(run) for run in runs]
     _check_runs(read, folder)
     if not 0 <= animal_threshold <= 1:
-        raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Give 0.5, say.")
+        raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Try 0.5.")
     if not 0 <= unknown_share < 1:
-        raise InputError("unknown_share lies in [0, 1)", unknown_share, "Give 0.05, say.")
+        raise InputError("unknown_share lies in [0, 1)", unknown_share, "Try 0.05.")
     folder.mkdir(parents=True, exist_ok=True)
     members = []
     validations = [_validation(run) for run in read]
@@ -309,7 +309,7 @@ def _together(
 def _familiarity(
     validations: list[Predictions | None], together: Predictions | None, share: float
 ) -> dict | None:
-    """Score, and its threshold on the validation split; None, with a word, where it has none."""
+    """Score, and its threshold on the validation split; None (and a warning) if it has none."""
     if not share:
         return None
     told = all(
@@ -379,7 +379,7 @@ def classes(bundle: Bundle, detector: Detector | None = None) -> dict[str, tuple
 
 
 def answering_info(bundle: Bundle, detector: Detector | None = None) -> dict:
-    """What is told of a bundle, and of a detector before it, beside their answers."""
+    """What is recorded of a bundle, and of a detector before it, beside their answers."""
     info = _info(bundle)
     if detector is None:
         return info

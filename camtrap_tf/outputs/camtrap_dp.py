@@ -132,7 +132,7 @@ def _clock(options: Options) -> datetime.tzinfo:
         raise InputError(
             "Camtrap DP gives every time with its UTC offset",
             "no time zone",
-            "Give --time_zone=+03:00, say, as the cameras' clocks are set.",
+            "Give it as the cameras' clocks are set, such as --time_zone=+03:00.",
         )
     return zone(options.time_zone)
 

@@ -73,9 +73,9 @@ class Options:
     def __post_init__(self):
         for name in ("batch_size", "block_size"):
             if getattr(self, name) < 1:
-                raise InputError(f"{name} is at least 1", getattr(self, name), "Give 32, say.")
+                raise InputError(f"{name} is at least 1", getattr(self, name), "Try 32.")
         if not self.gap_seconds >= 0:
-            raise InputError("a pause is at least 0 s", self.gap_seconds, "Give 10, say.")
+            raise InputError("a pause is at least 0 s", self.gap_seconds, "Try 10.")
 
 
 class Predictor:

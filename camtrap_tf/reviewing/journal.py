@@ -5,7 +5,7 @@ person sees 'saved'. No line is ever changed: who changes their mind appends an 
 undoes one appends that. Fields of an answer:
 
     version    1
-    id         unique text; a line that occurs twice (files joined, say) counts once
+    id         unique text; a line that occurs twice (where files were joined) counts once
     act        'answer'
     event_id   capture event
     reviewer   who
@@ -190,7 +190,7 @@ class Journal:
         """Writes one line and returns when it is on the disk.
 
         Raises:
-            OSError: the disk is full, say; the line does not count then.
+            OSError: such as a full disk; the line does not count then.
         """
         encoded = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ def _parsed(only: str, predictions: Predictions, below: float) -> tuple[str, lis
     if mode not in ("all", "unsure", "random", "species") or (mode == "species") != bool(named):
         raise InputError(f"--only is one of {', '.join(MODES)}", only, "Write --only=unsure.")
     if not 0 < below <= 1:
-        raise InputError("a probability lies in (0, 1]", below, "Give 0.9, say.")
+        raise InputError("a probability lies in (0, 1]", below, "Try 0.9.")
     unknown = [name for name in named if name not in predictions.words]
     if unknown:
         raise InputError(

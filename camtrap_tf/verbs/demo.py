@@ -20,7 +20,7 @@ def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
     flags.DEFINE_string("out", "demo", "folder to write", flag_values=values)
     flags.DEFINE_integer("events", 1500, "number of capture events to draw", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "of the drawn world and of training", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "seed of the drawn world and of training", flag_values=values)
 
 
 def run(values: flags.FlagValues, arguments: list[str], camtrap: Run) -> Ending:

@@ -42,7 +42,9 @@ def define(values: flags.FlagValues) -> None:
         **where,
     )  # fmt: skip
     flags.DEFINE_integer("batch_size", 8, "pictures in one call of the network", **where)
-    flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
+    flags.DEFINE_integer(
+        "threads", 0, "threads that decode pictures; 0 = one per processor", **where
+    )
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:

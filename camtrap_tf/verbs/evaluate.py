@@ -1,4 +1,4 @@
-"""Answers a labelled split of shards with a bundle and scores the answers.
+"""Runs a bundle on a labelled split of shards and scores its answers.
 
 Writes predictions.parquet and metrics.json, and prints a table.
 """

@@ -120,6 +120,6 @@ def _place(text: str) -> tuple[str, tuple[float, float]]:
         raise InputError(
             "a place is FOLDER=LATITUDE,LONGITUDE in degrees",
             text,
-            "Write S1/B04=-2.45,34.82, say.",
+            "Write it like S1/B04=-2.45,34.82.",
         ) from None
     return folder, (latitude, longitude)

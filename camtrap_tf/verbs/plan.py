@@ -1,4 +1,4 @@
-"""Tells what to leave to the network and what to send to people, at a target accuracy.
+"""Says which answers to leave to the network and what to send to people, for a target accuracy.
 
 Thresholds are chosen on the answers to a validation split and checked on those to a test
 split; both are files that `camtrap evaluate` writes. Accept a picture's answer where its

@@ -1,4 +1,4 @@
-"""Answers pictures with a bundle.
+"""Runs a bundle on new pictures and writes its answers.
 
   camtrap predict CARD_1 CARD_2 --bundle=bundle --out=answers
 
@@ -71,7 +71,10 @@ def define(values: flags.FlagValues) -> None:
         "that fits all rows)", **where,
     )  # fmt: skip
     flags.DEFINE_string(
-        "encoding", None, "of lists, such as cp1252 (default: told by their bytes)", **where
+        "encoding",
+        None,
+        "encoding of lists, such as cp1252 (default: recognised by their bytes)",
+        **where,
     )
     flags.DEFINE_float(
         "event_gap", EVENT_GAP_SECONDS,
@@ -107,8 +110,12 @@ def define(values: flags.FlagValues) -> None:
         "engine", "local", ["local", "beam"],
         "who answers: this machine, or Apache Beam (camtrap_tf/prediction/beam.py)", **where,
     )  # fmt: skip
-    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
-    flags.DEFINE_integer("threads", 0, "that decode pictures; 0 = one per processor", **where)
+    flags.DEFINE_string(
+        "beam_options", "--runner=FnApiRunner", "options of Beam's pipeline", **where
+    )
+    flags.DEFINE_integer(
+        "threads", 0, "threads that decode pictures; 0 = one per processor", **where
+    )
     flags.DEFINE_boolean(
         "dry_run", False, "say which pictures would be answered, and answer none", **where
     )

@@ -32,13 +32,13 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "shards",
         None,
-        "folder of the shards that were scored: tells what data preparation left out",
+        "folder of the shards that were scored: shows what data preparation left out",
         flag_values=values,
     )
     flags.DEFINE_string(
         "validation",
         None,
-        "predictions.parquet of the validation split: tells what can be left to the model",
+        "predictions.parquet of the validation split: shows what can be left to the model",
         flag_values=values,
     )
     flags.DEFINE_multi_string(
@@ -48,7 +48,7 @@ def define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_float(
-        "target", 0.966, "accuracy that automatic answers shall have", flag_values=values
+        "target", 0.966, "accuracy that automatic answers should have", flag_values=values
     )
     flags.DEFINE_string(
         "figures", None, "folder to write the figures to, as SVG and PNG", flag_values=values

@@ -42,17 +42,22 @@ def define(values: flags.FlagValues) -> None:
         "only", "all",
         "all; unsure; species:NAME,NAME; random, for an estimate of the accuracy", **where,
     )  # fmt: skip
-    flags.DEFINE_float("below", 0.9, "of --only=unsure: probabilities below this", **where)
+    flags.DEFINE_float(
+        "below",
+        0.9,
+        "with --only=unsure: events whose answer has a probability below this",
+        **where,
+    )
     flags.DEFINE_multi_string(
         "member", [], "other models' predictions of the same pictures: where they differ, a "
         "look is worth more", **where,
     )  # fmt: skip
-    flags.DEFINE_integer("seed", 0, "of --only=random", **where)
+    flags.DEFINE_integer("seed", 0, "with --only=random: seed of the order", **where)
     flags.DEFINE_boolean("blind", False, "do not show what the model says", **where)
-    flags.DEFINE_integer("port", 8765, "of the page; 0 = any free one", **where)
+    flags.DEFINE_integer("port", 8765, "port of the page; 0 = any free one", **where)
     flags.DEFINE_string("export_events", None, "event table to write from the answers", **where)
     flags.DEFINE_string(
-        "events", None, "of --export_events: event table that the answers are added to", **where
+        "events", None, "with --export_events: event table that the answers are added to", **where
     )
 
 

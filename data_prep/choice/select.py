@@ -92,7 +92,7 @@ def most_frequent(table: EventTable, number: int) -> EventTable:
     events stay.
     """
     if number < 1:
-        raise InputError("the number of species to keep is at least 1", number, "Give 26, say.")
+        raise InputError("the number of species to keep is at least 1", number, "Try 26.")
     sizes = _pictures(table).sort_index().sort_values(ascending=False, kind="stable")
     rule = f"species not among the {number} most frequent"
     return _drop_species(table, sorted(sizes.index[number:]), rule)

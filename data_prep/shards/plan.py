@@ -111,7 +111,7 @@ def make(
             an events_per_shard below 1.
     """
     if events_per_shard < 1:
-        raise InputError("events_per_shard is at least 1", events_per_shard, "Give 500, say.")
+        raise InputError("events_per_shard is at least 1", events_per_shard, "Try 500.")
     labels = event_labels(table)
     _one_species(labels)
     vocabulary = vocabulary or vocabulary_of(table)

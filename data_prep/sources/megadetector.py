@@ -35,7 +35,7 @@ def read(
         InputError: not such a file, or a threshold outside [0, 1].
     """
     if not 0 <= threshold <= 1:
-        raise InputError("threshold is at least 0 and at most 1", threshold, "Give 0.2, say.")
+        raise InputError("threshold is at least 0 and at most 1", threshold, "Try 0.2.")
     reading = reading or Reading()
     categories = megadetector.head(path)["detection_categories"]
     names = _names(categories, reading)

@@ -2,7 +2,7 @@
 
   camtrap audit shards/
 
-Lists the offenders and exits with status 2 where there are any; `data_prep/shards/audit.py` tells
+Lists the offenders and exits with status 2 where there are any; `data_prep/shards/audit.py` says
 what is compared and how. Damaged shards are found too.
 """
 
@@ -30,11 +30,13 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_list(
         "allow", [],
-        "kinds that are told but are no failure, such as near_same_site, which a split by event "
+        "kinds that are reported but do not fail, such as near_same_site, which a split by event "
         "cannot rule out", **where,
     )  # fmt: skip
     flags.DEFINE_string("out", None, "CSV file for all offenders", **where)
-    flags.DEFINE_integer("processes", 0, "that look at shards; 0 = one per processor", **where)
+    flags.DEFINE_integer(
+        "processes", 0, "processes that look at shards; 0 = one per processor", **where
+    )
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:

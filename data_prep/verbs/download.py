@@ -20,11 +20,14 @@ def define(values: flags.FlagValues) -> None:
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("out", None, "folder for pictures and metadata", required=True, **where)
     flags.DEFINE_list("seasons", None, "numbers, 1 to 11", required=True, **where)
-    flags.DEFINE_integer("events", 0, "of each season, at random; 0 = all", **where)
-    flags.DEFINE_integer("seed", 0, "of the choice of events", **where)
-    flags.DEFINE_integer("connections", 8, "at a time", **where)
+    flags.DEFINE_integer("events", 0, "events of each season, drawn at random; 0 = all", **where)
+    flags.DEFINE_integer("seed", 0, "seed of the draw", **where)
+    flags.DEFINE_integer("connections", 8, "downloads at a time", **where)
     flags.DEFINE_boolean(
-        "dry_run", False, "fetch the metadata alone, and say how many pictures are wanted", **where
+        "dry_run",
+        False,
+        "fetch only the metadata, and count the pictures wanted",
+        **where,
     )
 
 

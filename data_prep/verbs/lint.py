@@ -3,7 +3,7 @@
   camtrap lint --events=events.parquet
   camtrap lint --events=events.parquet --images=pictures/ --out=findings.csv
 
-Told are: what reading the source left out; events without pictures, label or time; ids and
+It reports what reading the source left out; events without pictures, label or time; ids and
 paths that occur twice; events on which volunteers disagree; empty events that rest on few
 votes; with --images, files that are missing or belong to no event, and pictures that cannot be
 read or are all black or white. The exit status is 0 whatever is found, unless --strict.
@@ -38,7 +38,7 @@ def define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer("votes", 5, "blanks that an empty event should rest on", **where)
     flags.DEFINE_string(
-        "search_effort", None, "search_effort.csv of Snapshot Serengeti; events outside are told",
+        "search_effort", None, "search_effort.csv of Snapshot Serengeti: events outside are found",
         **where,
     )  # fmt: skip
 

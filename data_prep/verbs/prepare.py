@@ -27,7 +27,7 @@ def define(values: flags.FlagValues) -> None:
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_boolean(
-        "yes", False, "of --source=auto: accept a guess that is not certain", flag_values=values
+        "yes", False, "with --source=auto: accept a guess that is not certain", flag_values=values
     )
     flags.DEFINE_multi_string(
         "clock", [],
@@ -43,8 +43,8 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_string(
         "empty_names", None,
-        "names that mean an empty picture, beside the known ones ('nothing', 'no animal', ...): "
-        "NAME,NAME; NAME=unlabelled says nothing, and NAME=species is a species",
+        "names that mean an empty picture, besides the known ones ('nothing', 'no animal', ...): "
+        "NAME,NAME; NAME=unlabelled is no label, and NAME=species is a species",
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_enum(
@@ -54,7 +54,7 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_string(
         "encoding", None,
-        "of CSV files, such as cp1252 or utf-16 (default: told by their bytes)",
+        "encoding of CSV files, such as cp1252 or utf-16 (default: recognised by their bytes)",
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_enum(

@@ -2,15 +2,16 @@
 
   camtrap quickstart PICTURES --labels=labels.csv --out=project
 
-What the labels are is recognised and shown; without --labels they are looked for in PICTURES, as
+The kind of labels is recognised and shown; without --labels they are looked for in PICTURES, as
 files or as folders named by species. How events are divided, how pictures are stored and what is
-trained follows from the amount of data and from this machine, with the reasons. It says how long
-it will take (--dry_run says no more than that), and then runs verbs, each of which is shown as one
-types it. Stop it at any time: the same command goes on. PROJECT holds what each verb writes.
+trained depends on the amount of data and on this machine, and it says why. It says how long it will
+take (--dry_run stops there), and then runs other verbs, each shown as you would type it. Stop it at
+any time: the same command goes on. PROJECT holds what each verb writes.
 """
 
 import json
 import logging
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,16 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_boolean("yes", False, "accept a guess that is not certain", **where)
     for name in OPTIONS:
-        flags.DEFINE_string(name, None, "as of camtrap prepare, to answer its question", **where)
+        flags.DEFINE_string(name, None, "as in camtrap prepare, to answer its question", **where)
     flags.DEFINE_integer(
-        "epochs", 0, "of training (default: the recipe's own)", lower_bound=0, **where
+        "epochs", 0, "epochs of training (default: the recipe's own)", lower_bound=0, **where
     )
-    flags.DEFINE_boolean("dry_run", False, "say what would be done, and do nothing", **where)
+    flags.DEFINE_boolean(
+        "dry_run",
+        False,
+        "say what would be done and how long it would take, and do nothing",
+        **where,
+    )
 
 
 def run(values: flags.FlagValues, arguments: list[str], camtrap: Run) -> Ending:
@@ -99,11 +105,22 @@ def _decided(project, dry_run: bool, camtrap: Run):
         follow(quickstart.prepare_step(project), camtrap)
         table = EventTable.read(project.events)
     project, rows = quickstart.decide(project, table, hardware.look())
-    width = max(len(name) for name, _ in rows)
-    log.info("\n%s", "\n".join(f"  {name:<{width}}  {text}" for name, text in rows))
+    log.info("\n%s", _shown(rows))
     if not dry_run:
         project.write()
     return project
+
+
+def _shown(rows: list[tuple[str, str]]) -> str:
+    """Rows of name and text, the texts wrapped beside the names."""
+    indent = max(len(name) for name, _ in rows) + 4
+    return "\n".join(
+        textwrap.fill(
+            text, 100, initial_indent=f"  {name}".ljust(indent), subsequent_indent=" " * indent,
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for name, text in rows
+    )  # fmt: skip
 
 
 def _ending(project) -> Ending:

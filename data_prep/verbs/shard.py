@@ -4,8 +4,8 @@
 
 The split (--split=auto) is by site where there are enough of them, else by day, else by event;
 the stored size suits the recipe that suits the data and this machine. What was chosen is said,
-with the reasons. Started again with the same flags it goes on where it stopped; with others it
-refuses.
+with the reasons. Started again with the same flags it goes on where it stopped; it refuses other
+flags.
 """
 
 import json
@@ -46,14 +46,17 @@ def define(values: flags.FlagValues) -> None:
         **where,
     )  # fmt: skip
     flags.DEFINE_list(
-        "cut_dates", [], "of --split=date: first day of val and of test, such as "
+        "cut_dates", [], "with --split=date: first day of val and of test, such as "
         "2012-01-01,2012-07-01; else by --shares", **where,
     )  # fmt: skip
     flags.DEFINE_string(
-        "split_file", "", 'of --split=site_file: JSON, {"splits": {"train": [sites], ...}}', **where
+        "split_file",
+        "",
+        'with --split=site_file: JSON, {"splits": {"train": [sites], ...}}',
+        **where,
     )
-    flags.DEFINE_string("shares", "0.8,0.1,0.1", "of train, val and test", **where)
-    flags.DEFINE_integer("seed", 0, "of splits, order and choice of empty events", **where)
+    flags.DEFINE_string("shares", "0.8,0.1,0.1", "shares of train, val and test", **where)
+    flags.DEFINE_integer("seed", 0, "seed of split, order and choice of empty events", **where)
     flags.DEFINE_integer("min_events", 1, "events that a species must have", **where)
     flags.DEFINE_integer("min_images", 1, "pictures that a species must have", **where)
     flags.DEFINE_integer("top_species", None, "keep only so many of the commonest", **where)
@@ -91,14 +94,16 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "verify", False, "check a finished folder's checksums; write damaged shards again", **where
     )
-    flags.DEFINE_integer("jpeg_quality", 95, "of the stored pictures, 1 to 100", **where)
+    flags.DEFINE_integer("jpeg_quality", 95, "quality of the stored pictures, 1 to 100", **where)
     flags.DEFINE_integer("events_per_shard", 500, "events in a shard, at most", **where)
-    flags.DEFINE_integer("processes", 0, "that write shards; 0 = one per processor", **where)
+    flags.DEFINE_integer("processes", 0, "how many write shards; 0 = one per processor", **where)
     flags.DEFINE_enum(
         "engine", "local", ["local", "beam"],
         "who writes: processes of this machine, or Apache Beam (data_prep/shards/beam.py)", **where,
     )  # fmt: skip
-    flags.DEFINE_string("beam_options", "--runner=FnApiRunner", "of Beam's pipeline", **where)
+    flags.DEFINE_string(
+        "beam_options", "--runner=FnApiRunner", "options of Beam's pipeline", **where
+    )
     flags.DEFINE_boolean("dry_run", False, "say what would be written, and write nothing", **where)
 
 

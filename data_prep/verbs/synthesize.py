@@ -19,7 +19,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("events", 600, "number of capture events", **where)
     flags.DEFINE_float("empty_share", 0.75, "share of events without an animal", **where)
     flags.DEFINE_float("gold_share", 0.1, "share of animal events that experts label", **where)
-    flags.DEFINE_integer("seed", 0, "of the drawn world", **where)
+    flags.DEFINE_integer("seed", 0, "seed of the drawn world", **where)
     flags.DEFINE_integer("processes", 1, "that draw", **where)
 
 

@@ -87,7 +87,7 @@ class Plan:
 def deal_days(table: EventTable, seed: int) -> dict[str, list[str]]:
     """Days to the pool ('train'), 'val' and 'test', so that each has its share of every class.
 
-    A day has few species: dealt at random, most people on foot, say, end up in one lot. Of
+    A day has few species: dealt at random, most people on foot, for example, end up in one lot. Of
     `DEALS` random ways the one is taken whose lots have the most even shares of classes, where
     an event of a class that the pool lacks, and no one could learn, weighs ten times. The
     labels' numbers decide, no network has a part in it.

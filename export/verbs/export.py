@@ -25,7 +25,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "check_on",
         None,
-        "folder of pictures to compare on, or of shards, whose labels then tell the accuracy",
+        "folder of pictures to compare on, or of shards, whose labels then give the accuracy",
         flag_values=values,
         required=True,
     )

@@ -1,4 +1,4 @@
-"""Answers every picture below a folder with an exported model on TensorFlow Serving.
+"""Sends every picture below a folder to an exported model on TensorFlow Serving.
 
 Writes a CSV file, one row per picture. A picture that the server cannot read has valid=False.
 """
