@@ -19,12 +19,11 @@ from camtrap_tf.core.artifacts import existing_folder, read_json, write_json
 from camtrap_tf.core.choices import Data
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.commands import Command, Step, command, counted
-from camtrap_tf.core.config import Context
+from camtrap_tf.core.config import Config, Context
 from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import EMPTY, Task
-from camtrap_tf.core.recipes import PRESETS
 from camtrap_tf.events.table import EventTable
 from data_prep import prepare
 from data_prep.shards import make
@@ -247,7 +246,7 @@ def decide(
         )
     data = training_data(made)
     preset, why = choices.choose_preset(data.pictures, computer)
-    changes, notes = _changes(preset, data, request.epochs)
+    changes, notes = _changes(choices.of_preset(preset, Task.EMPTY), data, request.epochs)
     split = made.plan.split_rule.split(",")[0]
     decision = Decision(
         str(place.folder), str(_answered(place.folder, pictures)), split, made.plan.seed,
@@ -270,10 +269,10 @@ def decide(
     return dataclasses.replace(project, decision=decision), rows
 
 
-def _changes(preset: str, data: Data, epochs: int) -> tuple[tuple[str, ...], list[str]]:
-    config, notes = choices.choose_context(PRESETS[preset], data)
+def _changes(recipe: Config, data: Data, epochs: int) -> tuple[tuple[str, ...], list[str]]:
+    config, notes = choices.choose_context(recipe, data)
     changes = []
-    if config.model.context is not PRESETS[preset].model.context:
+    if config.model.context is not recipe.model.context:
         changes += [f"model.context={Context.NONE.value}", "augment.hide_context=0"]
     return (*changes, *([f"train.epochs={epochs}"] if epochs else [])), notes
 
@@ -324,13 +323,18 @@ def estimate(made: Prospect, decision: Decision, computer: Hardware) -> str:
     cost = make.measure(paths, decision.images, made.picture)
     reading = (cost.seconds if cost else 0.0) * len(paths) / computer.processors
     changes = dict(change.split("=", 1) for change in decision.changes)
-    config, data = override(PRESETS[decision.preset], changes), training_data(made)
-    config, _ = choices.fit(config, data, set(changes))
-    learning = choices.training_seconds(config, data.pictures, computer)
-    if learning is None:
-        return f"{choices.duration(reading)} to store pictures on {computer}; training says its own"
-    learning = len(decision.tasks) * (learning + _COMPILING)
-    answering = reading + learning / config.train.epochs * choices.ANSWERING
+    data, learning, answering = training_data(made), 0.0, reading
+    for task in decision.tasks:
+        config = override(choices.of_preset(decision.preset, Task(task)), changes)
+        config, _ = choices.fit(config, data, set(changes))
+        seconds = choices.training_seconds(config, data.pictures, computer)
+        if seconds is None:
+            return (
+                f"{choices.duration(reading)} to store pictures on {computer}; training says its "
+                "own"
+            )
+        learning += seconds + _COMPILING
+        answering += (seconds + _COMPILING) / config.train.epochs * choices.ANSWERING
     whole = _STARTING + reading + learning + answering
     parts = ("store", reading), ("train", learning), ("answer", answering)
     told = ", ".join(f"{name} {choices.duration(seconds)}" for name, seconds in parts)

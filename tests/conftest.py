@@ -27,6 +27,16 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(autouse=True, scope="session")
+def without_weights():
+    """Presets find no published weights, whatever this computer has; tests load those they name."""
+    from camtrap_tf.core import cache
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "has_lite", lambda name: False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def need_weights():
     """Skips a test unless the weights it names are on this computer."""

@@ -208,8 +208,12 @@ def _call(command: list, cwd: Path, status: int = 0) -> str:
 
 
 def _variables() -> dict[str, str]:
-    """The process's variables, without those that would show Python another copy of the tree."""
-    return {name: v for name, v in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    """The process's variables, without those that would show Python another copy of the tree.
+
+    Weights that this computer has are out of sight: presets would start from them.
+    """
+    kept = {name: v for name, v in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    return kept | {"CAMTRAP_WEIGHTS": os.path.join(tempfile.gettempdir(), "no-weights")}
 
 
 def tracked(*patterns: str) -> list[str]:

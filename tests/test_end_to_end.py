@@ -35,7 +35,7 @@ def test_the_chain_on_real_pictures(shared_data, tmp_path):
     for task in ("empty", "animal"):
         camtrap(
             "train", f"--shards={tmp_path / 'shards'}", f"--run={run / task}", f"--task={task}",
-            "--preset=quick", "--set=train.epochs=2",
+            "--preset=quick", "--set=model.weights=", "--set=train.epochs=2",
         )  # fmt: skip
     bundle, out = tmp_path / "bundle", tmp_path / "evaluation"
     camtrap("bundle", f"--run={run / 'empty'}", f"--run={run / 'animal'}", f"--out={bundle}")

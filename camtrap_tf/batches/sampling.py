@@ -94,6 +94,16 @@ def loss_weights(counts: np.ndarray) -> np.ndarray:
     return weights * counts.sum() / np.sum(weights * counts)
 
 
+def root_weights(counts: np.ndarray) -> np.ndarray:
+    """Square roots of `class_weights`, scaled so that the mean over the training pictures is 1.
+
+    >>> root_weights(np.array([64, 16, 4])).round(4).tolist()  # 1 : 2 : 4; 84 / (64 + 32 + 16)
+    [0.75, 1.5, 3.0]
+    """
+    weights = np.sqrt(class_weights(counts))
+    return weights * counts.sum() / np.sum(weights * counts)
+
+
 def copies(counts: np.ndarray) -> np.ndarray:
     """How often a picture of each class is shown in an epoch of N pictures, on average.
 

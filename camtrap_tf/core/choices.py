@@ -6,10 +6,12 @@ The choices are rules of thumb with their reasons; whoever knows better sets the
 import dataclasses
 from collections.abc import Collection
 
+from camtrap_tf.core import cache
 from camtrap_tf.core.commands import counted
 from camtrap_tf.core.config import Config, Context
 from camtrap_tf.core.hardware import Hardware
-from camtrap_tf.core.recipes import PRESETS
+from camtrap_tf.core.labels import Task
+from camtrap_tf.core.recipes import PRESETS, STARTED, tuned
 
 ENOUGH_FOR_A_LARGE_NETWORK = 5_000  # pictures to learn from
 LEAST_FRAMES = 1.5  # pictures of an event, on average, that are worth comparing
@@ -18,7 +20,7 @@ SMALLEST_BATCH = 4  # pictures, unless there are fewer: batch norm needs some
 CROP_SHARE = 224 / 256  # of the stored square's side (the paper)
 # Processor time to learn from one picture, in seconds, of a crop of 112 pixels; it grows with the
 # square of the crop. Two cores of an AMD EPYC, decoding and augmentation included.
-COST = {"small": 0.020, "edge": 0.014, "resnet18": 0.075}
+COST = {"small": 0.020, "edge": 0.014, "resnet18": 0.075, "lite0": 0.011}
 ANSWERING = 0.2  # of the cost of learning, to answer a picture
 
 
@@ -46,13 +48,19 @@ def choose_preset(pictures: int, hardware: Hardware) -> tuple[str, str]:
     )
 
 
-def stored_size(preset: str) -> int:
-    """Side of the stored square that a recipe's crop is made for, pixels.
+def of_preset(preset: str, task: Task) -> Config:
+    """A preset as it is on this computer: from published weights where they are there."""
+    started = tuned(preset, task) if cache.has_lite(STARTED) else None
+    return started or PRESETS[preset]
 
-    >>> stored_size("paper"), stored_size("quick")
-    (256, 128)
+
+def stored_size(preset: str) -> int:
+    """Side of the stored square that a recipe's crop is made for on this computer, pixels.
+
+    >>> stored_size("paper")
+    256
     """
-    model = PRESETS[preset].model
+    model = of_preset(preset, Task.ONE_STAGE).model
     size = round(model.crop / CROP_SHARE)
     return 2 * size if model.context is Context.ZOOM else size
 

@@ -308,6 +308,7 @@ class RareClasses(enum.Enum):
 
     NONE = "none"
     WEIGHTED_LOSS = "weighted_loss"  # Eq. 1 and 2
+    SQUARE_ROOT = "square_root"  # the square roots of those weights
     OVERSAMPLING = "oversampling"  # every class equally often
     EMPHASIS = "emphasis"  # failures are shown again
 
@@ -351,6 +352,11 @@ class TrainConfig:
         init: what to start from: a run, a bundle, or a file of weights; '' = random weights.
         vocabulary: whether what it starts from must have the shards' vocabulary.
         freeze_epochs: first epochs in which only the heads learn.
+        fit_heads: before the first epoch the heads are fitted, as `camtrap probe` fits them, to
+            what the published weights (`model.weights`) say of the training pictures. With
+            `Context.NONE` and `Context.DIFFERENCE`.
+        fixed_norm: batch norm stays as it starts: it computes with the averages it has, and its
+            averages, scales and shifts do not change. For trained weights and small batches.
         jit: compile forward and backward pass with XLA.
     """
 
@@ -381,6 +387,8 @@ class TrainConfig:
     init: str = ""
     vocabulary: Words = Words.MINE
     freeze_epochs: int = 0
+    fit_heads: bool = False
+    fixed_norm: bool = False
     jit: bool = False
 
     def __post_init__(self):
@@ -419,3 +427,19 @@ class Config:
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
+
+    def __post_init__(self):
+        if not self.train.fit_heads:
+            return
+        require(
+            bool(self.model.weights) and not self.train.init,
+            "train.fit_heads goes with model.weights, and without train.init",
+            self.train.init or "no weights",
+            "Set train.fit_heads=false; train.freeze_epochs lets new heads settle.",
+        )
+        require(
+            self.model.context in (Context.NONE, Context.DIFFERENCE),
+            "train.fit_heads goes with model.context none and difference",
+            self.model.context.value,
+            "Set one of them, or train.fit_heads=false.",
+        )

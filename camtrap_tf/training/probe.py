@@ -11,20 +11,17 @@ import logging
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from camtrap_tf.batches import pipeline, sampling
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
 from camtrap_tf.core.config import Config, Context, RareClasses
-from camtrap_tf.core.errors import InputError, require
-from camtrap_tf.core.labels import MISSING
+from camtrap_tf.core.errors import require
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures, run_files
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, VERSION, Run
 from camtrap_tf.prediction.shards import Split
-from camtrap_tf.training import linear
 from camtrap_tf.training.features import Features, trunk_of
+from camtrap_tf.training.heads import fit_heads
 from camtrap_tf.training.train import (
     check_claim,
     check_data,
@@ -93,36 +90,3 @@ def _check(config: Config) -> None:
         rare.value,
         "Set one of them.",
     )
-
-
-def fit_heads(store: Features, config: Config) -> dict[str, linear.Head]:
-    """Heads of a task for features as they are, by name.
-
-    Raises:
-        InputError: a head has no labels.
-    """
-    manifest, task, rare = store.manifest, config.train.task, config.train.rare
-    ids, labels, _ = pipeline.index(manifest, "train")
-    rows = np.flatnonzero(np.asarray(pipeline.usable(labels, task)))
-    wanted = pipeline.task_labels(labels, task, manifest.vocabulary)
-    seen = store.read("train", rows)
-    standard = linear.Standard.learn(seen)
-    seen, events = standard(seen), ids["event_id"].to_numpy()[rows]
-    fitted = {}
-    for name, classes in manifest.vocabulary.heads(task).items():
-        own = np.asarray(wanted[name])[rows]
-        _check_labels(name, own)
-        weighted = rare is RareClasses.WEIGHTED_LOSS and name == sampling.main_head(task)
-        head = linear.fit(seen, own, events, len(classes), weighted, config.train.seed)
-        log.info("fitted '%s' to %d pictures, C = %g", name, (own != MISSING).sum(), head.strength)
-        fitted[name] = head.behind(standard)
-    return fitted
-
-
-def _check_labels(head: str, labels: np.ndarray) -> None:
-    if (labels == MISSING).all():
-        raise InputError(
-            f"some pictures of the training split have a label for '{head}'",
-            0,
-            "Take a task that does without: species in place of animal.",
-        )

@@ -10,17 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.core import choices, hardware
+from camtrap_tf.core import cache, choices, hardware
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.choices import Data
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import counted
-from camtrap_tf.core.config import Config
+from camtrap_tf.core.config import (
+    IMAGENET_IF_HERE,
+    IMAGENET_WEIGHTS,
+    Config,
+    Context,
+    Normalisation,
+    Variant,
+)
 from camtrap_tf.core.config_io import override, parse, read_config
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import Task
-from camtrap_tf.core.recipes import PRESETS
+from camtrap_tf.core.recipes import PRESETS, PROBED, STARTED, tuned
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import run_files
 
@@ -89,9 +96,12 @@ def choose(
     if given is None and preset == AUTO and begun is not None:
         return Recipe(override(begun, changes), (), _pictures(manifest, task))
     computer = computer or hardware.look()
-    base, notes = _base(manifest, task, preset, given, computer)
+    data, notes = _data(manifest, task), []
+    if given is not None:
+        base = given if isinstance(given, Config) else read_config(given)
+    else:
+        base, notes = _of_preset(preset, data, task, changes, begun, computer)
     config = override(base, changes)
-    data = _data(manifest, task)
     if begun is not None:
         kept = {name: _value(begun, name) for name in _FITTED if name not in changes}
         return Recipe(override(config, kept), tuple(notes), data.pictures)
@@ -102,20 +112,45 @@ def choose(
     return Recipe(config, (*notes, *own), data.pictures)
 
 
-def _base(
-    manifest: Manifest,
-    task: Task,
+def _of_preset(
     preset: str,
-    given: Config | PathLike | None,
+    data: Data,
+    task: Task,
+    changes: Mapping[str, str],
+    begun: Config | None,
     computer: Hardware,
 ) -> tuple[Config, list[str]]:
-    """A recipe as it is written down, and why it was chosen."""
-    if given is not None:
-        return given if isinstance(given, Config) else read_config(given), []
-    if preset != AUTO:
-        return PRESETS[preset], []
-    name, why = choices.choose_preset(_pictures(manifest, task), computer)
-    return PRESETS[name], [f"--preset={name}: {why}"]
+    """A preset's recipe, the one that suits for 'auto', and what is to be said of it."""
+    notes = []
+    if preset == AUTO:
+        preset, why = choices.choose_preset(data.pictures, computer)
+        notes = [f"--preset={preset}: {why}"]
+    architecture = changes.get("model.architecture", STARTED)
+    recipe = tuned(preset, task, architecture)
+    if recipe is None or not _takes_weights(architecture, changes):
+        return PRESETS[preset], notes
+    if begun is not None:  # as it was begun, whatever is on the computer by now
+        return recipe if begun.model.weights else PRESETS[preset], notes
+    if not cache.has_lite(architecture):
+        absent = (
+            f"the network starts from nothing; `camtrap weights get {architecture}` brings weights "
+            "that have seen a million pictures, from which this preset would start"
+        )
+        return PRESETS[preset], [*notes, absent]
+    return recipe, [*notes, f"model.weights=imagenet: {architecture} has seen a million pictures"]
+
+
+def _takes_weights(architecture: str, changes: Mapping[str, str]) -> bool:
+    """Whether what a person has set leaves a preset room to start from published weights."""
+    free = {
+        "model.weights": (IMAGENET_WEIGHTS, IMAGENET_IF_HERE),
+        "model.normalisation": (Normalisation.IMAGENET.value,),
+        "model.context": (Context.NONE.value, Context.DIFFERENCE.value),
+        "model.variant": (Variant.STANDARD.value,),
+        "train.init": ("",),
+    }
+    fits = all(changes[name] in values for name, values in free.items() if name in changes)
+    return fits and architecture in PROBED
 
 
 def _begun(folder: PathLike | None) -> Config | None:

@@ -44,7 +44,7 @@ from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
 from camtrap_tf.prediction.shards import Split
-from camtrap_tf.training import familiarity, tensorboard
+from camtrap_tf.training import familiarity, heads, tensorboard
 from camtrap_tf.training.remaining import by_epoch
 from camtrap_tf.training.trainer import Trainer
 
@@ -84,7 +84,8 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     if profile and trainer.chief:
         trainer.profile = folder / run_files.TENSORBOARD
     progress, save = trainer.progress, lambda: trainer.save(folder)
-    if trainer.restore(folder):
+    restored = trainer.restore(folder)
+    if restored:
         log.info("going on in epoch %d of %d", progress.epoch, config.train.epochs)
     elif config.train.init:
         transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
@@ -92,6 +93,10 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     watched = _Watched(config, manifest) if trainer.chief else None
     if not begun:
         write_json(folder / run_files.CONFIG, KIND, VERSION, record)
+    if config.train.fit_heads and not restored:
+        fitted = heads.fit_published(config, manifest) if trainer.chief else {}
+        trainer.take_heads({name: [one.kernel, one.bias] for name, one in fitted.items()})
+        save()  # so that they are fitted once
     start, first = time.monotonic(), progress.epoch
     while progress.epoch <= config.train.epochs:
         row = trainer.run_epoch(save)

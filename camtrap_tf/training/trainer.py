@@ -9,7 +9,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -97,6 +97,9 @@ class Trainer:
         self.network = Network(model, self.data.spec, train.task, self.heads)
         with self.strategy.scope():
             self.model = _training_model(config, self.heads)
+            if train.fixed_norm:
+                _fix_norms(model)
+                _fix_norms(self.model)
             self.optimizer = _optimizer(train)
             self.optimizer.build(self.model.trainable_variables)
             self.weight_decay = tf.Variable(0.0, trainable=False)
@@ -171,6 +174,26 @@ class Trainer:
         else:
             _copy(source.variables, target.variables)
         applications.settle(target)
+
+    def take_heads(self, fitted: Mapping[str, list[np.ndarray]]) -> None:
+        """Starts with heads as the chief has fitted them.
+
+        Args:
+            fitted: kernel and bias by head; of other workers than the chief nothing.
+        """
+        for name in self.heads:
+            layer = self.network.model.get_layer(name)
+            layer.set_weights([self._from_chief(own) for own in fitted.get(name, layer.weights)])
+        self.adopt()
+
+    def _from_chief(self, value) -> np.ndarray:
+        """The chief's value on every worker."""
+        value = np.array(value)
+        if self.share.workers == 1:
+            return value
+        own = value if self.chief else np.zeros_like(value)
+        total = self.strategy.reduce(_SUM, self.strategy.run(lambda: tf.constant(own)), None)
+        return np.array(total) / (self.share.replicas // self.share.workers)
 
     def meet(self) -> None:
         """Waits until every worker is here."""
@@ -295,7 +318,7 @@ class Trainer:
         counts = tf.distribute.get_replica_context().all_reduce(_SUM, counts)
         gradients, sums, failures = self._differentiate(pixels, labels, counts, frozen)
         variables = self._learning(frozen)
-        if self.weights:
+        if self.train.rare is RareClasses.WEIGHTED_LOSS:
             gradients = self._clamped(gradients, frozen)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return sums, keys, failures
@@ -414,10 +437,21 @@ def _training_model(config: Config, heads: dict) -> keras.Model:
         model = architectures.build(config.model, heads)
     finally:
         keras.config.set_dtype_policy(before)
+    for layer in _norms(model):
+        layer.synchronized = train.sync_batch_norm
+    return model
+
+
+def _norms(model: keras.Model) -> Iterator[keras.layers.BatchNormalization]:
     for layer in _layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = train.sync_batch_norm
-    return model
+            yield layer
+
+
+def _fix_norms(model: keras.Model) -> None:
+    """Batch norm that does not learn computes with its averages, in training too (Keras)."""
+    for layer in _norms(model):
+        layer.trainable = False
 
 
 def _optimizer(train: TrainConfig) -> keras.optimizers.Optimizer:
@@ -431,12 +465,18 @@ def _optimizer(train: TrainConfig) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+_WEIGHTS = {
+    RareClasses.WEIGHTED_LOSS: sampling.loss_weights,
+    RareClasses.SQUARE_ROOT: sampling.root_weights,
+}
+
+
 def _class_weights(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:
-    if config.train.rare is not RareClasses.WEIGHTED_LOSS:
+    rule = _WEIGHTS.get(config.train.rare)
+    if rule is None:
         return {}
     counts = sampling.class_counts(manifest, "train", config.train.task)
-    weights = tf.constant(sampling.loss_weights(counts), tf.float32)
-    return {sampling.main_head(config.train.task): weights}
+    return {sampling.main_head(config.train.task): tf.constant(rule(counts), tf.float32)}
 
 
 def _label_noise(config: Config, manifest: Manifest) -> dict[str, tf.Tensor]:

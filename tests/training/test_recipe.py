@@ -4,6 +4,7 @@ import json
 import pytest
 
 from camtrap_tf import cli
+from camtrap_tf.core import cache
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import Config, Context
 from camtrap_tf.core.config_io import override, read_config
@@ -16,6 +17,10 @@ from camtrap_tf.training.recipe import choose
 from camtrap_tf.training.remaining import Remaining
 
 PLAIN = Hardware(2)
+ABSENT = (
+    "the network starts from nothing; `camtrap weights get lite0` brings weights that have seen a "
+    "million pictures, from which this preset would start"
+)
 
 
 @pytest.fixture
@@ -30,6 +35,7 @@ def test_the_recipe_suits_the_data(manifest):
     assert (train.task, train.batch_size, recipe.pictures) == (Task.ANIMAL, 32, 32)
     assert recipe.notes == (
         "--preset=quick: 2 processors and no GPU: a small network",
+        ABSENT,
         "model.crop=35 instead of 112: shards of 40",
     )
     # 20 epochs x 32 pictures x 20 ms x (35 / 112)^2 / 2 processors: 0.6 s
@@ -116,3 +122,56 @@ def test_the_time_of_short_epochs_is_left_to_their_lines(caplog):
     for done in (40, 60, 80):  # going on in the third epoch
         remaining.add(20, 9.0, done)
     assert not caplog.records
+
+
+def test_presets_start_from_published_weights_where_they_are(manifest, monkeypatch):
+    monkeypatch.setattr(cache, "has_lite", lambda name: name == "lite0")
+    empty, animal = (choose(manifest, task, computer=PLAIN) for task in (Task.EMPTY, Task.ANIMAL))
+    for recipe, context, rate, epochs in (
+        (empty, Context.DIFFERENCE, 0.0003, 8), (animal, Context.NONE, 0.0001, 6)
+    ):  # fmt: skip
+        model, train = recipe.config.model, recipe.config.train
+        assert (model.architecture, model.weights, model.crop) == ("lite0", "imagenet", 35)
+        assert (model.context, train.learning_rate, train.epochs) == (context, rate, epochs)
+        assert train.fit_heads and train.fixed_norm and train.label_smoothing == 0.05
+        assert "model.weights=imagenet: lite0 has seen a million pictures" in recipe.notes
+    edge = choose(manifest, Task.EMPTY, "edge", computer=PLAIN).config
+    assert (edge.model.weights, edge.model.context) == ("imagenet", Context.NONE)
+    for preset in ("paper", "released_code"):
+        assert not choose(manifest, Task.EMPTY, preset, computer=PLAIN).config.model.weights
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model.weights": ""}, {"model.architecture": "small"}, {"model.context": "zoom"},
+        {"train.init": "bundle"}, {"model.normalisation": "dataset"},
+    ],
+)  # fmt: skip
+def test_what_a_person_sets_may_leave_no_room_for_published_weights(manifest, monkeypatch, changes):
+    monkeypatch.setattr(cache, "has_lite", lambda name: True)
+    recipe = choose(manifest, Task.EMPTY, "quick", changes=changes, computer=PLAIN)
+    expected = override(PRESETS["quick"], changes | {"train.task": "empty"})
+    assert recipe.config.train == expected.train
+    assert recipe.config.model.weights == "" and not any("million" in n for n in recipe.notes)
+
+
+def test_absent_weights_are_named_with_their_command(manifest, monkeypatch):
+    monkeypatch.setattr(cache, "has_lite", lambda name: name == "lite0")
+    asked = {"model.architecture": "lite1"}
+    recipe = choose(manifest, Task.EMPTY, "quick", changes=asked, computer=PLAIN)
+    assert any("`camtrap weights get lite1`" in note for note in recipe.notes)
+    assert recipe.config.model.weights == ""
+    lite0 = choose(manifest, Task.EMPTY, "quick", changes={"model.architecture": "lite0"})
+    assert lite0.config.model.weights == "imagenet"
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_run_goes_on_as_it_was_begun_whatever_weights_have_come(manifest, tmp_path, here):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "has_lite", lambda name: here)
+        begun = choose(manifest, Task.EMPTY, "quick", computer=PLAIN).config
+    (tmp_path / "config.json").write_text(json.dumps({"config": to_json(begun)}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "has_lite", lambda name: not here)
+        assert choose(manifest, Task.EMPTY, "quick", folder=tmp_path).config == begun

