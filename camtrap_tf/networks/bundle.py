@@ -32,7 +32,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import run_files
+from camtrap_tf.networks import engines, run_files
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.networks.pretrained import origins
@@ -182,16 +182,19 @@ class Bundle:
                 f"{' '.join(f'--{one}={ours[one]}' for one in differing)}.",
             )
 
+    def of_stage(self, stage: int | None = None) -> list[Member]:
+        """Its members of a stage, see `networks`."""
+        return [
+            member
+            for member in self.members
+            if stage is None or (member.task is Task.EMPTY) == (stage == 1)
+        ]
+
     def networks(self, stage: int | None = None) -> list[Network]:
         """Its networks, loaded: those of stage 1 (empty or not), of stage 2, or all.
 
         Stage 2 of a one-stage bundle are its one-stage networks; it has no stage 1.
         """
-        chosen = [
-            member
-            for member in self.members
-            if stage is None or (member.task is Task.EMPTY) == (stage == 1)
-        ]
         return [
             Network(
                 keras.saving.load_model(self.folder / member.file, compile=False),
@@ -200,9 +203,9 @@ class Bundle:
                 self.vocabulary.heads(member.task),
                 member.name,
                 member.temperatures,
-                None if member.task is Task.EMPTY else self.familiarity_score,
+                _score(self, member),
             )
-            for member in chosen
+            for member in self.of_stage(stage)
         ]
 
 
@@ -216,6 +219,29 @@ def _differ(head: str, ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:
 def _few(names: set[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(sorted(names)[:most]) + more
+
+
+def computation_key(bundle: Bundle, member: Member) -> str:
+    """What tells a member's network, as it is computed on pictures, from all others."""
+    return engines.digest(
+        member.sha256,
+        to_json(member.input),
+        member.temperatures,
+        _score(bundle, member),
+        bundle.context.side(bundle.picture.size),
+    )
+
+
+def computation(bundle: Bundle, member: Member, network: Network) -> engines.Computation:
+    """A member's network as it is computed on pictures."""
+    side = bundle.context.side(bundle.picture.size)
+    shape = (side, side, member.input.context.channels)
+    key = computation_key(bundle, member)
+    return engines.Computation(key, member.name, network.graph, network.model, shape)
+
+
+def _score(bundle: Bundle, member: Member) -> str | None:
+    return None if member.task is Task.EMPTY else bundle.familiarity_score
 
 
 def make_bundle(

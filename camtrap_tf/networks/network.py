@@ -13,6 +13,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import FAMILIARITY, Task
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.familiarity import energy
+from camtrap_tf.networks.litert import Runner
 from camtrap_tf.pictures import graph as images
 
 
@@ -21,7 +22,8 @@ class Network:
     """A Keras model, its input specification, and the class names of its heads.
 
     `temperatures` divide the logits of the heads they name (`calibration`). `score` says what the
-    familiarity of pictures is (`networks.familiarity`); None: it is not asked for.
+    familiarity of pictures is (`networks.familiarity`); None: it is not asked for. `runner`
+    computes it in LiteRT (`engines`); None: Keras does.
     """
 
     model: keras.Model
@@ -31,6 +33,7 @@ class Network:
     name: str = ""
     temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
     score: str | None = None
+    runner: Runner | None = None
 
     @property
     def outputs(self) -> dict[str, int]:
@@ -64,6 +67,9 @@ class Network:
 
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Probabilities by head of stored squares [n, size, size, channels] uint8; see `graph`."""
+        if self.runner is not None:
+            found = self.runner(pixels[..., : self.spec.context.channels])
+            return {name: found[name] for name in self.outputs}
         answers = self._answer(tf.convert_to_tensor(pixels))
         return {head: values.numpy() for head, values in answers.items()}
 

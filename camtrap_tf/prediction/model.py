@@ -1,6 +1,5 @@
 """A bundle that is loaded and answers pictures: for notebooks and other programs."""
 
-import functools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ class Model:
 
     def __init__(self, bundle: Bundle, options: Options | None = None):
         self.bundle, self.options = bundle, options or Options()
+        self._loaded: dict[tuple[str, ...], Predictor] = {}  # by what LiteRT computes
 
     def __repr__(self) -> str:
         return f"Model({str(self.bundle.folder)!r}, species={len(self.species)})"
@@ -68,12 +68,11 @@ class Model:
             )
             return Predictions.read(path)
 
-    @functools.cached_property
-    def _predictor(self) -> Predictor:
-        return Predictor(self.bundle, self.options)
-
     def _answer(self, work: Work, pictures_left: int) -> None:
-        for block, answers in self._predictor.answer(work.job.pending(), work.root):
+        keys = work.options.litert
+        if keys not in self._loaded:
+            self._loaded[keys] = Predictor(self.bundle, work.options)
+        for block, answers in self._loaded[keys].answer(work.job.pending(), work.root):
             work.job.write(block, answers)
 
 

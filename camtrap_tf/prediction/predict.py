@@ -18,19 +18,27 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder, sha256
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import Task
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events import corrections
-from camtrap_tf.events.detections import Detector
+from camtrap_tf.events.detections import Detector, is_stage1
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, occurs
-from camtrap_tf.networks.bundle import Bundle, answering_info, classes
+from camtrap_tf.networks import engines
+from camtrap_tf.networks.bundle import (
+    Bundle,
+    answering_info,
+    classes,
+    computation,
+    computation_key,
+)
 from camtrap_tf.prediction.job import (
     PICTURES_FILE,
     Job,
     list_pictures,
 )
-from camtrap_tf.prediction.predictor import Options, Predictor
+from camtrap_tf.prediction.predictor import Options, Predictor, calls_at_a_time
 from camtrap_tf.prediction.shards import answer_shards
 
 log = logging.getLogger("camtrap")
@@ -68,7 +76,10 @@ def predict(
     options = options or Options()
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
     found = sources if isinstance(sources, Listing) else resolve(sources, images)
-    if found.shards and (options.detector or options.precision or engine or table or only_new):
+    litert = options.engine_cpu is engines.Engine.LITERT
+    if found.shards and (
+        options.detector or options.precision or litert or engine or table or only_new
+    ):
         raise InputError(
             "shards are answered without a detector, precision, engine, events or only_new",
             str(found.shards),
@@ -86,6 +97,9 @@ def predict(
     if missing < total:
         log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
     if missing:
+        options = dataclasses.replace(
+            options, litert=_computed_in_litert(job, bundle, options, total, missing)
+        )
         try:
             (engine or answer_blocks)(Work(bundle, found.root, job, options), missing)
         except KeyboardInterrupt:
@@ -102,6 +116,31 @@ def predict(
         options.gap_seconds,
         bundle.scores,
         options.corrected,
+    )
+
+
+def _computed_in_litert(
+    job: Job, bundle: Bundle, options: Options, total: int, missing: int
+) -> tuple[str, ...]:
+    """Keys of the networks that LiteRT computes in this job."""
+    if options.precision is not None:
+        return ()
+    members = [
+        m for m in bundle.members if not (m.task is Task.EMPTY and is_stage1(options.detector))
+    ]
+
+    def load() -> list[engines.Computation]:
+        networks = dict(zip(bundle.members, bundle.networks(), strict=True))
+        return [computation(bundle, member, networks[member]) for member in members]
+
+    return engines.settle(
+        job.folder,
+        options.engine_cpu,
+        [computation_key(bundle, member) for member in members],
+        load,
+        total,
+        begun=missing < total,
+        calls=calls_at_a_time(1),
     )
 
 

@@ -26,7 +26,9 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
 from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.detections import Detector, Use, is_stage1
-from camtrap_tf.networks.bundle import Bundle, classes
+from camtrap_tf.networks import engines
+from camtrap_tf.networks.bundle import Bundle, classes, computation, computation_key
+from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import Network, layers_within
 from camtrap_tf.pictures import exif
 from camtrap_tf.pictures import files as pictures
@@ -60,6 +62,9 @@ class Options:
         threads: that decode; 0 = one per processor.
         detector: what was detected in the pictures, and what it is for.
         corrected: clocks that were wrong.
+        engine_cpu: what computes the networks on processors.
+        litert: keys of the networks that LiteRT computes (`bundle.computation_key`), as `predict`
+            settles it by `engine_cpu`; Keras computes the others.
     """
 
     gap_seconds: float = EVENT_GAP_SECONDS
@@ -69,8 +74,16 @@ class Options:
     threads: int = 0
     detector: Detector | None = None
     corrected: tuple[Correction, ...] = ()
+    engine_cpu: Engine = Engine.AUTO
+    litert: tuple[str, ...] = ()
 
     def __post_init__(self):
+        if self.precision is not None and self.engine_cpu is Engine.LITERT:
+            raise InputError(
+                "a precision is for engine keras",
+                self.precision.value,
+                "Leave out one of the two: LiteRT computes in float32.",
+            )
         for name in ("batch_size", "block_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is at least 1", getattr(self, name), "Try 32.")
@@ -103,8 +116,8 @@ class Predictor:
         self.widths |= dict.fromkeys(bundle.scores, 1)
         stages = (2,) if is_stage1(self.options.detector) else (1, 2)
         self.devices = list(devices or _devices())
-        self.calls = _calls_at_a_time(len(self.devices))
-        self.replicas = [_Replica(bundle, self.options.precision, d, stages) for d in self.devices]
+        self.calls = calls_at_a_time(len(self.devices))
+        self.replicas = [_Replica(bundle, self.options, d, stages) for d in self.devices]
 
     def answer(
         self,
@@ -283,17 +296,20 @@ def _read_now(block: Block, rows: range, reads: list[concurrent.futures.Future])
 class _Replica:
     """The networks on one device."""
 
-    def __init__(
-        self, bundle: Bundle, precision: Precision | None, device: str, stages: Sequence[int]
-    ):
+    def __init__(self, bundle: Bundle, options: Options, device: str, stages: Sequence[int]):
         self.device = device
         with tf.device(device):
             side = bundle.context.side(bundle.picture.size)
             shape = (1, side, side, bundle.context.channels)
             self.stages = {stage: bundle.networks(stage) for stage in stages}
-            for network in itertools.chain(*self.stages.values()):
-                if precision is not None:
-                    _compute_in(network, precision)
+            members = [member for stage in stages for member in bundle.of_stage(stage)]
+            for member, network in zip(
+                members, itertools.chain(*self.stages.values()), strict=True
+            ):
+                if options.precision is not None:
+                    _compute_in(network, options.precision)
+                if computation_key(bundle, member) in options.litert:
+                    network.runner = engines.load(computation(bundle, member, network))
                 network.probabilities(np.zeros(shape, np.uint8))
 
     def answer(self, stage: int, pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -466,7 +482,7 @@ def share_processors() -> None:
             tf.config.threading.set_intra_op_parallelism_threads(-(-_processors() // CALLS))
 
 
-def _calls_at_a_time(devices: int) -> int:
+def calls_at_a_time(devices: int) -> int:
     """Calls of networks under way on a device."""
     if tf.config.list_logical_devices("GPU"):
         return 2  # one is sent while another is computed

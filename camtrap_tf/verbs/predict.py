@@ -104,6 +104,12 @@ def define(values: flags.FlagValues) -> None:
         "precision", None, ["float32", "bfloat16"],
         "number format of the computation; else that of training", **where,
     )  # fmt: skip
+    flags.DEFINE_enum(
+        "engine_cpu", "auto", ["auto", "keras", "litert"],
+        "what computes the networks on processors: with auto, the faster of the two where there "
+        "are 1,000 pictures or more, tried once and remembered; answers differ by rounding",
+        **where,
+    )  # fmt: skip
     flags.DEFINE_integer("batch_size", 32, "pictures in one call of a network", **where)
     flags.DEFINE_integer("block_size", 512, "pictures whose answers are kept together", **where)
     flags.DEFINE_enum(
@@ -154,6 +160,7 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
     from camtrap_tf.core.config import Precision
     from camtrap_tf.events import corrections
     from camtrap_tf.networks.bundle import Bundle
+    from camtrap_tf.networks.engines import Engine
     from camtrap_tf.prediction.predict import predict
     from camtrap_tf.prediction.predictor import Options, share_processors
 
@@ -167,7 +174,9 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
         values.threads,
         detector,
         corrections.told(values.clock),
-    )
+        Engine("keras" if values.engine_cpu == "auto" and values.engine == "beam"
+               else values.engine_cpu),
+    )  # fmt: skip
     path = predict(
         found,
         Bundle.read(values.bundle),
