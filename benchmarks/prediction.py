@@ -10,6 +10,7 @@ of the pictures pass to stage 2. Told is, in one run, pictures per second of
     decode       reading, reduced decoding and resizing alone, by as many threads as predict has
     model        both stages alone, on squares in memory, batched as predict batches them
     predict      both at once
+    LiteRT       model and predict again, with LiteRT in place of Keras
     one by one   open with Pillow, resize, `model.predict` of one picture, for each stage
 
 On a processor decoding and networks share the cores: where each has all of them when it is
@@ -51,7 +52,7 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import InputSpec, ModelConfig, PictureSpec, Precision
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import architectures
-from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member
+from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member, computation_key
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.prediction import predict as prediction
 from camtrap_tf.prediction import predictor as predictor_of
@@ -104,8 +105,9 @@ def blocks_of(files: list[Path]) -> list[Block]:
 class Bench:
     """One architecture's rates on the same pictures."""
 
-    def __init__(self, files: list[Path], folder: Path, architecture: str):
+    def __init__(self, files: list[Path], folder: Path, architecture: str, bfloat16: bool):
         self.files, self.folder, self.architecture = files, folder, architecture
+        self.bfloat16 = bfloat16
         self.bundle = write_bundle(folder, architecture, 0.5)
         self.blocks, self.root = blocks_of(files), files[0].parent
         self.where = (self.blocks, self.root)
@@ -118,6 +120,8 @@ class Bench:
         self.plain.bundle = self.bundle
         self.one = predictor_of.Predictor(self.bundle, predictor_of.Options(threads=1))
         self.one.calls = 1
+        keys = tuple(computation_key(self.bundle, member) for member in self.bundle.members)
+        self.litert = predictor_of.Predictor(self.bundle, predictor_of.Options(litert=keys))
         self.half = predictor_of.Predictor(
             self.bundle, predictor_of.Options(precision=Precision.BFLOAT16)
         )
@@ -162,7 +166,10 @@ class Bench:
         timed("decode, one core", lambda: collections.deque(self.one._decoded(*self.where), 0))
         timed("model, one core", lambda: self.answers(self.one))
         timed("predict", lambda: collections.deque(self.plain.answer(*self.where), 0))
-        timed("model, bfloat16", lambda: self.answers(self.half))
+        timed("model, LiteRT", lambda: self.answers(self.litert))
+        timed("predict, LiteRT", lambda: collections.deque(self.litert.answer(*self.where), 0))
+        if self.bfloat16:
+            timed("model, bfloat16", lambda: self.answers(self.half))
         return found
 
     def one_by_one(self, count: int) -> float:
@@ -178,9 +185,9 @@ class Bench:
                 second.predict(values, verbose=0)
         return count / (time.perf_counter() - start)
 
-    def change(self) -> str:
-        """How much bfloat16 changes the answers."""
-        one, other = self.answers(self.plain), self.answers(self.half)
+    def change(self, predictor: predictor_of.Predictor) -> str:
+        """How much another way of computing changes the answers."""
+        one, other = self.answers(self.plain), self.answers(predictor)
         asked = ~np.isnan(one["species"][:, 0]) & ~np.isnan(other["species"][:, 0])
         largest = np.abs(one["empty"] - other["empty"]).max()
         same = (one["species"][asked].argmax(1) == other["species"][asked].argmax(1)).mean()
@@ -204,10 +211,14 @@ def report(bench: Bench, rounds: int, one_by_one: int) -> None:
         f"  predict against 1 / (1/decode + 1/model)        {whole * (1 / decode + 1 / model):.2f}"
     )
     print(f"  predict against one by one                      {whole / best['one by one']:.1f}")
-    print(
-        f"  bfloat16 against float32 (model)                {best['model, bfloat16'] / model:.2f}"
-    )
-    print(f"  {bench.change()}")
+    lite, lite_whole = best["model, LiteRT"], best["predict, LiteRT"]
+    print(f"  LiteRT against Keras: model {lite / model:.2f}, predict {lite_whole / whole:.2f}")
+    bound = lite_whole * (1 / decode + 1 / lite)
+    print(f"  predict with LiteRT against 1 / (1/decode + 1/model) {bound:.2f}")
+    print(f"  {bench.change(bench.litert)}")
+    if bench.bfloat16:
+        print(f"  bfloat16 against float32 (model) {best['model, bfloat16'] / model:.2f}")
+        print(f"  {bench.change(bench.half)}")
 
 
 def resident() -> float:
@@ -252,6 +263,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="resnet18")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--one_by_one", type=int, default=24)
+    parser.add_argument("--bfloat16", action="store_true", help="in bfloat16, too")
     parser.add_argument("--memory", type=int, default=0, help="tell memory over so many pictures")
     flags = parser.parse_args()
     predictor_of.share_processors()
@@ -264,7 +276,9 @@ def main() -> None:
         if len(files) < flags.count:
             (Path(folder) / "pictures").mkdir()
             files = make_pictures(files, Path(folder) / "pictures", flags.count, 95)
-        bench = Bench(files[: flags.count], Path(folder) / "bundle", flags.architecture)
+        bench = Bench(
+            files[: flags.count], Path(folder) / "bundle", flags.architecture, flags.bfloat16
+        )
         report(bench, flags.rounds, flags.one_by_one)
 
 
