@@ -47,12 +47,13 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.sharding import make_pictures
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import sha256, write_json
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import InputSpec, ModelConfig, PictureSpec, Precision
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import architectures
-from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member, computation_key
+from camtrap_tf.networks.bundle import KIND, VERSION, Bundle, Member, computation_key
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.prediction import predict as prediction
 from camtrap_tf.prediction import predictor as predictor_of
@@ -88,7 +89,7 @@ def write_bundle(
         "vocabulary": vocabulary.to_json(), "picture": to_json(picture), "members": members,
         "animal_threshold": threshold, "model_version": f"random {architecture}",
     }  # fmt: skip
-    write_json(folder / FILE, KIND, VERSION, content)
+    write_json(folder / file_names.BUNDLE, KIND, VERSION, content)
     return Bundle.read(folder)
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from camtrap_tf.answers import predictions
-from camtrap_tf.core import choices
+from camtrap_tf.core import choices, file_names
 from camtrap_tf.core.artifacts import existing_folder, read_json, write_json
 from camtrap_tf.core.choices import Data
 from camtrap_tf.core.codec import from_json, to_json
@@ -112,7 +111,8 @@ class Project:
     @property
     def events(self) -> Path:
         """The event table."""
-        return Path(self.source.metadata) if not self.source.source else self.folder / _EVENTS
+        told = self.source
+        return self.folder / file_names.EVENTS if told.source else Path(told.metadata)
 
     @property
     def shards(self) -> Path:
@@ -127,7 +127,7 @@ class Project:
     @property
     def report(self) -> Path:
         """The report."""
-        return self.folder / "report.html"
+        return self.folder / file_names.REPORT
 
     @property
     def answers(self) -> Path:
@@ -146,9 +146,6 @@ class Project:
         """Keeps what is decided."""
         content = {name: to_json(getattr(self, name)) for name in ("request", "source", "decision")}
         write_json(self.folder / FILE, KIND, VERSION, content)
-
-
-_EVENTS = "events.parquet"
 
 
 def begun(folder: Path, request: Request) -> Project | None:
@@ -357,14 +354,16 @@ def steps(project: Project) -> Iterator[Step]:
     runs = [project.run(task) for task in decision.tasks]
     for task, run in zip(decision.tasks, runs, strict=True):
         yield Step(command("train", shards=shards, task=task, run=run, **recipe))
-    yield Step(command("bundle", run=runs, out=bundle), bundle / "bundle.json")
+    yield Step(command("bundle", run=runs, out=bundle), bundle / file_names.BUNDLE)
     for split in ("val", "test"):
         out = project.evaluation(split)
         yield Step(
             command("evaluate", bundle=bundle, shards=shards, split=split, out=out),
-            out / "metrics.json",
+            out / file_names.METRICS,
         )
-    validation, test = (project.evaluation(split) / predictions.FILE for split in ("val", "test"))
+    validation, test = (
+        project.evaluation(split) / file_names.PREDICTIONS for split in ("val", "test")
+    )
     yield Step(
         command(
             "report", predictions=test, validation=validation, shards=shards, images=images,

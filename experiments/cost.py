@@ -4,8 +4,8 @@ import functools
 import math
 from collections.abc import Sequence
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.config import Context, ModelConfig
-from camtrap_tf.networks import run_files
 from camtrap_tf.pictures.context import NINE_FRAMES
 from experiments.lab import Job, Lab, NotAvailable
 from experiments.rows import Row
@@ -33,7 +33,7 @@ def estimate(lab: Lab, jobs: Sequence[Job], teraflops: float) -> list[Row]:
         except NotAvailable as reason:
             rows.append(Row(job.architecture, "hours", note=str(reason)))
             continue
-        if (folder / run_files.RESULT).is_file():
+        if (folder / file_names.RESULT).is_file():
             rows.append(Row(folder.name, "hours", measured=0.0, note="is there"))
             continue
         pictures = lab.manifest.frames("train", config.train.task) * config.train.epochs

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from camtrap_tf.answers.predictions import Predictions, ensemble
+from camtrap_tf.core import file_names
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, Step, TrainConfig
 from camtrap_tf.core.config_io import difference, field_names, override
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import step_schedule
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import run_files
 from camtrap_tf.networks.architectures import ARCHITECTURES
 from experiments import published as paper
 from experiments import subsets
@@ -174,7 +174,7 @@ class Lab:
         from camtrap_tf.training.train import train
 
         config, folder = self.config(job), self.folder(job)
-        if not (folder / run_files.RESULT).is_file():
+        if not (folder / file_names.RESULT).is_file():
             if not self.train:
                 raise NotAvailable("not trained yet")
             if job.start:
@@ -188,7 +188,7 @@ class Lab:
         from camtrap_tf.networks.run import Run
         from camtrap_tf.prediction.shards import predict_split
 
-        file = self.run(job) / run_files.predictions(split)
+        file = self.run(job) / file_names.answers(split)
         if not file.is_file():
             manifest = Manifest.read(self.shards(job))
             predict_split([Run.read(file.parent).network()], manifest, split).write(file)
@@ -230,7 +230,7 @@ def stretched(train: TrainConfig, epochs: int) -> tuple[Step, ...]:
 
 def cost(folder: Path) -> dict[str, float]:
     """What a finished run took: `epochs`, `seconds`, mean `images_per_second`, from its log."""
-    with open(folder / run_files.LOG, newline="", encoding="utf-8") as file:
+    with open(folder / file_names.LOG, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     seconds = sum(float(row["seconds"]) for row in rows)
     images = sum(float(row["seconds"]) * float(row["images_per_second"]) for row in rows)

@@ -20,8 +20,8 @@ from typing import Any
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.networks import run_files
 
 PAPER = (
     "table2", "table_s3", "table_s5", "fig5", "fig_s2", "fig_s3", "fig_s4", "fig_s5_s7", "fig_s8",
@@ -133,7 +133,7 @@ def write_runs(lab, jobs, path: Path) -> None:
             config, folder = lab.config(job), lab.folder(job)
         except NotAvailable:
             continue
-        if (folder / run_files.RESULT).is_file():
+        if (folder / file_names.RESULT).is_file():
             facts = cost(folder)
             lines.append(
                 {

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import atomic, sha256
 from camtrap_tf.core.labels import MISSING, Task, Vocabulary
 from camtrap_tf.events import records
-from camtrap_tf.events.manifest import FILE, Manifest, Shard
+from camtrap_tf.events.manifest import Manifest, Shard
 from experiments import published
 
 # Takes an event of the whole data set, gives it as the subset has it, or None to leave it out.
@@ -49,7 +50,7 @@ def write(manifest: Manifest, name: str, folder: Path) -> Path:
 
 def write_subset(manifest: Manifest, subset: Subset, folder: Path) -> Path:
     """Writes the shards of a subset where they are missing; returns their folder."""
-    if not (folder / FILE).is_file():
+    if not (folder / file_names.MANIFEST).is_file():
         _write(manifest, subset, folder)
     return folder
 

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from camtrap_tf.batches import pipeline
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.config import Context
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.events import manifest as manifests
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
@@ -52,7 +52,7 @@ def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
         InputError: no such folder, nothing readable in it, or shards of another project.
     """
     root = existing_folder(folder, "a folder of pictures or shards")
-    if (root / manifests.FILE).is_file():
+    if (root / file_names.MANIFEST).is_file():
         return _of_shards(Manifest.read(root), bundle, count)
     paths = list(files.find(root))
     every = paths[:: max(1, len(paths) // count)]

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.startup import native_silence
@@ -191,8 +192,8 @@ def export_detector(
         for form in forms:
             content = _convert(model, side, form, measured)
             rows.append(_write_tflite(content, side, form, unchecked, checked, expected))
-        write_text(unchecked / "parity.csv", _as_csv(rows))
-        write_text(unchecked / "model_card.md", _card(side, rows))
+        write_text(unchecked / file_names.PARITY, _as_csv(rows))
+        write_text(unchecked / file_names.MODEL_CARD, _card(side, rows))
         _refuse(rows)
         unchecked.rename(out)
     log.info("wrote %s\n%s", out, _as_csv(rows))

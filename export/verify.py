@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.config import Context
 from camtrap_tf.core.errors import InputError
@@ -29,7 +30,7 @@ from export.serving.warmup import write_warmup
 from export.tflite import draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
-SAVED_MODEL, CARD = "SavedModel", "model_card.md"
+SAVED_MODEL = "SavedModel"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +112,7 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     """
     out = Path(out)
     unchecked = out.with_name(f"{out.name}.unchecked")
-    if unchecked.exists() and not (unchecked / CARD).is_file():
+    if unchecked.exists() and not (unchecked / file_names.MODEL_CARD).is_file():
         shutil.rmtree(unchecked)  # of a process that was killed: nobody has judged it
     for folder in (out, unchecked):
         if folder.exists():
@@ -126,10 +127,10 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     log.info("%s", table(rows))
     if bundle.context is not Context.NONE:
         log.info("%s", ASKED)
-    write_text(unchecked / "parity.csv", as_csv(rows))
+    write_text(unchecked / file_names.PARITY, as_csv(rows))
     faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
     card = model_card(bundle, request, len(checks.encoded), table(rows), effects, faults)
-    write_text(unchecked / CARD, card)
+    write_text(unchecked / file_names.MODEL_CARD, card)
     if faults and not request.force:
         raise InputError(
             "an export answers as Keras does", "; ".join(faults), _way_out(rows, unchecked)

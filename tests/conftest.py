@@ -220,11 +220,11 @@ def write_colour_bundle(folder: Path, size: int = 40):
     """
     import keras
 
-    from camtrap_tf.core import artifacts
+    from camtrap_tf.core import artifacts, file_names
     from camtrap_tf.core.codec import to_json
     from camtrap_tf.core.config import InputSpec, PictureSpec
     from camtrap_tf.core.labels import Task, Vocabulary
-    from camtrap_tf.networks.bundle import FILE, KIND, VERSION, Bundle, Member
+    from camtrap_tf.networks.bundle import KIND, VERSION, Bundle, Member
 
     vocabulary, spec = Vocabulary(("blue", "red"), (), ()), InputSpec(crop=32, std=(255.0,) * 3)
     weights = {
@@ -255,5 +255,5 @@ def write_colour_bundle(folder: Path, size: int = 40):
         "animal_threshold": 0.5,
         "model_version": "by hand",
     }
-    artifacts.write_json(folder / FILE, KIND, VERSION, content)
+    artifacts.write_json(folder / file_names.BUNDLE, KIND, VERSION, content)
     return Bundle.read(folder)

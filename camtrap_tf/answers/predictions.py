@@ -24,7 +24,7 @@ from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_fi
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING, UNKNOWN
 
-FILE, KIND, VERSION = "predictions.parquet", "predictions file", 1
+KIND, VERSION = "predictions file", 1
 ROW_GROUP = 16_384  # rows of a file that are read and written at a time
 BLOCK = 1 << 16  # rows of a block
 ANIMAL = "animal"  # the answer where there is one and no species was asked for

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import is_remote
 from camtrap_tf.core.errors import InputError
 
@@ -44,7 +45,9 @@ class Input(NamedTuple):
 
 
 # The file that a folder of ours holds, and the command that makes the folder.
-_STAMPS = {Kind.RUN: "config.json", Kind.BUNDLE: "bundle.json", Kind.SHARDS: "manifest.json"}
+_STAMPS = {
+    Kind.RUN: file_names.CONFIG, Kind.BUNDLE: file_names.BUNDLE, Kind.SHARDS: file_names.MANIFEST,
+}  # fmt: skip
 _MADE_BY = {Kind.RUN: "train", Kind.BUNDLE: "bundle", Kind.SHARDS: "shard"}
 _FITS = {
     Kind.FILE: Path.is_file,

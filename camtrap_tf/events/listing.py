@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.core import json_files
+from camtrap_tf.core import file_names, json_files
 from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import on_disk
@@ -35,7 +35,6 @@ from camtrap_tf.events import (
     path_columns,
 )
 from camtrap_tf.events.ids import within
-from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, find
 from camtrap_tf.pictures import files as pictures
 
@@ -190,7 +189,7 @@ class _Opened(NamedTuple):
 
 
 def _is_shards(source: PathLike | EventTable) -> bool:
-    return not isinstance(source, EventTable) and (as_path(source) / MANIFEST_FILE).is_file()
+    return not isinstance(source, EventTable) and (as_path(source) / file_names.MANIFEST).is_file()
 
 
 def _open(source: PathLike | EventTable, images: PathLike | None) -> _Opened:

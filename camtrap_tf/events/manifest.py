@@ -6,6 +6,7 @@
 import dataclasses
 from pathlib import Path
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, existing_folder, read_json, write_json
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import PictureSpec
@@ -13,7 +14,7 @@ from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
 
-FILE, KIND, VERSION = "manifest.json", "shard manifest", 1
+KIND, VERSION = "shard manifest", 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Manifest:
         del content["folder"]
         content["vocabulary"] = self.vocabulary.to_json()
         content["picture"] = to_json(self.picture)
-        write_json(self.folder / FILE, KIND, VERSION, content)
+        write_json(self.folder / file_names.MANIFEST, KIND, VERSION, content)
 
     @classmethod
     def read(cls, folder: PathLike) -> "Manifest":
@@ -110,8 +111,8 @@ class Manifest:
             InputError: no folder, no manifest, another version, or a shard is missing.
         """
         folder = existing_folder(folder, "a folder of shards")
-        content = read_json(folder / FILE, KIND, VERSION)
-        shards = from_json(content["shards"], tuple[Shard, ...], str(folder / FILE))
+        content = read_json(folder / file_names.MANIFEST, KIND, VERSION)
+        shards = from_json(content["shards"], tuple[Shard, ...], str(folder / file_names.MANIFEST))
         absent = [shard.file for shard in shards if not (folder / shard.file).is_file()]
         if absent:
             raise InputError(

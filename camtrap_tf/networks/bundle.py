@@ -18,6 +18,7 @@ import tensorflow as tf
 from camtrap_tf import __version__
 from camtrap_tf.answers import aggregation, calibration
 from camtrap_tf.answers.predictions import Predictions, ensemble
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -32,14 +33,14 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import engines, run_files
+from camtrap_tf.networks import engines
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import Run
 
-FILE, KIND, VERSION = "bundle.json", "bundle", 1
+KIND, VERSION = "bundle", 1
 UNKNOWN_SHARE = 0.05
 log = logging.getLogger("camtrap")
 
@@ -110,8 +111,8 @@ class Bundle:
                 described.
         """
         folder = existing_folder(folder, "a bundle")
-        content = read_json(folder / FILE, KIND, VERSION)
-        members = from_json(content["members"], tuple[Member, ...], str(folder / FILE))
+        content = read_json(folder / file_names.BUNDLE, KIND, VERSION)
+        members = from_json(content["members"], tuple[Member, ...], str(folder / file_names.BUNDLE))
         for member in members:
             path = folder / member.file
             if not path.is_file() or sha256(path) != member.sha256:
@@ -276,7 +277,7 @@ def make_bundle(
     for index, (run, validated) in enumerate(zip(read, validations, strict=True)):
         file = f"{run.config.train.task.value}-{index}.keras"
         with atomic(folder / file) as temporary:
-            shutil.copyfile(run.folder / run_files.NETWORK, temporary)
+            shutil.copyfile(run.folder / file_names.NETWORK, temporary)
         temperatures = calibration.temperatures(validated) if validated is not None else {}
         members.append(_member(run, folder / file, temperatures))
     together = _together(validations, members, animal_threshold)
@@ -300,14 +301,14 @@ def make_bundle(
             "keras": keras.__version__,
         },
     }
-    write_json(folder / FILE, KIND, VERSION, content)
+    write_json(folder / file_names.BUNDLE, KIND, VERSION, content)
     log.info("wrote bundle %s: %s", folder, ", ".join(member.name for member in members))
     return Bundle.read(folder)
 
 
 def _validation(run: Run) -> Predictions | None:
     """The run's answers on its validation split; None where it was selected on another."""
-    file = run.folder / run_files.predictions("val")
+    file = run.folder / file_names.answers("val")
     if file.is_file():
         return Predictions.read(file)
     log.warning("%s has no answers on a validation split: not calibrated", run.folder.name)

@@ -18,12 +18,13 @@ import numpy as np
 import tensorflow as tf
 
 from camtrap_tf import __version__
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, existing_file, write_json
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import Config, InputSpec, ModelConfig, Normalisation, PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
-from camtrap_tf.networks import architectures, run_files
+from camtrap_tf.networks import architectures
 from camtrap_tf.networks.architectures import alexnet, nin, resnet, vgg
 from camtrap_tf.networks.run import KIND, VERSION, Run
 
@@ -236,8 +237,8 @@ def _write(
             "keras": keras.__version__,
         },
     }
-    write_json(folder / run_files.CONFIG, KIND, VERSION, content)
-    with atomic(folder / run_files.NETWORK) as temporary:
+    write_json(folder / file_names.CONFIG, KIND, VERSION, content)
+    with atomic(folder / file_names.NETWORK) as temporary:
         network.save(temporary)
-    write_json(folder / run_files.RESULT, "run result", VERSION, {"best": {}})
+    write_json(folder / file_names.RESULT, "run result", VERSION, {"best": {}})
     log.info("wrote run %s", folder)

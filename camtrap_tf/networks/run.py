@@ -5,11 +5,12 @@ from pathlib import Path
 
 import keras
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Config, InputSpec
 from camtrap_tf.core.labels import Task, Vocabulary
-from camtrap_tf.networks import familiarity, run_files
+from camtrap_tf.networks import familiarity
 from camtrap_tf.networks.network import Network
 from camtrap_tf.networks.pretrained.weights import Origin
 
@@ -47,8 +48,8 @@ class Run:
             InputError: no run, another version, or a run that is not finished.
         """
         folder = Path(folder)
-        content = read_json(folder / run_files.CONFIG, KIND, VERSION)
-        result = read_json(folder / run_files.RESULT, "run result", VERSION)
+        content = read_json(folder / file_names.CONFIG, KIND, VERSION)
+        result = read_json(folder / file_names.RESULT, "run result", VERSION)
         return cls(
             folder,
             from_json(content["config"], Config, "config"),
@@ -67,6 +68,6 @@ class Run:
 
 def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
     """The network of the best epoch of a run directory."""
-    model = keras.saving.load_model(folder / run_files.NETWORK, compile=False)
+    model = keras.saving.load_model(folder / file_names.NETWORK, compile=False)
     score = familiarity.score(model)
     return Network(model, spec, task, vocabulary.heads(task), folder.name, score=score)

@@ -14,14 +14,13 @@ from typing import TypeVar
 
 import keras
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Words
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
-from camtrap_tf.networks import run_files
 from camtrap_tf.networks.architectures import applications
-from camtrap_tf.networks.bundle import FILE as BUNDLE_FILE
 from camtrap_tf.networks.bundle import Bundle, Member
 from camtrap_tf.networks.network import Network
 from camtrap_tf.networks.pretrained.weights import Origin
@@ -80,11 +79,11 @@ def initialise(network: Network, path: PathLike, words: Words = Words.MINE) -> d
 def origins_of(path: PathLike, task: Task) -> tuple[Origin, ...]:
     """Of the published weights that a source of `initialise` was made from, as far as it tells."""
     path = Path(path)
-    if (path / BUNDLE_FILE).is_file():
+    if (path / file_names.BUNDLE).is_file():
         members = Bundle.read(path).members
         return _same_task(members, task).origins
-    if (path / run_files.CONFIG).is_file():
-        content = read_json(path / run_files.CONFIG, KIND, VERSION)
+    if (path / file_names.CONFIG).is_file():
+        content = read_json(path / file_names.CONFIG, KIND, VERSION)
         return from_json(content.get("origins", []), tuple[Origin, ...], "origins")
     return ()
 
@@ -110,15 +109,15 @@ def _check_same(source: Source, network: Network, path: Path) -> None:
 
 
 def _read(path: Path, task: Task) -> Source:
-    if (path / BUNDLE_FILE).is_file():
+    if (path / file_names.BUNDLE).is_file():
         chosen = _same_task(Bundle.read(path).networks(), task)
         return Source(chosen.model, chosen.heads)
-    if (path / run_files.CONFIG).is_file():
-        content = read_json(path / run_files.CONFIG, KIND, VERSION)
+    if (path / file_names.CONFIG).is_file():
+        content = read_json(path / file_names.CONFIG, KIND, VERSION)
         heads = Vocabulary.from_json(content["vocabulary"]).heads(
             Task(content["config"]["train"]["task"])
         )
-        return Source(_load(path / run_files.NETWORK), heads)
+        return Source(_load(path / file_names.NETWORK), heads)
     if path.suffix == ".keras" and path.is_file():
         return Source(_load(path), None)
     raise InputError(

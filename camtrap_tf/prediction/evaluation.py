@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from camtrap_tf.answers import metrics
-from camtrap_tf.answers.predictions import FILE, Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.shards import predict_shards
@@ -42,6 +43,6 @@ def evaluate(
     predictions = predict_shards(read, shards, split)
     scores = metrics.evaluate(predictions)
     if out is not None:
-        predictions.write(Path(out) / FILE)
-        write_text(Path(out) / "metrics.json", json.dumps(scores, indent=1) + "\n")
+        predictions.write(Path(out) / file_names.PREDICTIONS)
+        write_text(Path(out) / file_names.METRICS, json.dumps(scores, indent=1) + "\n")
     return Evaluation(predictions, scores)

@@ -27,7 +27,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from camtrap_tf.answers.predictions import FILE, Predictions, writing
+from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -264,7 +265,7 @@ class Job:
         In memory are paths, times and events of all pictures, and the answers of some thousand.
         """
         ids = self._events(gap_seconds, corrected)
-        path, start = self.folder / FILE, 0
+        path, start = self.folder / file_names.PREDICTIONS, 0
         with writing(path, classes, info, scores=scores) as add:
             for block in self.blocks():
                 rows = ids.iloc[start : start + len(block)].reset_index(drop=True)

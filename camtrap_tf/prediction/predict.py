@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, existing_folder, sha256
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
@@ -23,7 +24,6 @@ from camtrap_tf.core.progress import Meter
 from camtrap_tf.events import corrections
 from camtrap_tf.events.detections import Detector, is_stage1
 from camtrap_tf.events.listing import Listing, resolve
-from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.networks import engines
 from camtrap_tf.networks.bundle import (
@@ -211,7 +211,7 @@ def _record(found: Listing, bundle: Bundle, options: Options) -> dict:
     """What the answers depend on; of shards their content, wherever they lie."""
     if found.shards:
         return {
-            "shards": sha256(found.shards / MANIFEST_FILE),
+            "shards": sha256(found.shards / file_names.MANIFEST),
             "bundle": bundle.version,
             "animal_threshold": bundle.animal_threshold,
         }

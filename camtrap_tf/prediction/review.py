@@ -8,13 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from camtrap_tf.answers.predictions import FILE, Predictions
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import table as event_table
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.prediction import job
-from camtrap_tf.reviewing import answers, journal, queue, server
+from camtrap_tf.reviewing import answers, queue, server
 from camtrap_tf.reviewing.journal import Answer
 from camtrap_tf.reviewing.session import Session
 
@@ -66,12 +67,12 @@ def review(
 def predictions_file(results: PathLike) -> Path:
     """The predictions of a results folder; a file is taken as it is."""
     path = Path(results)
-    return path / FILE if path.is_dir() else path
+    return path / file_names.PREDICTIONS if path.is_dir() else path
 
 
 def journals(results: PathLike, reviews: Sequence[PathLike] = ()) -> list[Path]:
     """Files of answers: those that are given, else the one beside the predictions."""
-    beside = predictions_file(results).with_name(journal.FILE)
+    beside = predictions_file(results).with_name(file_names.REVIEWS)
     return [Path(path) for path in reviews] or [beside]
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from camtrap_tf.answers.predictions import FILE, Predictions, writing
+from camtrap_tf.answers.predictions import Predictions, writing
 from camtrap_tf.batches import pipeline
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Context
 from camtrap_tf.core.labels import EMPTY
@@ -107,7 +108,7 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
     Stage 2 counts where stage 1 sees an animal, as with pictures.
     """
     found, info = classes(bundle), answering_info(bundle)
-    path, splits = job.folder / FILE, Manifest.read(shards).splits()
+    path, splits = job.folder / file_names.PREDICTIONS, Manifest.read(shards).splits()
     files = {split: job.folder / "blocks" / f"{split}.parquet" for split in splits}
     missing = [split for split, file in files.items() if not file.is_file()]
     networks = bundle.networks() if missing else []

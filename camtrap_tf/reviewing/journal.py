@@ -44,7 +44,7 @@ try:
 except ImportError:  # Windows: one process at a time writes a file
     fcntl = None
 
-FILE, VERSION = "reviews.jsonl", 1
+VERSION = 1
 log = logging.getLogger("camtrap")
 
 

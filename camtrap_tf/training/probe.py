@@ -12,11 +12,12 @@ from pathlib import Path
 
 import keras
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
 from camtrap_tf.core.config import Config, Context, RareClasses
 from camtrap_tf.core.errors import require
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import architectures, run_files
+from camtrap_tf.networks import architectures
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, VERSION, Run
 from camtrap_tf.prediction.shards import Split
@@ -63,12 +64,12 @@ def probe(
     keras.utils.set_random_seed(config.train.seed)
     model = architectures.build(config.model, heads)
     if not begun:
-        write_json(folder / run_files.CONFIG, KIND, VERSION, record)
+        write_json(folder / file_names.CONFIG, KIND, VERSION, record)
     store = Features.open(trunk_of(model, next(iter(heads))), spec, manifest, features)
     fitted = fit_heads(store, config)
     for name, head in fitted.items():
         model.get_layer(name).set_weights([head.kernel, head.bias])
-    with atomic(folder / run_files.NETWORK) as temporary:
+    with atomic(folder / file_names.NETWORK) as temporary:
         model.save(temporary)
     strengths = {f"C_{name}": head.strength for name, head in fitted.items()}
     split = Split(manifest, config.train.select_on)

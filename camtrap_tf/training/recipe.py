@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.core import cache, choices, hardware
+from camtrap_tf.core import cache, choices, file_names, hardware
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.choices import Data
 from camtrap_tf.core.codec import to_json
@@ -29,7 +29,6 @@ from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS, PROBED, STARTED, tuned
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import run_files
 
 AUTO = "auto"
 _FITTED = ("model.crop", "train.batch_size")  # what `choices.fit` may change
@@ -154,7 +153,7 @@ def _takes_weights(architecture: str, changes: Mapping[str, str]) -> bool:
 
 
 def _begun(folder: PathLike | None) -> Config | None:
-    path = Path(folder) / run_files.CONFIG if folder is not None else None
+    path = Path(folder) / file_names.CONFIG if folder is not None else None
     return read_config(path) if path is not None and path.is_file() else None
 
 

@@ -29,6 +29,7 @@ from camtrap_tf import __version__
 from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.batches import sampling
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, read_json, write_json, write_text
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Config, SelectBy, TrainConfig
@@ -36,9 +37,8 @@ from camtrap_tf.core.config_io import difference
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events import tasks
-from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import run_files, transfer
+from camtrap_tf.networks import transfer
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
@@ -82,7 +82,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         )
     trainer = Trainer(config, manifest)
     if profile and trainer.chief:
-        trainer.profile = folder / run_files.TENSORBOARD
+        trainer.profile = folder / file_names.TENSORBOARD
     progress, save = trainer.progress, lambda: trainer.save(folder)
     restored = trainer.restore(folder)
     if restored:
@@ -92,7 +92,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         trainer.adopt()
     watched = _Watched(config, manifest) if trainer.chief else None
     if not begun:
-        write_json(folder / run_files.CONFIG, KIND, VERSION, record)
+        write_json(folder / file_names.CONFIG, KIND, VERSION, record)
     if config.train.fit_heads and not restored:
         fitted = heads.fit_published(config, manifest) if trainer.chief else {}
         trainer.take_heads({name: [one.kernel, one.bias] for name, one in fitted.items()})
@@ -109,7 +109,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             done = progress.epoch + 1 - first
             seconds = time.monotonic() - start - trainer.remaining.compiling
             _keep(trainer, folder, row, by_epoch(seconds, done, left))
-            events = folder / run_files.TENSORBOARD
+            events = folder / file_names.TENSORBOARD
             tensorboard.write(events, row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
@@ -145,7 +145,7 @@ def _keep(trainer: Trainer, folder: Path, row: dict, left: str) -> None:
     rows = trainer.progress.rows
     log.info("%s", "  ".join(filter(None, (_describe(row, trainer.train), left))))
     if row is _best(rows):
-        with atomic(folder / run_files.NETWORK) as temporary:
+        with atomic(folder / file_names.NETWORK) as temporary:
             trainer.network.model.save(temporary)
     _write_log(folder, rows)
 
@@ -186,7 +186,7 @@ def check_data(config: Config, manifest: Manifest) -> None:
 
 def describe_run(config: Config, manifest: Manifest) -> dict[str, Any]:
     """What config.json says of a run."""
-    manifest_hash = hashlib.sha256((manifest.folder / MANIFEST_FILE).read_bytes()).hexdigest()
+    manifest_hash = hashlib.sha256((manifest.folder / file_names.MANIFEST).read_bytes()).hexdigest()
     return {
         "config": to_json(config),
         "input": to_json(input_spec(config.model, manifest)),
@@ -213,8 +213,8 @@ def check_claim(folder: Path, record: dict[str, Any]) -> bool:
     Raises:
         InputError: it holds another run (the message shows the difference) or other files.
     """
-    if (folder / run_files.CONFIG).is_file():
-        present = read_json(folder / run_files.CONFIG, KIND, VERSION)
+    if (folder / file_names.CONFIG).is_file():
+        present = read_json(folder / file_names.CONFIG, KIND, VERSION)
         before, asked = (from_json(one["config"], Config, "config") for one in (present, record))
         changes = difference(before, asked)
         if present["data"]["manifest_sha256"] != record["data"]["manifest_sha256"]:
@@ -286,12 +286,12 @@ def _write_log(folder: Path, rows: list[dict]) -> None:
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(folder / run_files.LOG, text.getvalue())
+    write_text(folder / file_names.LOG, text.getvalue())
 
 
 def is_finished(folder: Path) -> bool:
     """Whether a run directory has its result; says so if it has."""
-    finished = (folder / run_files.RESULT).is_file()
+    finished = (folder / file_names.RESULT).is_file()
     if finished:
         log.info("run %s is finished; nothing to do", folder)
     return finished
@@ -311,10 +311,10 @@ def finish(folder: Path, config: Config, manifest: Manifest, split: Split, best:
     network = load_network(folder, spec, task, manifest.vocabulary)
     if "species" in network.heads:
         told = familiarity.told(network.model, spec, task, manifest, split.name)
-        with atomic(folder / run_files.NETWORK) as temporary:
+        with atomic(folder / file_names.NETWORK) as temporary:
             told.save(temporary)
         network = load_network(folder, spec, task, manifest.vocabulary)
     answers = split.predict([network])
-    answers.write(folder / run_files.predictions(split.name))
+    answers.write(folder / file_names.answers(split.name))
     scores = _scores(answers, config.train)
-    write_json(folder / run_files.RESULT, "run result", VERSION, {"best": scores | best})
+    write_json(folder / file_names.RESULT, "run result", VERSION, {"best": scores | best})

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from camtrap_tf.batches import distribution, pipeline, sampling
+from camtrap_tf.core import file_names
 from camtrap_tf.core.choices import fitting_batch
 from camtrap_tf.core.commands import counted
 from camtrap_tf.core.config import Config, Optimizer, Precision, RareClasses, TrainConfig
@@ -24,7 +25,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import architectures, run_files
+from camtrap_tf.networks import architectures
 from camtrap_tf.networks.architectures import applications
 from camtrap_tf.networks.network import Network, input_spec
 from camtrap_tf.training import losses, schedules
@@ -209,7 +210,7 @@ class Trainer:
 
     def restore(self, folder: Path) -> bool:
         """Restores the last checkpoint; returns whether there is one."""
-        path = tf.train.latest_checkpoint(folder / run_files.CHECKPOINTS)
+        path = tf.train.latest_checkpoint(folder / file_names.CHECKPOINTS)
         if path is not None:
             self.state.restore(path).assert_consumed()
             applications.settle(self.model)
@@ -382,7 +383,7 @@ class Trainer:
         return tf.train.Checkpoint(**parts)
 
     def _manager(self, folder: Path) -> tf.train.CheckpointManager:
-        name = run_files.CHECKPOINTS
+        name = file_names.CHECKPOINTS
         if not self.chief:
             name = f".{name}-worker-{self.share.worker}"
         return tf.train.CheckpointManager(self.state, folder / name, max_to_keep=1)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
@@ -51,11 +52,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         )
     from camtrap_tf import outputs
     from camtrap_tf.answers import summary
-    from camtrap_tf.answers.predictions import FILE, Predictions
+    from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.reviewing import answers
 
     file = Path(arguments[0])
-    file = file / FILE if file.is_dir() else file
+    file = file / file_names.PREDICTIONS if file.is_dir() else file
     outputs.check(values.format, output_flags.options(values, values.images), values.out)
     predictions = Predictions.open(file)
     if values.reviews:

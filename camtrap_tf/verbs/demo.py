@@ -10,6 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, Run, Step, command, follow
 from camtrap_tf.core.errors import InputError
 
@@ -28,7 +29,7 @@ def run(values: flags.FlagValues, arguments: list[str], camtrap: Run) -> Ending:
     if arguments:
         raise InputError("demo takes flags only", arguments, "Write --out=FOLDER.")
     out = Path(values.out)
-    report = out / "report.html"
+    report = out / file_names.REPORT
     if not report.is_file():
         follow(steps(out, values.events, values.seed), camtrap)
     return Ending(
@@ -46,9 +47,7 @@ def steps(out: Path, events: int, seed: int) -> Iterator[Step]:
         events: number of capture events to draw.
         seed: of the world and of training.
     """
-    from camtrap_tf.answers import predictions
-
-    world, table, shards = out / "world", out / "events.parquet", out / "shards"
+    world, table, shards = out / "world", out / file_names.EVENTS, out / "shards"
     images, bundle, evaluation = world / "images", out / "bundle", out / "evaluation"
     yield Step(command("synthesize", out=world, events=events, seed=seed))
     yield Step(command("prepare", source="dryad", metadata=world, out=table), table)
@@ -63,18 +62,18 @@ def steps(out: Path, events: int, seed: int) -> Iterator[Step]:
         # From nothing, so that the demo is the same whatever weights a computer has.
         preset = {"preset": "quick", "set": ["model.weights=", f"train.seed={seed}"]}
         yield Step(command("train", shards=shards, task=task, run=run, **preset))
-    yield Step(command("bundle", run=list(runs.values()), out=bundle), bundle / "bundle.json")
+    yield Step(command("bundle", run=list(runs.values()), out=bundle), bundle / file_names.BUNDLE)
     yield Step(
         command("export", bundle=bundle, out=out / "export", check_on=images, check_pictures=50),
-        out / "export" / "model_card.md",
+        out / "export" / file_names.MODEL_CARD,
     )
     yield Step(
         command("evaluate", bundle=bundle, shards=shards, split="test", out=evaluation),
-        evaluation / "metrics.json",
+        evaluation / file_names.METRICS,
     )
     yield Step(
         command(
-            "report", predictions=evaluation / predictions.FILE, images=images,
-            shards=shards, title="camtrap_tf on a synthetic Serengeti", out=out / "report.html",
+            "report", predictions=evaluation / file_names.PREDICTIONS, images=images,
+            shards=shards, title="camtrap_tf on a synthetic Serengeti", out=out / file_names.REPORT,
         )
     )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
@@ -32,7 +33,6 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
 
     start_tensorflow()
     from camtrap_tf.answers import metrics, summary
-    from camtrap_tf.answers.predictions import FILE
     from camtrap_tf.prediction.evaluation import evaluate
 
     found = evaluate(values.bundle, values.shards, values.split, values.out)
@@ -40,11 +40,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     log.info("wrote %s", values.out)
     lines = [f"  {line}" for line in summary.numbers(found.scores)]
     of = f"On {counted(len(found.predictions), 'pictures')} of split {values.split}, with 95%"
-    file = Path(values.out) / FILE
+    file = Path(values.out) / file_names.PREDICTIONS
     return Ending(
         "\n".join((f"{of} intervals:", *lines)),
         (
-            command("report", predictions=file, shards=values.shards, out="report.html"),
+            command("report", predictions=file, shards=values.shards, out=file_names.REPORT),
             command("predict", "PICTURES", bundle=values.bundle, out="answers"),
         ),
     )

@@ -11,6 +11,7 @@ import logging
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
@@ -78,7 +79,10 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         else f"Nothing can be left to the network at a target of {values.target:.1%}.",
         (
             command(
-                "report", predictions=values.test, validation=values.validation, out="report.html"
+                "report",
+                predictions=values.test,
+                validation=values.validation,
+                out=file_names.REPORT,
             ),
         ),
     )

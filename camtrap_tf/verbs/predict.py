@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
@@ -195,7 +196,7 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
         summary.tally(predictions),
         (
             command("review", values.out),
-            command("report", predictions=path, images=options.pictures, out="report.html"),
+            command("report", predictions=path, images=options.pictures, out=file_names.REPORT),
         ),
     )
 

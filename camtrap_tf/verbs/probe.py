@@ -8,6 +8,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Command, Ending, command, counted
 from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
@@ -72,10 +73,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
 
 def _next(folder: Path, task: Task) -> Command:
     """A bundle, with the other stage where it lies beside."""
-    from camtrap_tf.networks import run_files
-
     other = {Task.EMPTY: "species", Task.SPECIES: "empty", Task.ANIMAL: "empty"}.get(task, "")
     beside = folder.with_name(other) if other else folder
-    both = beside != folder and (beside / run_files.RESULT).is_file()
+    both = beside != folder and (beside / file_names.RESULT).is_file()
     runs = sorted([folder, beside], key=lambda run: run.name != "empty") if both else folder
     return command("bundle", run=runs, out="bundle")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from camtrap_tf.core import config_help
+from camtrap_tf.core import config_help, file_names
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import Command, Ending, command, counted
 from camtrap_tf.core.config import Words
@@ -144,7 +144,6 @@ def _tally(run, manifest) -> str:
 def _next(values: flags.FlagValues, folder: Path, manifest) -> tuple[Command, ...]:
     """The other stage, where it fits and is not there; then the bundle of what there is."""
     from camtrap_tf.events import tasks
-    from camtrap_tf.networks import run_files
 
     stages = [task.value for task in tasks.fitting(manifest)]
     if values.task not in stages:
@@ -153,7 +152,7 @@ def _next(values: flags.FlagValues, folder: Path, manifest) -> tuple[Command, ..
     missing = [
         command("train", shards=values.shards, task=task, run=run)
         for task, run in zip(stages, runs, strict=True)
-        if run != folder and not (run / run_files.RESULT).is_file()
+        if run != folder and not (run / file_names.RESULT).is_file()
     ]
     return (*missing, command("bundle", run=runs, out="bundle"))
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import (
     PathLike,
     as_path,
@@ -34,7 +35,6 @@ from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.core.progress import Meter
-from camtrap_tf.events import manifest
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import Dropped
 from camtrap_tf.pictures import files as pictures
@@ -176,7 +176,7 @@ def _refuse_other(folder: Path, asked: dict[str, Any]) -> None:
     """Raises InputError where the folder holds shards that are made from another plan."""
     path = folder / PLAN_FILE
     if not path.exists():
-        if (folder / manifest.FILE).exists():
+        if (folder / file_names.MANIFEST).exists():
             raise InputError(
                 f"a folder of shards has a {PLAN_FILE}", str(folder), "Give another folder."
             )
@@ -196,7 +196,7 @@ def _refuse_other(folder: Path, asked: dict[str, Any]) -> None:
 
 
 def _whole(folder: Path, plan: Plan) -> bool:
-    files = [manifest.FILE, *(shard[0] for shard in plan.shards)]
+    files = [file_names.MANIFEST, *(shard[0] for shard in plan.shards)]
     return all((folder / file).is_file() for file in files)
 
 

@@ -14,12 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from camtrap_tf.core import json_files
+from camtrap_tf.core import file_names, json_files
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import csv_columns, csv_dialect, dates, detections
 from camtrap_tf.events.csv_dialect import Dialect
-from camtrap_tf.events.manifest import FILE as MANIFEST_FILE
 from camtrap_tf.pictures import files
 from data_prep.sources import folder_names, lila
 from data_prep.sources.folder_names import Layout
@@ -103,8 +102,8 @@ def _unknown(path: Path, *evidence: str) -> Recognised:
 
 def _folder(path: Path, encoding: str | None) -> Recognised:
     names = {entry.name: entry for entry in sorted(path.iterdir())}
-    if MANIFEST_FILE in names and any(name.endswith(".tfrecord") for name in names):
-        return Recognised(None, "a folder of shards", path, (f"It holds {MANIFEST_FILE}.",))
+    if file_names.MANIFEST in names and any(name.endswith(".tfrecord") for name in names):
+        return Recognised(None, "a folder of shards", path, (f"It holds {file_names.MANIFEST}.",))
     for holds, found in _RELEASES:
         if holds <= names.keys():
             source, what = found

@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.errors import InputError
 
@@ -50,7 +51,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         f"{', ' * bool(others)}{others}.",
         (
             command(
-                "prepare", source="lila", metadata=f"{values.out}/metadata", out="events.parquet"
+                "prepare", source="lila", metadata=f"{values.out}/metadata", out=file_names.EVENTS
             ),
         ),
     )

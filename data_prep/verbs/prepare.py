@@ -12,6 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
@@ -105,7 +106,7 @@ def define(values: flags.FlagValues) -> None:
         required=True, flag_values=values,
     )  # fmt: skip
     flags.DEFINE_string(
-        "out", "events.parquet", "event table to write; replaced if it is there",
+        "out", file_names.EVENTS, "event table to write; replaced if it is there",
         flag_values=values,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from camtrap_tf.core import hardware
+from camtrap_tf.core import file_names, hardware
 from camtrap_tf.core.commands import Ending, Run, command, follow
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
@@ -126,10 +126,12 @@ def _shown(rows: list[tuple[str, str]]) -> str:
 def _ending(project) -> Ending:
     """Tally, three numbers with intervals, the report and the next command."""
     from camtrap_tf.answers import summary
-    from camtrap_tf.answers.predictions import FILE, Predictions
+    from camtrap_tf.answers.predictions import Predictions
 
-    scores = json.loads((project.evaluation("test") / "metrics.json").read_text(encoding="utf-8"))
-    predictions = Predictions.open(project.answers / FILE)
+    scores = json.loads(
+        (project.evaluation("test") / file_names.METRICS).read_text(encoding="utf-8")
+    )
+    predictions = Predictions.open(project.answers / file_names.PREDICTIONS)
     lines = (
         summary.tally(predictions),
         "On pictures that it has not learnt from, with 95% intervals:",
@@ -138,7 +140,7 @@ def _ending(project) -> Ending:
     )
     plan = command(
         "plan",
-        validation=project.evaluation("val") / FILE,
-        test=project.evaluation("test") / FILE,
+        validation=project.evaluation("val") / file_names.PREDICTIONS,
+        test=project.evaluation("test") / file_names.PREDICTIONS,
     )
     return Ending("\n".join(lines), (command("review", project.answers), plan))

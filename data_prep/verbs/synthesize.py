@@ -9,6 +9,7 @@ from typing import Any
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, command
 from camtrap_tf.core.errors import InputError
 
@@ -44,5 +45,5 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         )
     return Ending(
         f"{values.out}: {summary.frames:,} drawn pictures of {summary.events:,} capture events.",
-        (command("prepare", source="dryad", metadata=values.out, out="events.parquet"),),
+        (command("prepare", source="dryad", metadata=values.out, out=file_names.EVENTS),),
     )

@@ -31,6 +31,7 @@ from absl import app, flags
 
 from camtrap_tf.answers import intervals
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import write_text
 from camtrap_tf.core.config import Config
 from camtrap_tf.core.labels import EMPTY, MISSING, Task
@@ -153,7 +154,7 @@ class Loop:
 
     def _shard(self, table: EventTable, shards: Path, vocabulary: str = "data") -> None:
         """`camtrap shard`, as a person would run it."""
-        if (shards / "manifest.json").is_file():
+        if (shards / file_names.MANIFEST).is_file():
             return
         shards.parent.mkdir(parents=True, exist_ok=True)
         table.write(shards.with_suffix(".parquet"))
@@ -185,7 +186,7 @@ class Loop:
 
     def rounds(self) -> list[tuple[int, int, np.ndarray]]:
         """After each training: events labelled, pictures labelled, [test events] rightness."""
-        journal, result, init = Journal(self.folder / "reviews.jsonl"), [], ""
+        journal, result, init = Journal(self.folder / file_names.REVIEWS), [], ""
         chosen = self._random_order()[: self.plan.first]
         for number in range(self.plan.rounds):
             known = Ledger(journal.lines())
@@ -231,7 +232,7 @@ class Loop:
                 self.table.events["event_id"][self.table.events["site"].isin(self.days["val"])]
             )
             table = answers.event_table(answers.unanswered(self.table), given, validation)
-            self._shard(table, folder / "shards", str(self.all / "manifest.json"))
+            self._shard(table, folder / "shards", str(self.all / file_names.MANIFEST))
             config = self.plan.recipe(self.seed, init)
             network = train(config, folder / "shards", folder / "run").network()
             for file, split in zip(files, ("train", "test"), strict=True):
