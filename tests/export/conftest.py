@@ -66,6 +66,7 @@ def lite(tmp_path_factory):
         animal_threshold=0.5,
         familiarity_threshold=None,
         version="by hand",
+        origins=(),
     )
     folder = tmp_path_factory.mktemp("lite")
     write_tflite(bundle, folder)

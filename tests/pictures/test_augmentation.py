@@ -116,7 +116,7 @@ def test_what_is_compiled_is_step_by_step_what_it_says(normalisation, context):
 
 COMPILE = """
 import tensorflow as tf
-from camtrap_tf import augmentation
+from camtrap_tf.pictures import augmentation
 from camtrap_tf.core.config import AugmentConfig, InputSpec
 finish = augmentation.finish(AugmentConfig(operations=2), InputSpec(16))
 for seed in range(8):
