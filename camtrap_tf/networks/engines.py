@@ -61,6 +61,7 @@ class Computation:
         graph: from pixels [n, *shape] uint8 to answers by name, [n, ...] float32; traceable.
         model: whose variables it uses.
         shape: height, width and channels of its pixels.
+        close: by so much answers of the two engines may differ; of numbers above 1 in proportion.
     """
 
     key: str
@@ -68,11 +69,26 @@ class Computation:
     graph: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     model: keras.Model
     shape: tuple[int, int, int]
+    close: float = CLOSE
 
 
 def digest(*facts: Any) -> str:
     """A key of facts that are JSON."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def weights_digest(model: keras.Model) -> str:
+    """A key of the shapes and values of all weights."""
+    sha = hashlib.sha256()
+    for weight in model.weights:
+        sha.update(str(tuple(weight.shape)).encode())
+        sha.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return sha.hexdigest()
+
+
+def is_open(folder: PathLike, asked: Engine, pictures: int) -> bool:
+    """Whether a job has an engine to settle; else Keras computes it."""
+    return asked is not Engine.AUTO or pictures >= WORTH or _kept(folder) is not None
 
 
 def settle(
@@ -216,7 +232,7 @@ def _compare(computation: Computation, calls: int) -> dict[str, Any]:
     pixels = np.random.default_rng(0).integers(0, 256, (16, *computation.shape), np.uint8)
     answer = traced(computation)
     apart = _difference(answer(pixels), runner(pixels))
-    if apart > CLOSE:
+    if apart > computation.close:
         return keeps | {"told": f"computed by Keras; answers of LiteRT differ by {apart:.1e}"}
     rates = {"Keras": 0.0, "LiteRT": 0.0}
     for _ in range(_ROUNDS):

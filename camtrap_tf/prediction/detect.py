@@ -33,10 +33,12 @@ from camtrap_tf.core.hardware import processors
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.table import EventTable
+from camtrap_tf.networks import engines
 from camtrap_tf.networks.detector import boxes
 from camtrap_tf.networks.detector.boxes import Boxes
 from camtrap_tf.networks.detector.finder import FLOOR, Finder
 from camtrap_tf.networks.detector.yolox import NAME
+from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.outputs import megadetector
 from camtrap_tf.pictures import files as pictures
@@ -64,6 +66,7 @@ class Search:
         batch_size: pictures in one call of the network.
         block_size: pictures whose boxes are kept together.
         threads: that decode; 0 = one per processor.
+        engine_cpu: what computes the network on processors.
     """
 
     longer: int = 0
@@ -72,6 +75,7 @@ class Search:
     batch_size: int = 8
     block_size: int = BLOCK_SIZE
     threads: int = 0
+    engine_cpu: Engine = Engine.AUTO
 
     def __post_init__(self):
         if self.longer < 0 or self.longer % boxes.COARSEST:
@@ -133,6 +137,7 @@ def detect(
         log.info("%s of %s pictures are done already", f"{total - missing:,}", f"{total:,}")
     if missing:
         finder = Finder(search.floor)
+        _choose_engine(finder, job, found.root, search)
         with Meter(missing, "detecting") as meter:
             for block, boxed in find_boxes(
                 job.pending(), found.root, finder, search, meter.advance
@@ -141,6 +146,33 @@ def detect(
     path = job.folder / DETECTIONS_FILE
     megadetector.write_images(path, _header(search), _images(job))
     return path
+
+
+def _choose_engine(finder: Finder, job: Job, root: PathLike, search: Search) -> None:
+    """Lets LiteRT compute pictures shaped as the first one, where that is faster.
+
+    Pictures of other shapes are computed by Keras: converting takes longer than they do.
+    """
+    total, missing = job.counts()
+    if not engines.is_open(job.folder, search.engine_cpu, total):
+        return
+    side = next(_sides(job, as_path(root), search), None)
+    if side is None:
+        return
+    computation, begun = finder.computation(side), missing < total
+    given = job.folder, search.engine_cpu, [computation.key], lambda: [computation], total, begun
+    if engines.settle(*given):
+        finder.use_litert(side)
+
+
+def _sides(job: Job, root: Path, search: Search) -> Iterator[tuple[int, int]]:
+    """Rows and columns of what the network sees of the pictures that can be read."""
+    shape_of = functools.partial(boxes.side_of, longer=search.longer)
+    for block in job.blocks():
+        for path in block.pictures["path"]:
+            read = _read(root / path, shape_of)
+            if not isinstance(read, str):
+                yield read.pixels.shape[0], read.pixels.shape[1]
 
 
 def _record(found: Listing, search: Search) -> dict[str, Any]:

@@ -41,6 +41,10 @@ def define(values: flags.FlagValues) -> None:
         "what boxes are called; 'animal' for programs that know MegaDetector's names only",
         **where,
     )  # fmt: skip
+    flags.DEFINE_enum(
+        "engine_cpu", "auto", ["auto", "keras", "litert"],
+        "what computes the network on processors, as in `camtrap predict`", **where,
+    )  # fmt: skip
     flags.DEFINE_integer("batch_size", 8, "pictures in one call of the network", **where)
     flags.DEFINE_integer(
         "threads", 0, "threads that decode pictures; 0 = one per processor", **where
@@ -56,6 +60,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     from camtrap_tf.core.startup import start_tensorflow
 
     start_tensorflow()
+    from camtrap_tf.networks.engines import Engine
     from camtrap_tf.prediction.detect import Search, detect
 
     search = Search(
@@ -64,6 +69,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         category=values.category,
         batch_size=values.batch_size,
         threads=values.threads,
+        engine_cpu=Engine(values.engine_cpu),
     )
     path = detect(arguments, values.out, search, values.images, values.only_new)
     from camtrap_tf.events import detections

@@ -142,3 +142,49 @@ def test_bad_input(season, tmp_path, monkeypatch, capsys):
     assert cli.main(["detect", str(season), f"--out={out}"]) == 2
     assert "Run `camtrap weights get megadetector-lite`" in capsys.readouterr().err
     assert not out.exists()
+
+
+def _cells():
+    """A Keras network whose every position is as sure as its cell at stride 32 is bright."""
+    import keras
+    from keras import layers
+
+    image = keras.Input((None, None, 3), name="image")
+    mean = layers.AveragePooling2D(32)(image)
+    told = layers.Conv2D(6, 1, name="told")
+    answers = [
+        layers.Reshape((-1, 6))(layers.UpSampling2D(repeats)(told(mean))) for repeats in (4, 2, 1)
+    ]
+    model = keras.Model(image, layers.Concatenate(1)(answers), name="cells")
+    kernel = np.zeros((1, 1, 3, 6), np.float32)
+    kernel[..., 0, 4] = 40 / 255
+    model.get_layer("told").set_weights([kernel, np.array([0, 0, 0, 0, -20, 20], np.float32)])
+    return model
+
+
+def test_litert_finds_what_keras_finds(season, tmp_path, monkeypatch):
+    from camtrap_tf.core import cache
+    from camtrap_tf.networks.detector import finder
+    from camtrap_tf.networks.engines import Engine
+    from camtrap_tf.prediction import detect
+
+    class Told(finder.Finder):
+        def __init__(self, floor):
+            super().__init__(floor, _cells())
+
+    monkeypatch.setattr(detect, "Finder", Told)
+    monkeypatch.setattr(weights, "require", lambda name: None)
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path / "cache")
+    found = {
+        engine: json.loads(
+            detect.detect(
+                [season], tmp_path / engine, detect.Search(floor=0.1, engine_cpu=Engine(engine))
+            ).read_text()
+        )["images"]
+        for engine in ("keras", "litert")
+    }
+    assert found["keras"] == found["litert"]
+    assert len(found["keras"][0]["detections"]) == 21
+    # The network was converted for the shape of the first picture; the tall one went to Keras.
+    assert len(list((tmp_path / "cache" / "engines").glob("*.tflite"))) == 1
+    assert len(json.loads((tmp_path / "litert" / "engine.json").read_text())["litert"]) == 1

@@ -6,10 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from camtrap_tf.networks import engines
 from camtrap_tf.networks.detector import boxes, yolox
 from camtrap_tf.networks.detector.boxes import Boxes
+from camtrap_tf.networks.litert import Runner
 
 FLOOR = 0.01
+_CLOSE = 1e-3  # of raw answers, up to 10: of confidences and sides of boxes that is some 1e-5
 
 
 class Finder:
@@ -23,6 +26,7 @@ class Finder:
     def __init__(self, floor: float = FLOOR, model: keras.Model | None = None):
         self.floor = floor
         self.model = yolox.load_network() if model is None else model
+        self._runners: dict[tuple[int, int], Runner] = {}
         # Traced once for batches and sides of any size.
         pixels = tf.TensorSpec((None, None, None, 3), tf.uint8)
         graph = tf.function(self._graph, autograph=False)
@@ -30,6 +34,21 @@ class Finder:
 
     def _graph(self, pixels: tf.Tensor) -> tf.Tensor:
         return self.model(tf.cast(pixels, tf.float32), training=False)
+
+    def computation(self, side: tuple[int, int]) -> engines.Computation:
+        """The network as it is computed on pixels of so many rows and columns."""
+        return engines.Computation(
+            engines.digest(engines.weights_digest(self.model), side),
+            f"{self.model.name} on {side[1]}x{side[0]}",
+            lambda pixels: {"answers": self._graph(pixels)},
+            self.model,
+            (*side, 3),
+            _CLOSE,
+        )
+
+    def use_litert(self, side: tuple[int, int]) -> None:
+        """Lets LiteRT compute pixels of so many rows and columns."""
+        self._runners[side] = engines.load(self.computation(side))
 
     def find(self, pixels: np.ndarray, filled: Sequence[tuple[int, int]]) -> list[Boxes]:
         """The boxes of each picture.
@@ -40,7 +59,11 @@ class Finder:
             filled: rows and columns that each picture fills.
         """
         side = pixels.shape[1], pixels.shape[2]
-        answers = self._answer(tf.convert_to_tensor(pixels)).numpy()
+        runner = self._runners.get(side)
+        if runner is not None:
+            answers = runner(pixels)["answers"]
+        else:
+            answers = self._answer(tf.convert_to_tensor(pixels)).numpy()
         return [
             boxes.find(one, side, part, self.floor)
             for one, part in zip(answers, filled, strict=True)
