@@ -61,8 +61,7 @@ def stored_size(preset: str) -> int:
     256
     """
     model = of_preset(preset, Task.ONE_STAGE).model
-    size = round(model.crop / CROP_SHARE)
-    return 2 * size if model.context is Context.ZOOM else size
+    return model.context.stored(round(model.crop / CROP_SHARE))
 
 
 @dataclasses.dataclass(frozen=True)

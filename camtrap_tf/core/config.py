@@ -59,6 +59,10 @@ class Context(enum.Enum):
         """Height and width of what networks see of stored squares of `size`, pixels."""
         return size // 2 if self is Context.ZOOM else size
 
+    def stored(self, side: int) -> int:
+        """Height and width of the stored squares of which networks see `side`; see `side`."""
+        return 2 * side if self is Context.ZOOM else side
+
     @property
     def stacks(self) -> bool:
         """Every input is a whole event: its three frames."""
