@@ -177,7 +177,7 @@ def test_bursts_cameras_and_clocks(colour_bundle, tmp_path, caplog):
     assert list(block["position"]) == [1, 2, 1, 2, 1]  # then the clock goes back: no event is cut
     assert set(found.ids["time_source"]) == {"capture"}
     problems = pd.read_csv(tmp_path / "out" / "clock_problems.csv")
-    assert list(problems["problem"]) == ["not set"]
+    assert list(problems["problem"]) == ["not set", "goes back"]
     assert "clock: not set in 1 folders, 1 pictures, such as B/IMG_2_3of3.jpg" in caplog.text
 
 
