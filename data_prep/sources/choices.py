@@ -12,7 +12,8 @@ from camtrap_tf.core.emptiness import Meaning, Names, folded, without_vowels
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, EMPTY
 from camtrap_tf.events import csv_files
 from data_prep.sources import lila
-from data_prep.sources.volunteers import YES, rank
+from data_prep.sources.fields import YES
+from data_prep.sources.volunteers import rank
 
 COUNT, BEHAVIOURS, YOUNG = "count", "behaviours", "babies"
 QUESTIONS = (COUNT, BEHAVIOURS, YOUNG)
@@ -24,7 +25,7 @@ _ASKED = (
 _ASKED_IN_FULL = (
     (COUNT, ("howmany", "numberof", "count")), (YOUNG, ("young", "babies", "juvenile")),
 )  # fmt: skip
-_YES = {**YES, "s": 1, "y": 1, "n": 0}
+_YES = {**YES, "s": 1}  # "YES" without its vowels
 
 
 def _without_vowels(names: tuple[str, ...]) -> dict[str, str]:

@@ -317,7 +317,8 @@ def known(
     )
 
 
-_YES, _NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
+# Words for yes, 1, and no, 0, in lower case.
+YES = dict.fromkeys(("yes", "y", "true", "1"), 1) | dict.fromkeys(("no", "n", "false", "0"), 0)
 
 
 def classes_of(
@@ -349,11 +350,11 @@ def yes_or_no(
     Raises:
         InputError: another value; shows its row. With `unknown` it becomes missing instead.
     """
-    words = dict.fromkeys(_YES, "1") | dict.fromkeys(_NO, "0")
+    words = {word: str(value) for word, value in YES.items()}
     found = mapped(texts, lambda text: words.get(text.strip().lower(), text.strip()) or None)
     shares = pd.to_numeric(found, errors="coerce").astype("Float64")
     right = shares.between(0, 1).fillna(False)
-    known(found, [*_YES, *_NO, *found[right].unique()], str(texts.name), where, first_row, unknown)
+    known(found, [*YES, *found[right].unique()], str(texts.name), where, first_row, unknown)
     return shares.where(right)
 
 

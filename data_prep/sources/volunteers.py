@@ -7,7 +7,6 @@ from data_prep.sources.fields import COUNT_REPAIRS, bin_of
 
 ANONYMOUS = "not-logged-in"  # what the names of users who are not known begin with
 RETIRED_BLANK = frozenset({"blank", "blank_consensus", "nothing_here"})
-YES = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
 
 
 def spelled(text: str, names: Names) -> str:

@@ -21,8 +21,8 @@ from camtrap_tf.events import csv_files, path_columns
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.consensus import Votes, consensus
 from data_prep.sources import dryad, lila, panoptes
-from data_prep.sources.fields import Reading, column_of
-from data_prep.sources.volunteers import ANONYMOUS, RETIRED_BLANK, YES, rank, spelled
+from data_prep.sources.fields import YES, Reading, column_of
+from data_prep.sources.volunteers import ANONYMOUS, RETIRED_BLANK, rank, spelled
 
 RAW = "raw_data_for_dryad.csv"
 

@@ -161,7 +161,7 @@ def test_columns_of_raw_votes(tmp_path):
     # Two of three say male, and two of three see a collar; of B as many say either.
     assert told(table) == [("impala", "male", pytest.approx(2 / 3)), ("zebra", "", "")]
     path.write_text(path.read_text().replace("Male,false", "m,maybe"))
-    with pytest.raises(InputError, match=r"`collar` is one of true.*'maybe'. Correct row 3"):
+    with pytest.raises(InputError, match=r"`collar` is one of yes.*'maybe'. Correct row 3"):
         read("dryad_raw", tmp_path, head=["collar"])
     with pytest.raises(InputError, match=r"`sex` is one of male.*'m'. Correct row 3"):
         read("dryad_raw", tmp_path, head=HEADS[:1])

@@ -51,7 +51,7 @@ def test_the_raw_votes_of_dryad(dryad_raw):
     [
         ("zebra,1", "gnu,1", "`species` is one of aardvark, .*received 'gnu'. Correct row 4 of"),
         ("Nov-50", "many", "`count` is one of 1, 2,.*received 'many'. Correct row 3"),
-        ("c2,u2,zebra,Nov-50,false", "c2,u2,zebra,2,maybe", "`standing` is one of true, .*row 3"),
+        ("c2,u2,zebra,Nov-50,false", "c2,u2,zebra,2,maybe", "`standing` is one of yes, .*row 3"),
         ("A,c2", ",c2", "every row of raw_data_for_dryad.csv has its event.*row 3"),
     ],
 )
