@@ -1,5 +1,6 @@
 """Metadata of any kind -> one event table; what they are is recognised where it is not said."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from camtrap_tf.events.table import EventTable
 from data_prep import sources
 from data_prep.choice.select import event_labels
 from data_prep.choice.statistics import summary
+from data_prep.sources import places
 from data_prep.sources.recognise import Recognised, recognise
 
 AUTO = "auto"
@@ -48,12 +50,25 @@ def prepare(
         source, metadata = str(found.source), found.metadata
         options = {**found.options, **options}
     wrong = corrections.told(clock)
-    table = corrections.of_table(sources.read(source, metadata, **options), wrong)
+    try:
+        table = sources.read(source, metadata, **options)
+    except InputError as error:
+        raise _with_what_it_is(error, source, metadata) from error
+    table = corrections.of_table(table, wrong)
     log.info("read %s\n%s\n%s", metadata, summary(table), table.dropped)
     if out is not None:
         table.write(out)
         log.info("wrote %s", out)
     return table
+
+
+def _with_what_it_is(error: InputError, source: str, metadata: PathLike) -> InputError:
+    """The error, which says so where the metadata look like those of another source."""
+    found = recognise(metadata) if Path(metadata).exists() else None
+    if found is None or found.source in (None, source):
+        return error
+    way_out = f"It looks like {found.what}: give --source={found.source}, or leave it out."
+    return InputError(error.rule, error.value, way_out)
 
 
 def settled(found: Recognised, options: dict, yes: bool) -> Recognised:
@@ -74,8 +89,8 @@ def settled(found: Recognised, options: dict, yes: bool) -> Recognised:
             reasons or found.metadata.name,
             "See camtrap prepare --help for the formats, and name one with --source.",
         )
-    log.info("%s", found)
     answered = {"dates", "columns", "folders"} & options.keys()
+    log.info("%s", dataclasses.replace(found, uncertain=False, question="") if answered else found)
     if found.uncertain and not (yes or answered):
         raise InputError(
             f"it must be clear what {found.metadata} is",
@@ -98,7 +113,10 @@ def tally(table: EventTable) -> str:
     return f"{where}: {', '.join(said)}." if said else f"{where}."
 
 
-def images_beside(metadata: PathLike) -> Path:
-    """The folder where pictures most likely lie: that of the metadata."""
+def images_beside(table: EventTable, metadata: PathLike) -> Path | None:
+    """The folder near the metadata that a table's pictures lie in; None where there is none."""
     path = Path(metadata)
-    return path if path.is_dir() else path.parent
+    try:
+        return places.locate(table, path if path.is_dir() else path.parent).folder
+    except InputError:
+        return None

@@ -194,9 +194,8 @@ def recognise(request: Request, yes: bool) -> tuple[Source, bool]:
     found = _with_cameras(recognise_metadata(where), Path(where))
     if found.source is None and not request.labels:
         raise InputError(
-            f"quickstart takes a folder of pictures, and what says what is on them; {where} is "
-            "neither",
-            " ".join(found.evidence) or found.what,
+            "quickstart takes a folder of pictures, and what says what is on them",
+            f"{where}: {' '.join(found.evidence) or found.what}",
             "Give the folder of the pictures, and --labels=FILE.",
         )
     settled = prepare.settled(found, request.options, yes)
@@ -388,11 +387,22 @@ def ways_without_labels(project: Project) -> tuple[Command | str, ...]:
     then = command("review", project.events, export_events=labelled)
     again = command("quickstart", pictures, labels=labelled, out=f"{project.folder}-labelled")
     return (
-        f"label some yourself, in the browser: {by_hand}; then {then}; then {again}",
-        "use a bundle that someone has trained: "
-        f"{command('predict', pictures, bundle='BUNDLE', out=project.answers)}",
-        "if you have MegaDetector's results, it says which pictures are empty: "
-        f"{command('quickstart', pictures, labels='RESULTS.json', out=project.folder)}",
-        "if a file does say what is on them, in a form that was not recognised: "
-        "camtrap prepare --help",
+        _way("label some yourself, in the browser", by_hand, then, again),
+        _way(
+            "use a bundle that someone has trained",
+            command("predict", pictures, bundle="BUNDLE", out=project.answers),
+        ),
+        _way(
+            "take MegaDetector's results, which say which pictures are empty",
+            command("quickstart", pictures, labels="RESULTS.json", out=project.folder),
+        ),
+        _way(
+            "if a file does say what is on them, but was not recognised, see",
+            "camtrap prepare --help",
+        ),
     )
+
+
+def _way(what: str, *commands: Command | str) -> str:
+    """What can be done, and its commands, each on a line of its own."""
+    return "\n        ".join((f"{what}:", *map(str, commands)))

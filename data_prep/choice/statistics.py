@@ -20,7 +20,9 @@ def summary(table: EventTable) -> str:
         "pictures": f"{len(table.frames):,}",
         "sites": f"{events['site'].nunique():,}",
         "time": _period(table),
-        "species": f"{len(names)}, by events: {', '.join(names[:_LISTED])}{more}",
+        "species": f"{len(names)}, by events: {', '.join(names[:_LISTED])}{more}"
+        if names
+        else "none",
     }
     return "\n".join(f"  {name:<9}{fact}" for name, fact in facts.items())
 

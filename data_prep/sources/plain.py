@@ -65,7 +65,8 @@ def read_csv(
     names, adds = _columns(columns, header, path, reading.heads)
     asked = {name: column_of(name) for name in reading.heads}
     names = {asked.get(field, field): found for field, found in names.items()}
-    shown_names = ", ".join(f"{field} is {'+'.join(one)}" for field, one in names.items())
+    shown = {field: "+".join(one) for field, one in names.items()}
+    shown_names = ", ".join(f if f == one else f"{f} is {one}" for f, one in shown.items())
     log.info("%s: %s; %s", path.name, how, shown_names)
     home = csv_columns.folder_column(header)
     rows = _fields(path, names, home, reading, (*FIELDS, *asked.values()))

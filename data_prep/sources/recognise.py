@@ -335,6 +335,7 @@ def _table(path: Path, dialect: Dialect) -> Recognised:
         what = "a list of pictures (no column says what is on them)"
         return Recognised(None, what, path, tuple(said), dialect=dialect, has_labels=False)
     options = {"columns": guess.text()}
+    options |= {"encoding": dialect.encoding} if dialect.guessed else {}
     return Recognised(
         "csv", guess.what, path, tuple(said), bool(question), question, options, dialect
     )  # fmt: skip

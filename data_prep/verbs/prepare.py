@@ -120,11 +120,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     table = prepare.prepare(
         values.metadata, values.out, values.source, values.yes, values.clock, **options
     )
-    images = prepare.images_beside(values.metadata)
+    images = prepare.images_beside(table, values.metadata) or "PICTURES"
     return Ending(prepare.tally(table), _next(table, values.out, images))
 
 
-def _next(table, events: str, images: Path) -> tuple[Command | str, ...]:
+def _next(table, events: str, images: Path | str) -> tuple[Command | str, ...]:
     if not len(table.labels):
         return (command("review", events, images=images), _WITHOUT_LABELS)
     return (

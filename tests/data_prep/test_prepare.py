@@ -38,6 +38,14 @@ def test_a_question_is_asked_before_a_guess_is_taken(cameras):
         assert (len(table), len(table.labels)) == (2, 0)
 
 
+def test_a_wrong_source_is_told_which_one_fits(labels):
+    with pytest.raises(InputError, match=r"looks like a table of pictures: give --source=csv, or"):
+        prepare(labels, source="coco")
+    with pytest.raises(InputError, match="columns are given as") as caught:
+        prepare(labels, source="csv", columns="path")
+    assert "looks like" not in str(caught.value)
+
+
 def test_what_no_source_reads_is_named(tmp_path):
     path = tmp_path / "x.json"
     path.write_text('{"predictions": []}')
@@ -47,6 +55,10 @@ def test_what_no_source_reads_is_named(tmp_path):
 
 def test_the_verb_ends_with_a_tally_and_the_next_command(labels, cameras, tmp_path, capsys):
     out = tmp_path / "events.parquet"
+    assert cli.main(["prepare", f"--metadata={labels}", f"--out={out}"]) == 0
+    assert "--images=PICTURES" in capsys.readouterr().out  # which are not there
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").touch()
     assert cli.main(["prepare", f"--metadata={labels}", f"--out={out}"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == [
