@@ -117,15 +117,26 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="plain-") as folder:
             environment = Environment(options.environment.absolute(), Path(folder))
-            environment.install(python)
-            run_chain(environment, options.brief)
+            with _timed("installed"):
+                environment.install(python)
+            with _timed("all verbs"):
+                run_chain(environment, options.brief)
             if options.tests:
-                run_tests(environment)
+                with _timed("tests"):
+                    run_tests(environment)
     except Failed as error:
         print(f"plain install: {error}", file=sys.stderr)
         return 1
     print(f"plain install: everything ran with {python}, {time.monotonic() - start:.0f} s")
     return 0
+
+
+@contextlib.contextmanager
+def _timed(what: str) -> Iterator[None]:
+    """Says how long a block took."""
+    start = time.monotonic()
+    yield
+    print(f"{time.monotonic() - start:6.1f} s  {what}", flush=True)
 
 
 def find_python(version: str) -> str | None:
@@ -189,10 +200,9 @@ class Environment:
 
     def run(self, command: str, status: int = 0) -> str:
         """Runs a command of the environment in the empty folder; returns what it printed."""
-        start, words = time.monotonic(), shlex.split(command)
-        printed = _call([self.folder / "bin" / words[0], *words[1:]], self.work, status)
-        print(f"{time.monotonic() - start:6.1f} s  {command}", flush=True)
-        return printed
+        words = shlex.split(command)
+        with _timed(command):
+            return _call([self.folder / "bin" / words[0], *words[1:]], self.work, status)
 
 
 def _call(command: list, cwd: Path, status: int = 0) -> str:
