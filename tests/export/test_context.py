@@ -173,6 +173,7 @@ def test_the_event_endpoint_sees_the_frames_together(bundle, season, expected, t
     assert apart.max() > 1e-5
 
 
+@pytest.mark.slow
 def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     from export import verify
     from export.edge import carried

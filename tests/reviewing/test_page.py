@@ -88,6 +88,7 @@ WAYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_hundred_answers_by_keyboard_survive_reload_and_kill(
     page_of_a_killed_server, results, serving
 ):

@@ -75,10 +75,8 @@ def test_a_stack_has_its_events_label(tiny_shards):
     assert (labels[1::2] == -1).all()
 
 
-@pytest.mark.parametrize(
-    "context",
-    ["none", *(pytest.param(name, marks=pytest.mark.slow) for name in ("difference", "late"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["none", "difference", "late"])
 def test_a_trained_network_tells_familiarity(tiny_shards, tmp_path, context):
     from camtrap_tf.core.config_io import override
     from camtrap_tf.training.train import train

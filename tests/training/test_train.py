@@ -66,6 +66,7 @@ def test_a_run_too_short_to_be_traced_says_so(tiny_shards, tmp_path, caplog):
     assert not list(run.folder.rglob("*.xplane.pb"))
 
 
+@pytest.mark.slow
 def test_a_run_stopped_inside_an_epoch_goes_on_to_the_same_weights(
     tiny_shards, tmp_path, monkeypatch
 ):
@@ -212,7 +213,8 @@ def test_every_task_trains(tiny_shards, tmp_path, task):
     assert {key[13:] for key in run.result["best"] if key.startswith("val_accuracy_")} == heads
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_the_modern_recipe_trains_in_every_precision_and_leaves_what_people_watch(
     tiny_shards, tmp_path, precision
 ):
