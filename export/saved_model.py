@@ -17,7 +17,7 @@ from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
 from camtrap_tf.pictures import context_graph, files, graph
 from camtrap_tf.pictures.context_graph import stacked_alone
-from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP
+from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP, event_rules
 from export.description import describe
 
 log = logging.getLogger("camtrap")
@@ -30,8 +30,8 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
         serving_default: `image_bytes` [n] string; JPEG, PNG, BMP, GIF or WebP of any size.
         pixels: `images` [n, height, width, 3] uint8, decoded pictures of one size.
         event: `image_bytes` [events, frames] string and `frames` [events] int32: how many of a
-            row's pictures belong to the event; the rest is padding. One answer per event, the
-            mean over its readable frames (for stage 2: over those with an animal).
+            row's pictures belong to the event; the rest is padding. One answer per event, by
+            the bundle's rules, of its readable frames (for stage 2: of those with an animal).
         classes: no input; class names of every head.
 
     Answers, one row per picture or event:
@@ -91,8 +91,9 @@ class Serving(tf.Module):
         self.models = [net.model for net in self.first + self.second]  # tracked: their variables
         heads = {head: c for net in self.first + self.second for head, c in net.heads.items()}
         self.names = {head: tf.constant(names) for head, names in heads.items()}
-        rows = {head: find(head, names) for head, names in heads.items()}
-        self.rows = {head: row for head, row in rows.items() if row.of_animals}
+        self.heads = {head: find(head, names) for head, names in heads.items()}
+        self.rows = {head: row for head, row in self.heads.items() if row.of_animals}
+        self.event_rules = bundle.event_rules
         self.animal_threshold = bundle.animal_threshold
         self.familiarity_threshold = bundle.familiarity_threshold
         self.automatic_at = automatic_at
@@ -124,19 +125,14 @@ class Serving(tf.Module):
     def event(self, image_bytes, frames):
         """Answers events."""
         shape = tf.shape(image_bytes)
-        events = tf.repeat(tf.range(shape[0]), shape[1])
         within = tf.reshape(tf.sequence_mask(frames, shape[1]), [-1])
         # Padding is not decoded into answers, whatever a client fills it with.
         encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
         squares, valid = decode_batch(encoded, self.picture)
         squares = stack_events(squares, valid, shape, self.context)
         probabilities, asked = self._probabilities(squares, valid)
-        rows = {head: valid if head == EMPTY or not self.first else asked for head in probabilities}
-        means = {
-            head: _mean_by(events, shape[0], values, rows[head])
-            for head, values in probabilities.items()
-        }
-        any_valid = tf.math.unsorted_segment_max(tf.cast(valid, tf.int32), events, shape[0]) > 0
+        means = self._of_events(probabilities, valid, asked, shape)
+        any_valid = tf.reduce_any(tf.reshape(valid, shape), axis=1)
         if not self.first:
             return self._answers(means, any_valid, any_valid)
         seen = tf.logical_and(any_valid, means[EMPTY][:, 0] >= self.animal_threshold)
@@ -147,6 +143,32 @@ class Serving(tf.Module):
     def classes(self):
         """Class names of every head."""
         return dict(self.names)
+
+    def _of_events(self, probabilities, valid, asked, shape) -> dict[str, tf.Tensor]:
+        """By head [events, classes], zeros where no frame was asked.
+
+        Args:
+            probabilities: by head and for familiarity, [events * frames, classes].
+            valid, asked: [events * frames] bool: frames that could be read, and those that
+                stage 2 was asked about.
+            shape: [2] int32, how many events of how many frames, padded.
+        """
+        if self.first:
+            animal = probabilities[EMPTY][:, 0]
+        else:
+            animal = self._animal_of_one_stage(probabilities["species"])
+        found = {}
+        for name, values in probabilities.items():
+            row = self.heads.get(name)
+            grid = event_rules.Grid(
+                tf.reshape(values, (shape[0], shape[1], values.shape[1])),
+                tf.reshape(valid if name == EMPTY else asked, shape),
+                tf.reshape(animal, shape),
+                row and row.refuted,
+            )
+            joint = not self.first and name == "species"
+            found[name] = event_rules.combine(grid, self.event_rules.get(name, "mean"), joint)
+        return found
 
     def _probabilities(self, squares, valid) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """By head [n, classes], zeros where it was not asked; and which rows stage 2 was asked."""
@@ -343,13 +365,6 @@ def _plausible(encoded: tf.Tensor) -> tf.Tensor:
     plausible = tf.debugging.Assert(pixels <= files.MAX_PIXELS, ["implausible size"])
     with tf.control_dependencies([plausible]):
         return tf.identity(encoded)
-
-
-def _mean_by(groups: tf.Tensor, count: tf.Tensor, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """[count, classes]: mean over each group's chosen rows, zeros where it has none."""
-    weights = tf.cast(rows, tf.float32)[:, None]
-    sums = tf.math.unsorted_segment_sum(values * weights, groups, count)
-    return tf.math.divide_no_nan(sums, tf.math.unsorted_segment_sum(weights, groups, count))
 
 
 def _blank(values: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:

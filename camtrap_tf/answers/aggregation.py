@@ -1,13 +1,15 @@
 """Which rule makes the best answer of an event's frames? Chosen on validation, told on test."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from camtrap_tf.answers import intervals, metrics
-from camtrap_tf.answers.predictions import RULES, Predictions
+from camtrap_tf.answers.event_rules import RULES, WEIGHED
+from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import heads
-from camtrap_tf.core.labels import MISSING
+from camtrap_tf.core.labels import EMPTY, MISSING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,22 +45,39 @@ def compare(validation: Predictions, test: Predictions | None = None) -> list[Ro
         validation, test: labelled predictions, one row per picture, of one model.
 
     Returns:
-        Rows by head, in the order of `RULES`.
+        Rows by head, in the order of `event_rules.RULES`.
     """
     table = []
     for head in heads.in_order(validation.classes):
         row = heads.find(head, validation.classes[head])
         labels = validation.event_labels.get(head, np.array([]))
         if row.rule_chosen and np.any(labels != MISSING):
-            binary = row.kind is heads.Kind.YES_NO
-            rules = [rule for rule in RULES if binary or rule != "geometric"]
-            table += _compare_head(head, rules, validation, test)
+            table += _compare_head(head, _rules(row), validation, test)
     return table
 
 
 def chosen(table: list[Row]) -> dict[str, str]:
     """The rule chosen for each head: what `Predictions.by_event` takes."""
     return {row.head: row.rule for row in table if row.chosen}
+
+
+def usual(classes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The rule for each head where there is no validation split to choose it on.
+
+    Args:
+        classes: class names by head.
+
+    >>> usual({"empty": ("no", "yes"), "species": ("deer", "fowl")})
+    {'empty': 'maximum', 'species': 'animal'}
+    """
+    return {head: heads.find(head, names).event_rule for head, names in classes.items()}
+
+
+def _rules(row: heads.Head) -> list[str]:
+    """Those that make sense of a head, each once."""
+    left_out = ("geometric",) if row.kind is not heads.Kind.YES_NO else ()
+    left_out += () if row.of_animals else WEIGHED  # by its own answer
+    return [rule for rule in RULES if rule not in left_out]
 
 
 def _compare_head(
@@ -76,7 +95,7 @@ def _compare_head(
 def _score(
     predictions: Predictions, head: str, rule: str
 ) -> tuple[float, tuple[float, float], float]:
-    events = _head_alone(predictions, head).by_event({head: rule})
+    events = _without_others(predictions, head).by_event({head: rule})
     labels = events.labels[head]
     right = np.where(labels == MISSING, np.nan, events.decided(head) == labels)
     return (
@@ -86,11 +105,13 @@ def _score(
     )
 
 
-def _head_alone(predictions: Predictions, head: str) -> Predictions:
+def _without_others(predictions: Predictions, head: str) -> Predictions:
+    """A head with what rules weigh its frames by."""
+    kept = [name for name in predictions.classes if name in (EMPTY, head)]
     return dataclasses.replace(
         predictions,
-        classes={head: predictions.classes[head]},
-        probabilities={head: predictions.probabilities[head]},
+        classes={name: predictions.classes[name] for name in kept},
+        probabilities={name: predictions.probabilities[name] for name in kept},
         labels={},
         scores={},
         event_labels={head: predictions.event_labels[head]},

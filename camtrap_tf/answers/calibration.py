@@ -11,7 +11,8 @@ import numpy as np
 from scipy import optimize, special
 
 from camtrap_tf.answers import intervals
-from camtrap_tf.answers.predictions import Predictions, log_probabilities
+from camtrap_tf.answers.event_rules import log_probabilities
+from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import FAMILIARITY, MISSING
 
 BINS = 15  # of confidence, as Guo et al. use
@@ -100,6 +101,7 @@ def temperatures(predictions: Predictions) -> dict[str, float]:
 
 def calibrate(predictions: Predictions, by_head: dict[str, float]) -> Predictions:
     """Predictions with each head's temperature applied; a head that has none stays as it is."""
+    predictions = predictions.alone()
     tempered = {
         head: temper(values, by_head[head]) if head in by_head else values
         for head, values in predictions.probabilities.items()

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.answers import calibration, intervals
-from camtrap_tf.answers.predictions import ANIMAL, Predictions, log_probabilities
+from camtrap_tf.answers.event_rules import log_probabilities
+from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.labels import BINARY, EMPTY, MISSING
 
@@ -282,9 +283,12 @@ def evaluate(predictions: Predictions) -> dict:
         `attributes` holds the multi-label figures. `answer` scores what the two stages say
         together: 'empty' or the species; 'unknown' is wrong where the species is known.
         `called_unknown`, of models that say so, is the share of such animals. A head without
-        labels is left out; a figure over nothing is None.
+        labels is left out; a figure over nothing is None. Where pictures were read with their
+        events, `images_alone` has what each says by itself.
     """
     scores = {"images": _level(predictions)}
+    if predictions.own:
+        scores["images_alone"] = _level(predictions.alone())
     if predictions.event_labels and predictions.ids["event_id"].notna().any():
         scores["events"] = _level(predictions.by_event())
     return scores
@@ -479,10 +483,17 @@ _COLUMNS = {
 }
 
 
+_LEVELS = {
+    "images": "pictures",
+    "images_alone": "pictures, each by itself",
+    "events": "capture events",
+}
+
+
 def table(scores: dict) -> str:
     """`evaluate`'s figures as plain text, for a terminal."""
     parts = []
-    for level, title in (("images", "pictures"), ("events", "capture events")):
+    for level, title in _LEVELS.items():
         if level in scores:
             parts += [*_level_lines(scores[level], title), ""]
     species = scores["images"]["heads"].get("species", {}).get("per_class")

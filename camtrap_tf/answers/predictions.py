@@ -2,8 +2,8 @@
 
 Everything after the network reads this: ensembles, event averaging, metrics, calibration,
 thresholds, reports, foreign formats. On disk it is one Parquet file: the identification
-columns, then per head `p_HEAD` (list of float32), per score `s_SCORE` (float32), and per head
-`y_HEAD` and `z_HEAD` (int16).
+columns, then per head `p_HEAD` (list of float32), per score `s_SCORE` (float32), per head `y_HEAD`
+and `z_HEAD` (int16), and per head that was read with its event `o_HEAD` (as `p_HEAD`).
 """
 
 import contextlib
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy import sparse, special
 
+from camtrap_tf.answers import event_rules
 from camtrap_tf.answers.columns import StoredColumn
 from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_file
@@ -27,6 +27,7 @@ from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING, UNKNOWN
 KIND, VERSION = "predictions file", 1
 ROW_GROUP = 16_384  # rows of a file that are read and written at a time
 BLOCK = 1 << 16  # rows of a block
+WITH_EVENT = "read_with_event"  # in `info`, the weight of the event; absent where they were not
 ANIMAL = "animal"  # the answer where there is one and no species was asked for
 
 ID_COLUMNS = {
@@ -58,6 +59,8 @@ class Predictions:
         info: facts for people and formats: model names, hash, split, thresholds.
         scores: numbers that networks give beside their heads, by name, [rows] float32, NaN where
             they were not asked: `labels.FAMILIARITY`; `info['familiarity_score']` says which.
+        own: by head, what pictures say by themselves whose `probabilities` were read with their
+            events (`with_event`); events are made of these. Mostly empty.
     """
 
     ids: pd.DataFrame
@@ -67,6 +70,7 @@ class Predictions:
     event_labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     info: dict = dataclasses.field(default_factory=dict)
     scores: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    own: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self.ids = self.ids.reindex(columns=list(ID_COLUMNS)).astype(ID_COLUMNS)
@@ -94,7 +98,16 @@ class Predictions:
             {head: values[rows] for head, values in self.event_labels.items()},
             self.info,
             {name: values[rows] for name, values in self.scores.items()},
+            {head: values[rows] for head, values in self.own.items()},
         )
+
+    def alone(self) -> "Predictions":
+        """The same with what each picture says by itself, not read with its event."""
+        if not self.own:
+            return self
+        info = {key: value for key, value in self.info.items() if key != WITH_EVENT}
+        probabilities = self.probabilities | self.own
+        return dataclasses.replace(self, probabilities=probabilities, own={}, info=info)
 
     def blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
         """Positions of successive rows, `size` at a time, for `select`: large files in parts."""
@@ -279,9 +292,11 @@ class Predictions:
         could be read keeps its first frame's `failure`. Events keep the order of their first
         image. An image without an event id is an event of its own, named after it.
 
+        What the animal is, frames that stage 1 calls empty do not say, unless it calls all so.
+
         Args:
-            rules: by head, a key of `RULES`; `info['event_rules']` where None. A head without
-                a rule takes the mean probability, the paper's way ('Prediction Averaging').
+            rules: by head, a key of `event_rules.RULES`; `info['event_rules']` where None. A head
+                without a rule takes the mean probability, the paper's way.
         """
         rules = self.info.get("event_rules", {}) if rules is None else rules
         codes, names = pd.factorize(self.event_names())
@@ -291,27 +306,42 @@ class Predictions:
         ids["path"], ids["frame"] = pd.NA, pd.NA
         read = np.bincount(codes, weights=self.ids["failure"].isna(), minlength=len(names)) > 0
         ids.loc[read, "failure"] = pd.NA
+        combine = self._combiner(codes, len(names))
         return Predictions(
             ids,
             self.classes,
-            {
-                head: _combine(
-                    codes,
-                    len(names),
-                    values,
-                    heads.find(head, self.classes[head]).refuted,
-                    rules.get(head, "mean"),
-                )
-                for head, values in self.probabilities.items()
-            },
+            {head: combine(head, rules.get(head, "mean")) for head in self.classes},
             {head: values[first] for head, values in self.event_labels.items()},
             {head: values[first] for head, values in self.event_labels.items()},
             self.info,
-            {
-                name: _combine(codes, len(names), values[:, None], None, "mean")[:, 0]
-                for name, values in self.scores.items()
-            },
+            {name: combine(name, "mean")[:, 0] for name in self.scores},
         )
+
+    def _combiner(self, codes: np.ndarray, events: int) -> Callable[[str, str], np.ndarray]:
+        """A function of a head, or score, and a rule that gives its answers to events."""
+        animal = np.nan_to_num(self.animal_probability(), nan=1.0)
+        alone = self.alone().probabilities
+        everything = np.arange(len(self))
+        of_animals = everything
+        if EMPTY in self.classes:
+            threshold = self.info.get("animal_threshold", 0.5)
+            of_animals = np.flatnonzero(event_rules.frames_with_animal(codes, animal, threshold))
+
+        def combine(name: str, rule: str) -> np.ndarray:
+            row = heads.find(name, self.classes.get(name, ()))
+            rows = of_animals if row.of_animals else everything
+            values = alone[name] if name in alone else self.scores[name][:, None]
+            return event_rules.combine(
+                codes[rows],
+                events,
+                values[rows],
+                animal[rows],
+                rule,
+                row.refuted,
+                joint=self.one_stage and name == "species",
+            )
+
+        return combine
 
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, atomically."""
@@ -322,10 +352,11 @@ class Predictions:
         """The rows as they are stored."""
         columns = {name: pa.array(self.ids[name], from_pandas=True) for name in self.ids.columns}
         for head, values in self.probabilities.items():
-            flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
-            columns[f"p_{head}"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+            columns[f"p_{head}"] = _lists(values)
         for name, values in self.scores.items():
             columns[f"s_{name}"] = pa.array(np.asarray(values, np.float32))
+        for head, values in self.own.items():
+            columns[f"o_{head}"] = _lists(values)
         for prefix, labels in (("y", self.labels), ("z", self.event_labels)):
             for head, values in labels.items():
                 columns[f"{prefix}_{head}"] = pa.array(np.asarray(values, np.int16))
@@ -338,7 +369,9 @@ class Predictions:
 
         Columns are those of `ID_COLUMNS`; `answer` (see `answers`); `animal_probability`; the
         scores; and for every head its name and `HEAD_confidence`: the most probable class and the
-        probability of it, which a person's answer has not.
+        probability of it, which a person's answer has not. Where pictures were read with their
+        events, `HEAD_alone` and `HEAD_alone_confidence` are what each says by itself, and
+        `read_with_event` whether that was changed.
         """
         columns: dict[str, pd.Series | np.ndarray] = {name: self.ids[name] for name in ID_COLUMNS}
         by_person = self.reviewed()
@@ -348,7 +381,22 @@ class Predictions:
         for head, names in self.classes.items():
             columns[head] = class_names(self.top(head), names)
             columns[f"{head}_confidence"] = np.where(by_person, np.nan, self.confidence(head))
+        if self.own:
+            columns[WITH_EVENT] = self.read_with_event()
+        alone = self.alone()
+        for head in self.own:
+            columns[f"{head}_alone"] = class_names(alone.top(head), self.classes[head])
+            sure = np.where(by_person, np.nan, alone.confidence(head))
+            columns[f"{head}_alone_confidence"] = sure
         return pd.DataFrame(columns)
+
+    def read_with_event(self) -> np.ndarray:
+        """[rows] bool: an answer that the picture's event has changed, or made surer or less so."""
+        changed = np.zeros(len(self), bool)
+        for head, values in self.own.items():
+            both = np.asarray(values), np.asarray(self.probabilities[head])
+            changed |= ~np.all((both[0] == both[1]) | np.isnan(both[0]), axis=1)
+        return changed
 
     @classmethod
     def of(cls, source: "Predictions | PathLike") -> "Predictions":
@@ -364,6 +412,7 @@ class Predictions:
         """
         found = cls.open(path)
         found.probabilities = {head: np.asarray(v) for head, v in found.probabilities.items()}
+        found.own = {head: np.asarray(v) for head, v in found.own.items()}
         return found
 
     @classmethod
@@ -395,9 +444,29 @@ class Predictions:
         )
         # Files of before a column came have it missing throughout.
         ids = file.read([name for name in ID_COLUMNS if name in columns]).to_pandas()
-        stored = {h: StoredColumn(file, f"p_{h}", len(names)) for h, names in classes.items()}
-        probabilities = cast("dict[str, np.ndarray]", stored)
-        return cls(ids, classes, probabilities, labels, event_labels, info, scores)
+        probabilities, own = (
+            {
+                head: StoredColumn(file, f"{prefix}_{head}", len(names))
+                for head, names in classes.items()
+                if f"{prefix}_{head}" in columns
+            }
+            for prefix in "po"
+        )
+        return cls(
+            ids,
+            classes,
+            cast("dict[str, np.ndarray]", probabilities),
+            labels,
+            event_labels,
+            info,
+            scores,
+            cast("dict[str, np.ndarray]", own),
+        )
+
+
+def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
+    flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
 def _scores(
@@ -423,6 +492,7 @@ def writing(
     info: dict,
     rows: int = ROW_GROUP,
     scores: Sequence[str] = (),
+    own: Sequence[str] = (),
 ) -> Iterator[Callable[[Predictions], None]]:
     """Writes a predictions file piece by piece, atomically; yields the function that adds one.
 
@@ -433,10 +503,13 @@ def writing(
         classes, info: of every piece.
         rows: that a row group of the file has: so many are in memory.
         scores: names of every piece's.
+        own: heads of every piece that were read with their events.
     """
     nothing = {head: np.zeros((0, len(names)), np.float32) for head, names in classes.items()}
     unscored = {name: np.zeros(0, np.float32) for name in scores}
-    waiting = [Predictions(pd.DataFrame(), classes, nothing, info=info, scores=unscored).table()]
+    apart = {head: nothing[head] for head in own}
+    first = Predictions(pd.DataFrame(), classes, nothing, info=info, scores=unscored, own=apart)
+    waiting = [first.table()]
 
     def add(piece: Predictions) -> None:
         waiting.append(piece.table())
@@ -455,90 +528,38 @@ def writing(
             writer.write_table(pa.concat_tables(waiting), row_group_size=rows)
 
 
-_SMALLEST = np.finfo(np.float32).tiny  # a float32 softmax can round to 0, whose log is -inf
-
-
 def class_names(indices: np.ndarray, names: Sequence[str]) -> pd.Series:
     """[rows] string: class names of indices; missing where the index is -1."""
     table = np.array([*names, None], object)  # -1 is the last: None
     return pd.Series(table[np.where(indices == MISSING, len(names), indices)], dtype="string")
 
 
-def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Logits up to a constant per row, finite: [..., classes], of the same type."""
-    return np.log(np.maximum(probabilities, _SMALLEST))
+def concatenate(parts: Sequence[Predictions]) -> Predictions:
+    """The rows of several predictions of the same heads, one after the other; one at least."""
+    first = parts[0]
 
+    def together(name: str) -> dict[str, np.ndarray]:
+        return {
+            key: np.concatenate([getattr(part, name)[key] for part in parts])
+            for key in getattr(first, name)
+        }
 
-def _combine(
-    codes: np.ndarray, groups: int, values: np.ndarray, nothing: int | None, rule: str
-) -> np.ndarray:
-    """[groups, classes] float32: the rows of each group that are not NaN, by a rule."""
-    if rule not in RULES:
-        raise InputError(f"a rule is one of {', '.join(RULES)}", rule, "Take 'mean'.")
-    rows = np.flatnonzero(~np.isnan(values[:, 0]))
-    rows = rows[np.argsort(codes[rows], kind="stable")]
-    answered, starts, sizes = np.unique(codes[rows], return_index=True, return_counts=True)
-    combined = np.full((groups, values.shape[1]), np.nan, np.float32)
-    if len(rows):
-        combined[answered] = RULES[rule](values[rows], starts, sizes, nothing)
-    return combined
-
-
-def _mean(
-    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
-) -> np.ndarray:
-    """Mean probability."""
-    # A sparse matrix of weights is ten times as fast as np.add.reduceat along rows.
-    rows = np.arange(len(values) + 1)
-    weights = sparse.csr_matrix((np.repeat(1 / sizes, sizes), rows[:-1], [*starts, len(values)]))
-    return weights @ values
-
-
-def _mean_logit(
-    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
-) -> np.ndarray:
-    """Softmax of the mean logits: the geometric mean of every class, made to sum to 1."""
-    return special.softmax(_mean(log_probabilities(values), starts, sizes, nothing), axis=1)
-
-
-def _geometric(
-    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
-) -> np.ndarray:
-    """The geometric mean of 'nothing is there', which one sure frame refutes."""
-    if nothing is None:
-        return _mean_logit(values, starts, sizes, nothing)
-    logs = log_probabilities(values[:, [nothing]])
-    return _with_nothing(np.exp(_mean(logs, starts, sizes, nothing)[:, 0]), nothing)
-
-
-def _maximum(
-    values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, nothing: int | None
-) -> np.ndarray:
-    """The surest frame decides: of 'something is there', or of each class."""
-    if nothing is not None:
-        return _with_nothing(np.minimum.reduceat(values[:, nothing], starts), nothing)
-    highest = np.maximum.reduceat(values, starts, axis=0)
-    return highest / highest.sum(axis=1, keepdims=True)
-
-
-def _with_nothing(probability: np.ndarray, nothing: int) -> np.ndarray:
-    """[groups, 2]: the probability of 'nothing' in its column, the rest in the other."""
-    columns = [probability, 1 - probability]
-    return np.stack(columns if nothing == 0 else columns[::-1], axis=1)
-
-
-# How the frames of an event make one answer; 'geometric' differs for yes-or-no heads only.
-RULES = {
-    "mean": _mean,
-    "mean_logit": _mean_logit,
-    "geometric": _geometric,
-    "maximum": _maximum,
-}
+    return Predictions(
+        pd.concat([part.ids for part in parts], ignore_index=True),
+        first.classes,
+        together("probabilities"),
+        together("labels"),
+        together("event_labels"),
+        first.info,
+        together("scores"),
+        together("own"),
+    )
 
 
 def ensemble(members: Sequence[Predictions]) -> Predictions:
     """Averages the probabilities of several models over the same rows (Table S.4).
 
+    Pictures are taken by themselves, whether or not they were read with their events.
     A head or score is averaged over the members that have it. Facts on which the members' `info`
     agrees, such as `animal_threshold`, hold for the ensemble.
 
@@ -547,6 +568,7 @@ def ensemble(members: Sequence[Predictions]) -> Predictions:
     """
     if not members:
         raise InputError("an ensemble has at least one member", 0, "Give predictions.")
+    members = [member.alone() for member in members]
     first = members[0]
     for member in members[1:]:
         same = len(member) == len(first) and member.ids["path"].equals(first.ids["path"])

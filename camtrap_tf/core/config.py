@@ -74,6 +74,13 @@ class Context(enum.Enum):
         return self in (Context.DIFFERENCE, Context.ZOOM)
 
 
+class View(enum.Enum):
+    """Which part of a picture a network sees."""
+
+    WHOLE = "whole"
+    CROP = "crop"  # the part around the surest box of a detector (`pictures.crops`)
+
+
 class Fit(enum.Enum):
     """How a picture that is not square becomes one."""
 
@@ -166,6 +173,7 @@ class ModelConfig:
             backbone of `keras.applications`. All need `Normalisation.IMAGENET`; with
             `Context.NINE_CHANNELS` there are none.
         context: what of a picture's capture event the network sees beside it.
+        view: which part of the picture; probes only know another than the whole.
     """
 
     architecture: str = "resnet18"
@@ -175,8 +183,15 @@ class ModelConfig:
     dropout: float | None = None
     weights: str = ""
     context: Context = Context.NONE
+    view: View = View.WHOLE
 
     def __post_init__(self):
+        require(
+            self.view is View.WHOLE or self.context is Context.NONE,
+            "a network that sees the part around a box sees pictures by themselves",
+            self.context.value,
+            "Set model.context=none, or model.view=whole.",
+        )
         require(
             not self.weights or self.context is not Context.NINE_CHANNELS,
             "model.weights, which know one picture, go with any model.context but nine_channels",

@@ -43,9 +43,11 @@ class Head:
         of_animals: it is asked of an animal; False: of every picture, before anything else.
         of_frames: shards hold the labels of single frames, beside those of events.
         nothing: of a yes-or-no head, the class that says that nothing is there, which one sure
-            frame of an event refutes (`predictions.RULES`).
-        rule_chosen: a bundle takes the rule for events that is best on the validation split;
-            otherwise the mean probability, the paper's.
+            frame of an event refutes (`event_rules.RULES`).
+        event_rule: by which an event's answer is made of its frames', a key of
+            `event_rules.RULES`; without anything to choose it on, frames count as they show an
+            animal.
+        rule_chosen: a bundle takes the rule that is best on the validation split instead.
         threshold: a key of `Predictions.info`, the probability by which it is decided; None:
             the most probable class is the answer.
         title: in figures. '' stands for the name, here and below.
@@ -64,6 +66,7 @@ class Head:
     of_animals: bool = True
     of_frames: bool = False
     nothing: str = BINARY[0]
+    event_rule: str = "animal"
     rule_chosen: bool = False
     threshold: str | None = None
     title: str = ""
@@ -93,7 +96,7 @@ def _behaviour(name: str) -> Head:
 _ROWS = (
     Head(
         EMPTY, Kind.YES_NO, of_animals=False, of_frames=True, nothing=BINARY[1],
-        rule_chosen=True, threshold="animal_threshold", title="empty or not",
+        event_rule="maximum", rule_chosen=True, threshold="animal_threshold", title="empty or not",
         question="Empty, or an animal?", camtrap_dp="observationType",
     ),
     Head(

@@ -40,6 +40,7 @@ class Use(enum.Enum):
     """What detections are for in prediction."""
 
     BOXES = "boxes"  # networks see the part of the picture around the surest box
+    VIEW = "view"  # some networks see the part around the surest box, others the whole
     STAGE1 = "stage1"  # the detector says which pictures are empty, in place of stage 1
 
 
@@ -53,13 +54,8 @@ class Detector:
     def record(self) -> dict[str, Any]:
         """What answers depend on, as JSON values."""
         found = self.detections
-        content = hashlib.sha256()
-        for part in (found.paths, found.failures):
-            content.update("\n".join(part.fillna("")).encode())
-        for numbers in (found.confidence, found.boxes):
-            content.update(numbers.tobytes())
-        digest = content.hexdigest()[:16]
-        return {"use": self.use.value, "threshold": found.threshold, "detections": digest}
+        told = {"threshold": found.threshold, "detections": found.sha256[:16]}
+        return {"use": self.use.value, **told}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +92,16 @@ class Detections:
             failures.mask(~known, UNLISTED).astype("string"),
             self.threshold,
         )
+
+    @property
+    def sha256(self) -> str:
+        """Over what was detected where."""
+        content = hashlib.sha256()
+        for part in (self.paths, self.failures):
+            content.update("\n".join(part.fillna("")).encode())
+        for numbers in (self.confidence, self.boxes):
+            content.update(numbers.tobytes())
+        return content.hexdigest()
 
     @property
     def something(self) -> np.ndarray:
@@ -285,6 +291,24 @@ def _surest(detections: list[dict], file: str, none: set[str]) -> tuple[float, t
         )
     left, top = max(left, 0.0), max(top, 0.0)
     return min(conf, 1.0), (left, top, min(width, 1 - left), min(height, 1 - top))
+
+
+def boxes_of(detections: Detections, paths: pd.Series) -> np.ndarray:
+    """[n, 4] float32: the boxes of labelled pictures, NaN where nothing was detected.
+
+    Raises:
+        InputError: most of the pictures are not listed: their paths are written another way.
+    """
+    found = detections.of(paths)
+    listed = (found.failures != UNLISTED).fillna(True).to_numpy(bool)
+    if listed.mean() < 0.5:
+        raise InputError(
+            "detections name the pictures as the shards do, e.g. " + str(paths.iloc[0]),
+            f"{listed.sum()} of {len(paths)} are there; detections have "
+            + (detections.paths.iloc[0] if len(detections) else "no pictures"),
+            "Run `camtrap detect` on the folder that was given as --images.",
+        )
+    return found.boxes
 
 
 def is_stage1(detector: Detector | None) -> bool:

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from camtrap_tf import __version__
-from camtrap_tf.answers import aggregation, calibration
+from camtrap_tf.answers import aggregation, calibration, event_rules, with_event
 from camtrap_tf.answers.predictions import Predictions, ensemble
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import (
@@ -28,7 +28,7 @@ from camtrap_tf.core.artifacts import (
     write_json,
 )
 from camtrap_tf.core.codec import from_json, to_json
-from camtrap_tf.core.config import Context, InputSpec, PictureSpec
+from camtrap_tf.core.config import Context, InputSpec, PictureSpec, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
@@ -60,6 +60,7 @@ class Member:
         result: figures of its best epoch on the selecting split.
         temperatures: by head, what its logits are divided by; 1 where a head has none.
         origins: of the published weights that it started from.
+        view: which part of a picture it sees.
     """
 
     file: str
@@ -72,6 +73,7 @@ class Member:
     result: dict
     temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
     origins: tuple[Origin, ...] = ()
+    view: View = View.WHOLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +86,10 @@ class Bundle:
         picture: from a picture of any size to the stored square.
         members: its networks.
         animal_threshold: stage 2 is asked where the probability of an animal reaches this.
-        event_rules: by head, how the frames of an event make one answer (`predictions.RULES`),
-            chosen on the validation split.
+        event_rules: by head, how the frames of an event make one answer (`event_rules.RULES`);
+            heads without one, as in bundles of earlier versions, take the mean.
+        event_weight: of a picture's event where its species is read (`with_event`), in [0, 1]; 0,
+            as in bundles of earlier versions: pictures are read by themselves.
         familiarity_threshold: an animal is called unknown where its familiarity is below this,
             set on the validation split; None: never.
         familiarity_score: what familiarity is (`familiarity`); None where there is no threshold.
@@ -98,6 +102,7 @@ class Bundle:
     members: tuple[Member, ...]
     animal_threshold: float
     event_rules: dict[str, str]
+    event_weight: float
     familiarity_threshold: float | None
     familiarity_score: str | None
     version: str
@@ -135,6 +140,7 @@ class Bundle:
             members,
             content["animal_threshold"],
             content.get("event_rules", {}),
+            content.get("event_weight", 0.0),
             familiarity and familiarity["threshold"],
             familiarity and familiarity["score"],
             content["model_version"],
@@ -149,6 +155,11 @@ class Bundle:
     def context(self) -> Context:
         """What its networks see of a picture's event beside the picture."""
         return shared_context(member.input for member in self.members)
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Some of its networks see the part of a picture around the surest box of a detector."""
+        return any(member.view is View.CROP for member in self.members)
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -205,6 +216,7 @@ class Bundle:
                 member.name,
                 member.temperatures,
                 _score(self, member),
+                view=member.view,
             )
             for member in self.of_stage(stage)
         ]
@@ -242,7 +254,9 @@ def computation(bundle: Bundle, member: Member, network: Network) -> engines.Com
 
 
 def _score(bundle: Bundle, member: Member) -> str | None:
-    return None if member.task is Task.EMPTY else bundle.familiarity_score
+    # What is familiar is told by networks that see the whole picture.
+    tells = member.task is not Task.EMPTY and member.view is View.WHOLE
+    return bundle.familiarity_score if tells else None
 
 
 def make_bundle(
@@ -250,6 +264,8 @@ def make_bundle(
     folder: PathLike,
     animal_threshold: float = 0.5,
     unknown_share: float = UNKNOWN_SHARE,
+    event_rule: str | None = None,
+    event_weight: float | None = None,
 ) -> Bundle:
     """Puts trained runs together into one bundle.
 
@@ -260,10 +276,15 @@ def make_bundle(
         animal_threshold: in [0, 1]; see `Bundle`.
         unknown_share: of the animals of the validation split that may be called unknown, though
             their species is known, in [0, 1); 0: nothing is called unknown.
+        event_rule: how the frames of an event make one answer, for all heads, a key of
+            `event_rules.RULES`; None: the best on the validation split (`aggregation`), and
+            without one, the usual of each head. 'mean' is the paper's.
+        event_weight: of a picture's event where its species is read, in [0, 1]; None: of probes
+            the best on the validation split (`with_event.choose`), of others 0.
 
     Raises:
-        InputError: no runs, tasks that do not go together, runs on different vocabularies or
-            differently stored pictures, or a folder that is not empty.
+        InputError: no such rule or weight, no runs, tasks that do not go together, runs on
+            different vocabularies or differently stored pictures, or a folder that is not empty.
     """
     folder, read = Path(folder), [Run.read(run) for run in runs]
     _check_runs(read, folder)
@@ -271,6 +292,10 @@ def make_bundle(
         raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Try 0.5.")
     if not 0 <= unknown_share < 1:
         raise InputError("unknown_share lies in [0, 1)", unknown_share, "Try 0.05.")
+    if event_rule is not None:
+        event_rules.check(event_rule)
+    if event_weight is not None:
+        with_event.check(event_weight)
     folder.mkdir(parents=True, exist_ok=True)
     members = []
     validations = [_validation(run) for run in read]
@@ -281,7 +306,11 @@ def make_bundle(
         temperatures = calibration.temperatures(validated) if validated is not None else {}
         members.append(_member(run, folder / file, temperatures))
     together = _together(validations, members, animal_threshold)
-    familiarity = _familiarity(validations, together, unknown_share)
+    rules = _event_rules(read, together, event_rule)
+    if event_weight is None:
+        event_weight = _event_weight(read, together, rules)
+    whole = [v for v, member in zip(validations, members, strict=True) if member.view is View.WHOLE]
+    familiarity = _familiarity(whole, together, unknown_share)
     parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
     parts += [] if familiarity is None else [str(familiarity["threshold"])]
     digest = hashlib.sha256("".join(parts).encode()).hexdigest()
@@ -290,9 +319,8 @@ def make_bundle(
         "picture": read[0].picture,
         "members": [to_json(member) for member in members],
         "animal_threshold": animal_threshold,
-        "event_rules": {}
-        if together is None
-        else aggregation.chosen(aggregation.compare(together)),
+        "event_rules": rules,
+        "event_weight": event_weight,
         "familiarity": familiarity,
         "model_version": digest[:16],
         "versions": {
@@ -333,6 +361,24 @@ def _together(
     return together
 
 
+def _event_rules(runs: list[Run], together: Predictions | None, rule: str | None) -> dict[str, str]:
+    """The rule for each head; see `make_bundle`."""
+    heads = {h: c for run in runs for h, c in run.vocabulary.heads(run.config.train.task).items()}
+    if rule is not None:
+        return dict.fromkeys(heads, rule)
+    chosen = {} if together is None else aggregation.chosen(aggregation.compare(together))
+    return aggregation.usual(heads) | chosen
+
+
+def _event_weight(runs: list[Run], together: Predictions | None, rules: dict[str, str]) -> float:
+    """The weight of a picture's event; see `make_bundle`."""
+    if together is None or not all(run.is_probe for run in runs):
+        return 0.0
+    return with_event.choose(
+        dataclasses.replace(together, info=together.info | {"event_rules": rules})
+    )
+
+
 def _familiarity(
     validations: list[Predictions | None], together: Predictions | None, share: float
 ) -> dict | None:
@@ -371,6 +417,7 @@ def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
         result=run.result["best"],
         temperatures=temperatures,
         origins=run.origins,
+        view=run.config.model.view,
     )
 
 

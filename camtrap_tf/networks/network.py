@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf.core.config import Context, InputSpec, ModelConfig
+from camtrap_tf.core.config import Context, InputSpec, ModelConfig, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import FAMILIARITY, Task
 from camtrap_tf.events.manifest import Manifest
@@ -23,7 +23,8 @@ class Network:
 
     `temperatures` divide the logits of the heads they name (`calibration`). `score` says what the
     familiarity of pictures is (`networks.familiarity`); None: it is not asked for. `runner`
-    computes it in LiteRT (`engines`); None: Keras does.
+    computes it in LiteRT (`engines`); None: Keras does. `view` says which part of a picture it
+    sees.
     """
 
     model: keras.Model
@@ -34,6 +35,7 @@ class Network:
     temperatures: dict[str, float] = dataclasses.field(default_factory=dict)
     score: str | None = None
     runner: Runner | None = None
+    view: View = View.WHOLE
 
     @property
     def outputs(self) -> dict[str, int]:
@@ -51,11 +53,10 @@ class Network:
         """[n, size, size, channels] uint8 -> calibrated probabilities, [n, classes] float32.
 
         `familiarity` is [n, 1]. Traceable: exports are made from it. Channels are those of
-        `spec.context`; further ones, which other networks of a bundle see, are left out.
+        `spec.context`; further ones, which other networks of a bundle see, are left out. The part
+        around a box is in the last three (`crops.stacked`).
         """
-        if pixels.shape[-1] != self.spec.context.channels:
-            pixels = pixels[..., : self.spec.context.channels]
-        logits = self.model(images.network_input(pixels, self.spec), training=False)
+        logits = self.model(self._input(pixels), training=False)
         probabilities = {
             head: tf.nn.softmax(logits[head] / self.temperatures.get(head, 1.0))
             for head in self.heads
@@ -65,13 +66,27 @@ class Network:
             probabilities[FAMILIARITY] = energy(logits["species"]) if told is None else told
         return probabilities
 
+    def _input(self, pixels: tf.Tensor) -> tf.Tensor:
+        if self.view is View.CROP:
+            return part_input(pixels[..., -3:], self.spec)
+        if pixels.shape[-1] != self.spec.context.channels:
+            pixels = pixels[..., : self.spec.context.channels]
+        return images.network_input(pixels, self.spec)
+
     def probabilities(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Probabilities by head of stored squares [n, size, size, channels] uint8; see `graph`."""
         if self.runner is not None:
-            found = self.runner(pixels[..., : self.spec.context.channels])
+            channels = self.spec.context.channels
+            seen = pixels[..., -3:] if self.view is View.CROP else pixels[..., :channels]
+            found = self.runner(seen)
             return {name: found[name] for name in self.outputs}
         answers = self._answer(tf.convert_to_tensor(pixels))
         return {head: values.numpy() for head, values in answers.items()}
+
+
+def part_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
+    """Parts of stored squares [n, size, size, 3] uint8, seen to their edges -> network input."""
+    return images.normalise(tf.image.resize(pixels, (spec.crop, spec.crop)), spec)
 
 
 def layers_within(model: keras.Model) -> list[keras.Layer]:

@@ -8,13 +8,14 @@ import keras
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.codec import from_json
-from camtrap_tf.core.config import Config, InputSpec
+from camtrap_tf.core.config import Config, InputSpec, View
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import familiarity
 from camtrap_tf.networks.network import Network
 from camtrap_tf.networks.pretrained.weights import Origin
 
 KIND, VERSION = "run", 1
+STRENGTH = "C_"  # in the result of a probe, before the name of a head: what it was fitted with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +62,23 @@ class Run:
             from_json(content.get("origins", []), tuple[Origin, ...], "origins"),
         )
 
+    @property
+    def is_probe(self) -> bool:
+        """Its heads were fitted to fixed features; the result has the C of each."""
+        return any(name.startswith(STRENGTH) for name in self.result["best"])
+
     def network(self) -> Network:
         """The network of the best epoch."""
-        return load_network(self.folder, self.spec, self.config.train.task, self.vocabulary)
+        return load_network(
+            self.folder, self.spec, self.config.train.task, self.vocabulary, self.config.model.view
+        )
 
 
-def load_network(folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary) -> Network:
+def load_network(
+    folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary, view: View = View.WHOLE
+) -> Network:
     """The network of the best epoch of a run directory."""
     model = keras.saving.load_model(folder / file_names.NETWORK, compile=False)
-    score = familiarity.score(model)
-    return Network(model, spec, task, vocabulary.heads(task), folder.name, score=score)
+    # What is familiar is told by networks that see the whole picture.
+    score = familiarity.score(model) if view is View.WHOLE else None
+    return Network(model, spec, task, vocabulary.heads(task), folder.name, score=score, view=view)

@@ -14,6 +14,8 @@ The format is that of https://camtrap-dp.tdwg.org. Every picture has one observa
   person saw, and, where no person answered, those that the network is sure of on single
   pictures, made of such pictures alone (`outputs/further.py`). A picture has one species.
 - `classifiedBy` is the model with the hash of its bundle, or the person.
+- A picture whose species was changed by reading it with its event has what it says by itself as a
+  comment.
 - A picture that could not be read is 'unclassified', with its reason as a comment.
 - Times have the UTC offset that the clock of their deployment had when it was set, see
   `outputs/clock.py`. A picture without a time stops the export, or is left out and listed in
@@ -429,9 +431,15 @@ def _behaviours(part: Predictions, alive: np.ndarray) -> np.ndarray:
 
 
 def _comments(part: Predictions, answered: np.ndarray) -> pd.Series:
-    """Why there is no answer."""
-    reasons = ("unreadable: " + part.ids["failure"]).fillna("no answer")
-    return reasons.where(~answered)
+    """Why there is no answer, or what a picture says that was read with its event."""
+    reasons = ("unreadable: " + part.ids["failure"]).fillna("no answer").where(~answered)
+    if not part.own:
+        return reasons
+    alone = part.alone()
+    sure = pd.Series(alone.answer_confidence()).map("{:.2f}".format)
+    said = "read with its event; by itself: " + alone.answers() + " (" + sure + ")"
+    changed = part.read_with_event() & answered & ~part.reviewed()
+    return reasons.mask(changed, said)
 
 
 def _file_paths(paths: pd.Series, options: Options) -> np.ndarray:

@@ -24,6 +24,11 @@ HEAD, HEAD_confidence   for every head of the model (`empty`, `species`, `count`
                         head's own answer: species and count are given on a picture taken for
                         empty, too, where the network was asked, and of an unknown animal the
                         species that is nearest; mind `answer`.
+read_with_event         of pictures that were read with their events: whether that changed the
+                        species, or how sure it is
+species_alone, species_alone_confidence
+                        what such a picture says by itself; the species and `answer` above are
+                        what it says with its event
 species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
 further_species         of events: species seen beside the answer, 'impala | zebra'; by a person

@@ -48,9 +48,10 @@ def of_single_frames(part: Predictions, events: Predictions) -> Predictions:
     or that a person answered, has none.
 
     Args:
-        part: the frames of whole events.
+        part: the frames of whole events; each is heard by itself, not read with its event.
         events: `part.by_event()`.
     """
+    part = part.alone()
     words, codes, event = part.words, part.answer_codes(), part.event_codes()
     nameless = (ANIMAL, EMPTY, UNKNOWN)
     named = np.array([word not in nameless for word in words] + [False])  # -1 is the last

@@ -12,6 +12,9 @@ pictures, so an animal is one detection whose box is the whole picture:
   for empty that is not below it keeps its detection with its low `conf`, so that whoever
   reviews it can choose a stricter or laxer threshold; the model's own threshold is given as
   `typical_detection_threshold`, which Timelapse offers at first;
+- where pictures were read with their events, `detector_metadata` has `read_with_event`, the weight
+  of the event, and a picture that this changed has `classifications_alone`, what it says by
+  itself, which is ours;
 - a picture that could not be read has `failure` and `detections: null`, never `[]`.
 """
 
@@ -23,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.answers.predictions import WITH_EVENT, Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, UNKNOWN
@@ -123,7 +126,7 @@ def _info(predictions: Predictions, floor: float, completed: datetime.datetime) 
         "detector_metadata": {
             "typical_detection_threshold": threshold,
             "conservative_detection_threshold": min(floor, threshold),
-            **({"origins": info["origins"]} if "origins" in info else {}),
+            **{key: info[key] for key in ("origins", WITH_EVENT) if key in info},
         },
     }
 
@@ -146,6 +149,7 @@ def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
     animal = _animal_probability(predictions)
     given = _species_given_animal(predictions)
     best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
+    changed, own = predictions.read_with_event(), _species_given_animal(predictions.alone())
     unknown = predictions.judged_unknown()
     if unknown.any():
         named_unknown = [[str(_species_names(predictions).index(UNKNOWN)), 1.0]]
@@ -158,7 +162,14 @@ def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
             yield {"file": path, "detections": []}
         else:
             classes = named_unknown if unknown[row] else _classes(given[row], best[row])
-            yield {"file": path, "detections": [_detection(categories[row], animal[row], classes)]}
+            detection = _detection(categories[row], animal[row], classes)
+            yield {"file": path, "detections": [detection]} | _alone(own[row], changed[row])
+
+
+def _alone(own: np.ndarray, changed: bool) -> dict[str, Any]:
+    """What a picture says by itself, where its event changed that."""
+    order = np.argsort(-own, kind="stable")[:TOP]
+    return {"classifications_alone": _classes(own, order)} if changed else {}
 
 
 def _categories(predictions: Predictions) -> np.ndarray:

@@ -9,6 +9,8 @@ One entry per picture:
   picture taken for empty;
 - `prediction`, `prediction_score`, `prediction_source`: the answer. A person's has source
   'human' and score 1, for the format wants a score, and no classifications;
+- a picture whose species was changed by reading it with its event has `classifications_alone`,
+  what it says by itself, which is ours;
 - a picture that could not be read has `failures` and no answer; `failure_reason` is ours.
 
 A label is 'id;class;order;family;genus;species;common name', in lower case, empty where a level
@@ -102,7 +104,8 @@ def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]
     categories = [_CATEGORIES.get(kind) for kind in names["observationType"]]
     codes, sure = part.answer_codes(), part.answer_confidence()
     scores, something = _scores(part, codes), part.animal_probability()
-    best = np.argsort(-np.nan_to_num(scores, nan=-1), axis=1, kind="stable")[:, :TOP]
+    changed, alone = part.read_with_event(), part.alone()
+    own = _scores(alone, alone.answer_codes())
     failures = part.ids["failure"].fillna("").to_numpy(object)
     version = " ".join(
         str(part.info[key]) for key in ("model", "model_version") if key in part.info
@@ -114,7 +117,9 @@ def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]
             entry["failure_reason"] = failures[row] or "no answer"
         else:
             if not by_person[row]:
-                entry["classifications"] = _classifications(scores[row], best[row], words)
+                entry["classifications"] = _classifications(scores[row], words)
+            if changed[row]:
+                entry["classifications_alone"] = _classifications(own[row], words)
             entry["detections"] = _detections(categories[codes[row]], something[row])
             entry["prediction"] = words[codes[row]]
             entry["prediction_score"] = round(float(sure[row]), DIGITS)
@@ -139,7 +144,8 @@ def _scores(part: Predictions, codes: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _classifications(scores: np.ndarray, best: np.ndarray, words: list[str]) -> dict[str, list]:
+def _classifications(scores: np.ndarray, words: list[str]) -> dict[str, list]:
+    best = np.argsort(-np.nan_to_num(scores, nan=-1), kind="stable")[:TOP]
     shown = [i for i in best if scores[i] >= 0]
     return {
         "classes": [words[i] for i in shown],

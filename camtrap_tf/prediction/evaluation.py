@@ -4,10 +4,11 @@ import dataclasses
 import json
 from pathlib import Path
 
-from camtrap_tf.answers import metrics
+from camtrap_tf.answers import metrics, with_event
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.shards import predict_shards
 
@@ -26,7 +27,11 @@ class Evaluation:
 
 
 def evaluate(
-    bundle: Bundle | PathLike, shards: PathLike, split: str = "test", out: PathLike | None = None
+    bundle: Bundle | PathLike,
+    shards: PathLike,
+    split: str = "test",
+    out: PathLike | None = None,
+    detections: Detections | None = None,
 ) -> Evaluation:
     """Answers a labelled split with a bundle, and scores the answers.
 
@@ -35,12 +40,14 @@ def evaluate(
         shards: folder of shards.
         split: 'train', 'val', 'test' or 'expert_test'.
         out: folder for predictions.parquet and metrics.json; None writes nothing.
+        detections: boxes, for bundles that see the part around one.
 
     Raises:
         InputError: no such split, or shards of another vocabulary or size than the bundle's.
     """
     read = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
-    predictions = predict_shards(read, shards, split)
+    alone = predict_shards(read, shards, split, detections=detections)
+    predictions = with_event.read(alone, read.event_weight)
     scores = metrics.evaluate(predictions)
     if out is not None:
         predictions.write(Path(out) / file_names.PREDICTIONS)

@@ -16,6 +16,7 @@ no event is given and files are named without order, they may lie too far apart 
 import collections
 import csv
 import dataclasses
+import itertools
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.answers import with_event
+from camtrap_tf.answers.predictions import WITH_EVENT, Predictions, writing
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import (
     PathLike,
@@ -259,19 +261,32 @@ class Job:
         gap_seconds: float = EVENT_GAP_SECONDS,
         scores: Sequence[str] = (),
         corrected: Sequence[Correction] = (),
+        event_weight: float = 0.0,
     ) -> Path:
         """Makes predictions.parquet of the blocks; returns its path.
 
         In memory are paths, times and events of all pictures, and the answers of some thousand.
         """
-        ids = self._events(gap_seconds, corrected)
-        path, start = self.folder / file_names.PREDICTIONS, 0
-        with writing(path, classes, info, scores=scores) as add:
+        ids, path = self._events(gap_seconds, corrected), self.folder / file_names.PREDICTIONS
+        own = with_event.heads_read(event_weight, classes)
+        info |= {WITH_EVENT: event_weight} if own else {}
+
+        def parts() -> Iterator[Predictions]:
+            start = 0
             for block in self.blocks():
                 rows = ids.iloc[start : start + len(block)].reset_index(drop=True)
                 answers = pq.read_table(self.file(block.number))
-                add(_predictions(block, rows, answers, classes, info, scores))
+                yield _predictions(block, rows, answers, classes, info, scores)
                 start += len(block)
+
+        found = parts()
+        if own:
+            ends = np.cumsum([len(block) for block in self.blocks()])
+            events = [ids["event_id"].iloc[a:b] for a, b in itertools.pairwise([0, *ends])]
+            found = with_event.read_parts(parts, events, event_weight)
+        with writing(path, classes, info, scores=scores, own=own) as add:
+            for part in found:
+                add(part)
         return path
 
     def _events(self, gap_seconds: float, corrected: Sequence[Correction]) -> pd.DataFrame:

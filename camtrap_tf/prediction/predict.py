@@ -85,9 +85,10 @@ def predict(
             str(found.shards),
             "Leave those out.",
         )
+    weight = bundle.event_weight if options.event_weight is None else options.event_weight
     job = Job.claim(folder, _record(found, bundle, options))
     if found.shards:
-        return answer_shards(bundle, found.shards, job)
+        return answer_shards(bundle, found.shards, job, weight)
     if only_new or not job.listed:
         list_pictures(job, found, options.block_size, options.gap_seconds, table)
     corrections.check(*job.places(), options.corrected)
@@ -116,6 +117,7 @@ def predict(
         options.gap_seconds,
         bundle.scores,
         options.corrected,
+        weight,
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from camtrap_tf.answers import with_event
 from camtrap_tf.core.artifacts import PathLike, as_path
 from camtrap_tf.core.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision
 from camtrap_tf.core.errors import InputError
@@ -30,7 +31,7 @@ from camtrap_tf.networks import engines
 from camtrap_tf.networks.bundle import Bundle, classes, computation, computation_key
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import Network, layers_within
-from camtrap_tf.pictures import exif
+from camtrap_tf.pictures import crops, exif
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
 from camtrap_tf.pictures.context import stacked as context_of
@@ -65,6 +66,8 @@ class Options:
         engine_cpu: what computes the networks on processors.
         litert: keys of the networks that LiteRT computes (`bundle.computation_key`), as `predict`
             settles it by `engine_cpu`; Keras computes the others.
+        event_weight: of a picture's event where its species is read, in [0, 1]; None = the
+            bundle's.
     """
 
     gap_seconds: float = EVENT_GAP_SECONDS
@@ -76,8 +79,11 @@ class Options:
     corrected: tuple[Correction, ...] = ()
     engine_cpu: Engine = Engine.AUTO
     litert: tuple[str, ...] = ()
+    event_weight: float | None = None
 
     def __post_init__(self):
+        if self.event_weight is not None:
+            with_event.check(self.event_weight)
         if self.precision is not None and self.engine_cpu is Engine.LITERT:
             raise InputError(
                 "a precision is for engine keras",
@@ -111,6 +117,7 @@ class Predictor:
         if self.options.precision is Precision.BFLOAT16 and _slow_bfloat16():
             log.warning("bfloat16 is slower than float32 here: this processor has no AMX")
         _check_context(bundle.context, self.options.detector)
+        check_boxes(bundle, self.options.detector)
         heads = classes(bundle, self.options.detector)
         self.widths = {head: len(names) for head, names in heads.items()}
         self.widths |= dict.fromkeys(bundle.scores, 1)
@@ -235,12 +242,14 @@ class _Look(NamedTuple):
         empty: what a detector in place of stage 1 says: [2] float32, or None.
         skip: it is empty, its header is enough.
         failure: why the detector has no answer, or None.
+        around: [4] float32, the part to look at beside the whole (`crops.squares`), or None.
     """
 
     box: tuple[float, ...] | None = None
     empty: np.ndarray | None = None
     skip: bool = False
     failure: str | None = None
+    around: np.ndarray | None = None
 
 
 def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
@@ -254,6 +263,8 @@ def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
             _Look(tuple(map(float, box)) if seen else None)
             for box, seen in zip(found.boxes, something, strict=True)
         ]
+    if detector.use is Use.VIEW:
+        return [_Look(around=around) for around in crops.squares(found.boxes)]
     empty = np.stack([found.confidence, 1 - found.confidence], axis=1)
     failures = (
         ("MegaDetector: " + found.failures).astype(object).where(found.failures.notna(), None)
@@ -271,7 +282,16 @@ def _read(path: Path, spec: PictureSpec, look: _Look) -> _Read:
         picture = pictures.glance(path) if look.skip else pictures.read(path, spec, look.box)
     except pictures.PictureError as error:
         return _Read(None, str(error), exif.read(path))
-    return _Read(picture, None, picture.facts, look)
+    return _Read(_with_part(picture, look.around), None, picture.facts, look)
+
+
+def _with_part(picture: pictures.Picture, around: np.ndarray | None) -> pictures.Picture:
+    """The picture with six channels: the last three are the part around a box."""
+    if around is None:
+        return picture
+    (pixels,) = crops.cut(picture.pixels[None], around[None])
+    both = np.concatenate([picture.pixels, pixels], axis=-1)
+    return dataclasses.replace(picture, pixels=both)
 
 
 def _facts(read: _Read) -> tuple:
@@ -300,7 +320,7 @@ class _Replica:
         self.device = device
         with tf.device(device):
             side = bundle.context.side(bundle.picture.size)
-            shape = (1, side, side, bundle.context.channels)
+            shape = (1, side, side, bundle.context.channels + 3 * bundle.needs_boxes)
             self.stages = {stage: bundle.networks(stage) for stage in stages}
             members = [member for stage in stages for member in bundle.of_stage(stage)]
             for member, network in zip(
@@ -426,6 +446,23 @@ class _UnderWay:
         if len(self.facts) == len(self.block) and not self.open[1] and self.animals:
             self._ask(2, self.animals)
             self.animals = []
+
+
+def check_boxes(bundle: Bundle, detector: Detector | None) -> None:
+    """Raises InputError where a bundle that sees the part around a box is given none, or others."""
+    given = detector is not None and detector.use is Use.VIEW
+    if bundle.needs_boxes and not given:
+        raise InputError(
+            "a bundle that sees the part around a box is told where boxes are",
+            "no detections" if detector is None else f"--megadetector_use={detector.use.value}",
+            "Give --detections=FILE, what `camtrap detect` or MegaDetector wrote.",
+        )
+    if given and not bundle.needs_boxes:
+        raise InputError(
+            "boxes are for bundles with a second view",
+            str(bundle.folder),
+            "Leave out --detections, or fit `camtrap probe --view=crop`.",
+        )
 
 
 def _check_context(context: Context, detector: Detector | None) -> None:

@@ -1,19 +1,24 @@
 """Answers on the labelled pictures of shards."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from camtrap_tf.answers.predictions import Predictions, writing
+from camtrap_tf.answers import with_event
+from camtrap_tf.answers.predictions import WITH_EVENT, Predictions, writing
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike
-from camtrap_tf.core.config import Context
+from camtrap_tf.core.config import Context, View
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle, answering_info, classes
 from camtrap_tf.networks.network import Network, shared_context
+from camtrap_tf.pictures import crops
 from camtrap_tf.prediction.job import (
     Job,
 )
@@ -29,6 +34,7 @@ class Split:
         context: what networks see beside them; see `shared_context`.
         batch_size: pictures at a time.
         alone: every picture is shown as if its event had no other.
+        detections: boxes, for networks that see the part around one.
     """
 
     def __init__(
@@ -38,10 +44,14 @@ class Split:
         context: Context = Context.NONE,
         batch_size: int = 64,
         alone: bool = False,
+        detections: Detections | None = None,
     ):
         self.name = name
         self.ids, self.labels, self.event_labels = pipeline.index(manifest, name)
         self.batches = pipeline.stored_pictures(manifest, name, batch_size, context, alone)
+        self.boxes = None
+        if detections is not None:
+            self.boxes = boxes_of(detections, self.ids["path"].astype("string"))
 
     def predict(self, networks: list[Network]) -> Predictions:
         """Every network's answers on every picture, one pass over the shards.
@@ -55,7 +65,7 @@ class Split:
             {name: [] for name in network.outputs} for network in networks
         ]
         with Meter(len(self.ids), f"predicting {self.name}") as meter:
-            for pixels in self.batches:
+            for pixels in self._pixels(networks):
                 for network, answers in zip(networks, collected, strict=True):
                     for head, values in network.probabilities(pixels).items():
                         answers[head].append(values)
@@ -75,6 +85,18 @@ class Split:
             {name: values[:, 0] for name, values in outputs.items() if name not in classes},
         )
 
+    def _pixels(self, networks: list[Network]) -> Iterable:
+        """Batches of stored squares; with the parts around boxes, where some network sees those."""
+        if all(network.view is View.WHOLE for network in networks):
+            return self.batches
+        if self.boxes is None:
+            raise InputError(
+                "networks that see the part around a box are told where boxes are",
+                ", ".join(network.name for network in networks if network.view is View.CROP),
+                "Give --detections=FILE, what `camtrap detect` or MegaDetector wrote.",
+            )
+        return crops.stacked(self.batches, self.boxes)
+
     def _info(self, networks: list[Network]) -> dict:
         info = {"split": self.name, "models": [network.name for network in networks]}
         scores = [network.score for network in networks if network.score is not None]
@@ -87,10 +109,11 @@ def predict_split(
     split: str,
     batch_size: int = 64,
     alone: bool = False,
+    detections: Detections | None = None,
 ) -> Predictions:
     """Answers on a split of shards, asked once; see `Split`."""
     context = shared_context(network.spec for network in networks)
-    return Split(manifest, split, context, batch_size, alone).predict(networks)
+    return Split(manifest, split, context, batch_size, alone, detections).predict(networks)
 
 
 def _with_empty_class(labels: dict, classes: dict[str, tuple[str, ...]]) -> dict:
@@ -102,10 +125,16 @@ def _with_empty_class(labels: dict, classes: dict[str, tuple[str, ...]]) -> dict
     return kept
 
 
-def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
+def answer_shards(bundle: Bundle, shards: PathLike, job: Job, event_weight: float) -> Path:
     """Answers the pictures that shards hold, a split at a time; splits that are there stay.
 
     Stage 2 counts where stage 1 sees an animal, as with pictures.
+
+    Args:
+        bundle: what predicts.
+        shards: a folder of them.
+        job: where the answers are kept.
+        event_weight: of a picture's event where its species is read.
     """
     found, info = classes(bundle), answering_info(bundle)
     path, splits = job.folder / file_names.PREDICTIONS, Manifest.read(shards).splits()
@@ -114,7 +143,9 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
     networks = bundle.networks() if missing else []
     for split in missing:
         predict_shards(bundle, shards, split, networks).write(files[split])
-    with writing(path, found, info, scores=bundle.scores) as add:
+    own = with_event.heads_read(event_weight, found)
+    info |= {WITH_EVENT: event_weight} if own else {}
+    with writing(path, found, info, scores=bundle.scores, own=own) as add:
         for file in files.values():
             answers = Predictions.read(file)
             values, scores = answers.probabilities, answers.scores
@@ -123,12 +154,17 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job) -> Path:
                 second = values.keys() - {EMPTY}
                 values |= {head: np.where(empty[:, None], np.nan, values[head]) for head in second}
                 scores = {name: np.where(empty, np.nan, own) for name, own in scores.items()}
-            add(Predictions(answers.ids, found, values, info=info, scores=scores))
+            alone = Predictions(answers.ids, found, values, info=info, scores=scores)
+            add(with_event.read(alone, event_weight))
     return path
 
 
 def predict_shards(
-    bundle: Bundle, shards: PathLike, split: str, networks: list[Network] | None = None
+    bundle: Bundle,
+    shards: PathLike,
+    split: str,
+    networks: list[Network] | None = None,
+    detections: Detections | None = None,
 ) -> Predictions:
     """Every network's answers on a labelled split, stage 2 on empty pictures too.
 
@@ -137,12 +173,16 @@ def predict_shards(
         shards: a folder of them.
         split: which.
         networks: the bundle's, where they are loaded already.
+        detections: boxes, for networks that see the part around one.
 
     Raises:
-        InputError: the shards' vocabulary or stored pictures are not the bundle's.
+        InputError: the shards' vocabulary or stored pictures are not the bundle's, or no boxes
+            for a network that needs them.
     """
     manifest = Manifest.read(shards)
     bundle.check_shards(manifest)
-    predictions = predict_split(networks or bundle.networks(), manifest, split)
+    predictions = predict_split(
+        networks or bundle.networks(), manifest, split, detections=detections
+    )
     predictions.info |= answering_info(bundle)
     return predictions

@@ -135,10 +135,19 @@ def accuracy(scores: dict, predictions: Predictions) -> list[dict]:
     """
     one_stage = predictions.one_stage
     asked = {"Which species?": "Empty, or which species?"} if one_stage else {}
-    pictures, events = (_entries(scores.get(level)) for level in ("images", "events"))
+    pictures, alone, events = (
+        _entries(scores.get(level)) for level in ("images", "images_alone", "events")
+    )
+    questions = _questions(predictions.classes)
+    asked_twice = [(*row, pictures) for row in questions]
+    asked_twice += [
+        (f"{row[0]} Each picture by itself", *row[1:], alone)
+        for row in questions
+        if row[1] in predictions.own
+    ]
     rows = []
-    for question, part, figure, has_majority in _questions(predictions.classes):
-        entry = pictures.get(part, {})
+    for question, part, figure, has_majority, level in asked_twice:
+        entry = level.get(part, {})
         if figure in entry:
             rows.append(
                 {

@@ -254,15 +254,17 @@ def _widened(
     """A copy with people's answers at `rows`, which are of the decided events `event`."""
     classes = _wider_classes(predictions, decided)
     stored = any(isinstance(v, Column) for v in predictions.probabilities.values())
-    probabilities = {}
+    probabilities, own = {}, {}
     for head, names in classes.items():
         said = np.array([_code(one, head, names) for one in decided], int)
         codes = np.full(len(predictions), _MODEL, np.int16)
         codes[rows] = said[event]
         places = [names.index(name) for name in predictions.classes.get(head, ())]
-        before = predictions.probabilities.get(head)
-        values = _Answered(before, places, (len(predictions), len(names)), codes)
-        probabilities[head] = values if stored else np.asarray(values)
+        for answers, found in ((predictions.probabilities, probabilities), (predictions.own, own)):
+            if head in answers or found is probabilities:
+                shape = (len(predictions), len(names))
+                values = _Answered(answers.get(head), places, shape, codes)
+                found[head] = values if stored else np.asarray(values)
     return Predictions(
         predictions.ids.copy(),
         classes,
@@ -271,6 +273,7 @@ def _widened(
         _moved(predictions.event_labels, predictions, classes),
         dict(predictions.info),
         {name: _without(values, rows) for name, values in predictions.scores.items()},
+        own,
     )
 
 

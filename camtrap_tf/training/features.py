@@ -5,15 +5,16 @@
 
 A block belongs to one shard, by name and SHA-256; its rows are the shard's pictures in their
 order, each as it is and mirrored. KEY is a hash of the network's weights and of how pictures reach
-it. So features never mix: other weights, another crop or other shards are other files, and what
-is there already is not computed again. Blocks are written whole, and read memory-mapped.
+it: for the view of what a detector found (`crops`), of its boxes, too. So features never mix:
+other weights, another crop or other shards are other files, and what is there already is not
+computed again. Blocks are written whole, and read memory-mapped.
 """
 
 import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
@@ -26,8 +27,10 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import InputSpec
 from camtrap_tf.core.errors import require
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest, Shard
-from camtrap_tf.pictures import graph
+from camtrap_tf.networks.network import part_input
+from camtrap_tf.pictures import crops, graph
 
 KIND, VERSION = "picture features", 1
 SEEN = 2  # a picture as it is, and its mirror image
@@ -58,12 +61,14 @@ class Features:
         trunk: `[batch, crop, crop, 3]` float32 -> `[batch, width]`.
         spec: from the stored squares to its input.
         manifest: of the shards.
+        detections: boxes that the trunk sees the parts around; None: it sees pictures whole.
     """
 
     folder: Path
     trunk: keras.Model
     spec: InputSpec
     manifest: Manifest
+    detections: Detections | None = None
 
     @classmethod
     def open(
@@ -72,6 +77,7 @@ class Features:
         spec: InputSpec,
         manifest: Manifest,
         root: PathLike | None = None,
+        detections: Detections | None = None,
     ) -> "Features":
         """Features in a folder below `root`; None: beside the shards.
 
@@ -90,12 +96,14 @@ class Features:
             "input": to_json(spec),
             "picture": to_json(manifest.picture),
         }
+        if detections is not None:
+            description["around"] = detections.sha256
         key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
         parent = Path(manifest.folder / "features" if root is None else root)
         folder = parent / f"{trunk.name}-{key}"
         if not (folder / "features.json").is_file():
             write_json(folder / "features.json", KIND, VERSION, description)
-        return cls(folder, trunk, spec, manifest)
+        return cls(folder, trunk, spec, manifest, detections)
 
     def read(self, split: str, rows: np.ndarray | None = None) -> np.ndarray:
         """[n, 2, width] float32: features of a split's pictures and of their mirror images.
@@ -139,13 +147,22 @@ class Features:
         squares = tf.TensorSpec((None, None, None, 3), tf.uint8)
         see = tf.function(self._see, autograph=False).get_concrete_function(squares)
         with Meter(manifest.frames(split), f"features of {split}") as meter:
-            for pixels in pipeline.stored_pictures(manifest, split, _BATCH):
-                yield see(pixels).numpy()
+            for pixels in self._pixels(manifest, split):
+                yield see(tf.convert_to_tensor(pixels)).numpy()
                 meter.advance(len(pixels))
+
+    def _pixels(self, manifest: Manifest, split: str) -> Iterable:
+        """[n, size, size, 3] uint8: stored squares, or their parts around what was detected."""
+        batches = pipeline.stored_pictures(manifest, split, _BATCH)
+        if self.detections is None:
+            return batches
+        paths = pipeline.index(manifest, split)[0]["path"].astype("string")
+        return crops.batches(batches, boxes_of(self.detections, paths))
 
     def _see(self, pixels: tf.Tensor) -> tf.Tensor:
         both = (pixels, pixels[:, :, ::-1])
-        inputs = [graph.network_input(squares, self.spec) for squares in both]
+        make = graph.network_input if self.detections is None else part_input
+        inputs = [make(squares, self.spec) for squares in both]
         features = self.trunk(tf.concat(inputs, axis=0), training=False)
         return tf.cast(tf.stack(tf.split(features, SEEN), axis=1), tf.float16)
 

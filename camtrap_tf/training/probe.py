@@ -5,6 +5,10 @@ The answer for few labels and small computers: every picture goes through the ne
 run directory like one of `train`, with the network as `architectures.build` makes it: the
 features' standardisation is part of its heads. So it can be bundled, exported and trained on
 (`train --init`).
+
+With the boxes of a detector a probe can see the part of a picture around the surest one
+(`pictures.crops`) in place of the whole. Put into one bundle, the two views answer together: a
+head's probabilities are the mean of both.
 """
 
 import logging
@@ -14,12 +18,13 @@ import keras
 
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
-from camtrap_tf.core.config import Config, Context, RareClasses
+from camtrap_tf.core.config import Config, Context, RareClasses, View
 from camtrap_tf.core.errors import require
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.network import input_spec
-from camtrap_tf.networks.run import KIND, VERSION, Run
+from camtrap_tf.networks.run import KIND, STRENGTH, VERSION, Run
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training.features import Features, trunk_of
 from camtrap_tf.training.heads import fit_heads
@@ -35,16 +40,21 @@ log = logging.getLogger("camtrap")
 
 
 def probe(
-    config: Config, shards: PathLike, folder: PathLike, features: PathLike | None = None
+    config: Config,
+    shards: PathLike,
+    folder: PathLike,
+    features: PathLike | None = None,
+    detections: Detections | None = None,
 ) -> Run:
     """Fits the heads of one task to the training split.
 
     Args:
-        config: `model` is the network and its weights; of `train` hold `task`, `rare` (none or
-            weighted_loss, of the main head), `select_on`, which is answered, and `seed`.
+        config: `model` is the network, its weights and its view; of `train` hold `task`, `rare`
+            (none or weighted_loss, of the main head), `select_on`, which is answered, and `seed`.
         shards: folder of shards with its manifest.
         folder: the run directory.
         features: folder for the features of pictures; None: beside the shards.
+        detections: boxes, where `model.view` is crop.
 
     Returns:
         The finished run. Its result holds the chosen C of each head.
@@ -54,7 +64,7 @@ def probe(
             not on this computer, or a configuration that a probe cannot obey.
     """
     manifest, folder = Manifest.read(shards), Path(folder)
-    _check(config)
+    _check(config, detections)
     check_data(config, manifest)
     record = describe_run(config, manifest)
     begun = check_claim(folder, record)
@@ -65,19 +75,26 @@ def probe(
     model = architectures.build(config.model, heads)
     if not begun:
         write_json(folder / file_names.CONFIG, KIND, VERSION, record)
-    store = Features.open(trunk_of(model, next(iter(heads))), spec, manifest, features)
+    trunk = trunk_of(model, next(iter(heads)))
+    store = Features.open(trunk, spec, manifest, features, detections)
     fitted = fit_heads(store, config)
     for name, head in fitted.items():
         model.get_layer(name).set_weights([head.kernel, head.bias])
     with atomic(folder / file_names.NETWORK) as temporary:
         model.save(temporary)
-    strengths = {f"C_{name}": head.strength for name, head in fitted.items()}
-    split = Split(manifest, config.train.select_on)
+    strengths = {STRENGTH + name: head.strength for name, head in fitted.items()}
+    split = Split(manifest, config.train.select_on, detections=detections)
     finish(folder, config, manifest, split, strengths)
     return Run.read(folder)
 
 
-def _check(config: Config) -> None:
+def _check(config: Config, detections: Detections | None) -> None:
+    require(
+        (config.model.view is View.CROP) == (detections is not None),
+        "a probe takes boxes if it sees the part around them, and only then",
+        config.model.view.value,
+        "Give --view=crop with --detections=FILE, what `camtrap detect` wrote, or neither.",
+    )
     require(
         config.model.context is Context.NONE,
         "a probe sees pictures by themselves",

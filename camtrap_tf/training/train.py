@@ -32,9 +32,9 @@ from camtrap_tf.batches import sampling
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, read_json, write_json, write_text
 from camtrap_tf.core.codec import from_json, to_json
-from camtrap_tf.core.config import Config, SelectBy, TrainConfig
+from camtrap_tf.core.config import Config, SelectBy, TrainConfig, View
 from camtrap_tf.core.config_io import difference
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events import tasks
 from camtrap_tf.events.manifest import Manifest
@@ -69,6 +69,12 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
             shows the difference), the data cannot serve the task, or the loss diverges.
     """
     manifest, folder = Manifest.read(shards), Path(folder)
+    require(
+        config.model.view is View.WHOLE,
+        "networks that learn see whole pictures; heads of probes may see the part around a box",
+        config.model.view.value,
+        "Set model.view=whole, or run `camtrap probe --view=crop`.",
+    )
     check_data(config, manifest)
     record = describe_run(config, manifest)
     begun = check_claim(folder, record)
@@ -308,8 +314,9 @@ def finish(folder: Path, config: Config, manifest: Manifest, split: Split, best:
         best: figures of the network that are known; those on the split are added.
     """
     task, spec = config.train.task, input_spec(config.model, manifest)
-    network = load_network(folder, spec, task, manifest.vocabulary)
-    if "species" in network.heads:
+    view = config.model.view
+    network = load_network(folder, spec, task, manifest.vocabulary, view)
+    if "species" in network.heads and view is View.WHOLE:
         told = familiarity.told(network.model, spec, task, manifest, split.name)
         with atomic(folder / file_names.NETWORK) as temporary:
             told.save(temporary)

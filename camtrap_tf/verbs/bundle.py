@@ -2,10 +2,12 @@
 
 from absl import flags
 
+from camtrap_tf.answers.event_rules import RULES
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 
+AUTO = "auto"
 INPUTS = {"run": Input(Kind.RUN)}
 
 
@@ -28,6 +30,22 @@ def define(values: flags.FlagValues) -> None:
         "species is known; 0: nothing is called so",
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "event_rule",
+        AUTO,
+        [AUTO, *RULES],
+        "how the frames of an event make one answer: 'auto' takes, for each head, the best on the "
+        "validation split, and without one counts frames as they show an animal; 'mean' is the "
+        "paper's",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "read_with_event",
+        None,
+        "weight, from 0 to 1, of its event where the species on a picture is read: 0 reads each "
+        "picture by itself (default: of probes, the best on the validation split; of others 0)",
+        flag_values=values,
+    )
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
@@ -40,7 +58,15 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     start_tensorflow()
     from camtrap_tf.networks.bundle import make_bundle
 
-    bundle = make_bundle(values.run, values.out, values.animal_threshold, values.unknown_share)
+    rule = None if values.event_rule == AUTO else values.event_rule
+    bundle = make_bundle(
+        values.run,
+        values.out,
+        values.animal_threshold,
+        values.unknown_share,
+        rule,
+        values.read_with_event,
+    )
     return Ending(
         _tally(bundle),
         (

@@ -14,7 +14,11 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 
 log = logging.getLogger("camtrap")
-INPUTS = {"bundle": Input(Kind.BUNDLE), "shards": Input(Kind.SHARDS)}
+INPUTS = {
+    "bundle": Input(Kind.BUNDLE),
+    "shards": Input(Kind.SHARDS),
+    "detections": Input(Kind.FILE),
+}
 
 
 def define(values: flags.FlagValues) -> None:
@@ -22,6 +26,13 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("bundle", None, "bundle to score", flag_values=values, required=True)
     flags.DEFINE_string("shards", None, "folder of shards", flag_values=values, required=True)
     flags.DEFINE_string("split", "test", "split to score on", flag_values=values)
+    flags.DEFINE_string(
+        "detections",
+        None,
+        "boxes, for bundles that see the part around one: what `camtrap detect` or MegaDetector "
+        "wrote of these pictures",
+        flag_values=values,
+    )
     flags.DEFINE_string("out", None, "folder to write", flag_values=values, required=True)
 
 
@@ -33,9 +44,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
 
     start_tensorflow()
     from camtrap_tf.answers import metrics, summary
+    from camtrap_tf.events import detections
     from camtrap_tf.prediction.evaluation import evaluate
 
-    found = evaluate(values.bundle, values.shards, values.split, values.out)
+    boxes = detections.read(values.detections) if values.detections else None
+    found = evaluate(values.bundle, values.shards, values.split, values.out, boxes)
     log.info("%s", metrics.table(found.scores))
     log.info("wrote %s", values.out)
     lines = [f"  {line}" for line in summary.numbers(found.scores)]

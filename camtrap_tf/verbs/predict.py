@@ -50,6 +50,7 @@ INPUTS = {
     "images": Input(Kind.FOLDER),
     "events": Input(Kind.FILE),
     "megadetector": Input(Kind.FILE),
+    "detections": Input(Kind.FILE),
     **output_flags.INPUTS,
 }
 
@@ -87,6 +88,11 @@ def define(values: flags.FlagValues) -> None:
         "CSV file with the columns site, shift, and from and to where it was wrong for a while; "
         "may be changed later", **where,
     )  # fmt: skip
+    flags.DEFINE_float(
+        "read_with_event", None,
+        "weight, from 0 to 1, of its event where the species on a picture is read: 0 reads each "
+        "picture by itself (default: the bundle's); may be changed later", **where,
+    )  # fmt: skip
     flags.DEFINE_boolean("only_new", False, "answer pictures that have come since, too", **where)
     flags.DEFINE_string(
         "megadetector", None, "JSON of MegaDetector's results on these pictures", **where
@@ -100,6 +106,11 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "megadetector_threshold", None,
         "confidence from which on there is something; else the file's own, else 0.2", **where,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "detections", None,
+        "for bundles that see the part around a box: what `camtrap detect` or MegaDetector wrote "
+        "of these pictures; without it the detector looks first, into OUT/.detector", **where,
     )  # fmt: skip
     flags.DEFINE_enum(
         "precision", None, ["float32", "bfloat16"],
@@ -156,7 +167,7 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
     if values.dry_run:
         return _prospect(found, values.out)
     table = EventTable.read(values.events) if values.events else None
-    detector = _detector(values)
+    given = _detector(values)
     start_tensorflow()
     from camtrap_tf.core.config import Precision
     from camtrap_tf.events import corrections
@@ -166,6 +177,8 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
     from camtrap_tf.prediction.predictor import Options, share_processors
 
     share_processors()
+    bundle = Bundle.read(values.bundle)
+    detector = _looked_first(values, found) if bundle.needs_boxes and given is None else given
 
     how = Options(
         values.event_gap,
@@ -177,10 +190,11 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
         corrections.told(values.clock),
         Engine("keras" if values.engine_cpu == "auto" and values.engine == "beam"
                else values.engine_cpu),
+        event_weight=values.read_with_event,
     )  # fmt: skip
     path = predict(
         found,
-        Bundle.read(values.bundle),
+        bundle,
         values.out,
         how,
         table,
@@ -231,13 +245,31 @@ def _engine(values: flags.FlagValues):
 
 
 def _detector(values: flags.FlagValues):
-    """MegaDetector's results as the flags name them; None without them."""
-    if not values.megadetector:
-        return None
+    """A detector's results as the flags name them; None without them."""
     from camtrap_tf.events import detections as megadetector
 
+    if values.megadetector and values.detections:
+        raise InputError(
+            "boxes have one use",
+            "--megadetector and --detections",
+            "Give --detections for a bundle with a second view, else --megadetector.",
+        )
+    if values.detections:
+        return megadetector.Detector(megadetector.read(values.detections), megadetector.Use.VIEW)
+    if not values.megadetector:
+        return None
     detections = megadetector.read(values.megadetector, values.megadetector_threshold)
     return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
+
+
+def _looked_first(values: flags.FlagValues, found):
+    """Boxes of our own detector, looked for now or before."""
+    from camtrap_tf.events import detections
+    from camtrap_tf.prediction.detect import Search, detect
+
+    search = Search(threads=values.threads)
+    path = detect(found, Path(values.out) / ".detector", search, only_new=values.only_new)
+    return detections.Detector(detections.read(path), detections.Use.VIEW)
 
 
 def _source(path: str, values: flags.FlagValues, read_pictures: ReadPictures):

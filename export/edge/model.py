@@ -58,12 +58,19 @@ class EdgeModel:
         carries = self.content["animal_threshold"]
         self.animal_threshold: float = carries if animal_threshold is None else animal_threshold
         self.familiarity_threshold: float | None = self.content.get("familiarity_threshold")
+        # Exports of earlier versions carry no rules.
+        self.event_rules: dict[str, str] = self.content.get("event_rules", {})
         runners = [_runner(file, threads) for file in files]
         tasks = [content["task"] for content in contents]
         self._first = [r for r, task in zip(runners, tasks, strict=True) if task == EMPTY]
         self._second = [r for r, task in zip(runners, tasks, strict=True) if task != EMPTY]
         names = [content["classes"].get("species") for content in contents]
         self.species: tuple[str, ...] = tuple(next((n for n in names if n), ()))
+
+    @property
+    def one_stage(self) -> bool:
+        """One network answers both questions."""
+        return not self._first
 
     def answer(self, source: PathLike | bytes) -> Answer:
         """Answers a picture file, as an event of its own.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from camtrap_tf.answers import event_rules
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import UNKNOWN
 from export.edge.model import Answer, EdgeModel
@@ -28,8 +29,8 @@ class Verdict:
         animal: some frame's probability of an animal reaches the threshold: a missed animal
             costs more than a kept empty event.
         animal_probability: the highest of the frames'.
-        species: most probable by the mean over the frames with an animal, or ''; 'unknown' where
-            their mean familiarity is below the threshold.
+        species: most probable by the bundle's rule over the frames with an animal, or '';
+            'unknown' where their mean familiarity is below the threshold.
         probability: of that species; without one, or of an unknown one, of 'animal' or 'empty'.
         automatic: `probability` is high enough to do without a human.
         best: position of the frame to send, the one likeliest to show an animal.
@@ -56,11 +57,23 @@ def judge(answers: Sequence[Answer | None], model: EdgeModel) -> Verdict:
     told = [a for _, a in read if a.species is not None and _animal(a, model)]
     unknown = animal and _unknown(told, model)
     if animal and told and not unknown:
-        mean = np.mean([a.species for a in told if a.species is not None], axis=0)
-        species, probability = model.species[int(mean.argmax())], float(mean.max())
+        found = _species(told, model)
+        species, probability = model.species[int(found.argmax())], float(found.max())
     species = UNKNOWN if unknown else species
     automatic = probability >= model.automatic_at and not unknown
     return Verdict(True, animal, highest, species, probability, automatic, best)
+
+
+def _species(told: list[Answer], model: EdgeModel) -> np.ndarray:
+    """[classes] float32: probabilities of the species by the rule of the bundle."""
+    return event_rules.combine(
+        np.zeros(len(told), int),
+        1,
+        np.stack([a.species for a in told if a.species is not None]),
+        np.array([a.animal_probability for a in told], np.float32),
+        model.event_rules.get("species", "mean"),
+        joint=model.one_stage,
+    )[0]
 
 
 def _unknown(told: list[Answer], model: EdgeModel) -> bool:

@@ -41,3 +41,22 @@ def test_an_animal_in_one_frame_of_three():
 def test_without_a_test_split():
     row = aggregation.compare(make([0.9, 0.9, 0.9], [0]))[0]
     assert row.test_accuracy is None and row.interval == pytest.approx((0.025, 1.0))
+
+
+def test_species_rules_mind_what_shows_an_animal():
+    animal = np.float32([0.9, 0.6, 0.6])
+    lion = np.float32([0.9, 0.2, 0.3])  # mean 0.47, by animal (0.81 + 0.12 + 0.18) / 2.1 = 0.53
+    classes = {"empty": BINARY, "species": ("lion", "zebra")}
+    probabilities = {
+        head: np.stack([p, 1 - p], 1) for head, p in (("empty", animal), ("species", lion))
+    }
+    ids = pd.DataFrame({"path": list("abc"), "event_id": ["x"] * 3})
+    labels = {"empty": np.zeros(3, int), "species": np.zeros(3, int)}
+    rows = aggregation.compare(Predictions(ids, classes, probabilities, labels, labels))
+    right = {(row.head, row.rule): row.accuracy for row in rows}
+    assert [rule for head, rule in right if head == "species"] == [
+        "mean", "mean_logit", "maximum", "animal", "surest",
+    ]  # fmt: skip
+    assert right["species", "mean"] == 0.0 and right["species", "animal"] == 1.0
+    assert aggregation.chosen(rows)["species"] == "surest"  # with the lower loss
+    assert aggregation.usual(classes) == {"empty": "maximum", "species": "animal"}

@@ -229,6 +229,8 @@ def test_ensemble_refuses_other_rows_and_other_classes():
         ("mean_logit", 0.433, 0.5),
         ("geometric", 1 - (0.8 * 0.3) ** 0.5, 0.5),  # of species as the mean logit
         ("maximum", 0.7, 0.5),  # zebra 0.9, lion 0.9
+        ("animal", (0.2 * 0.2 + 0.7 * 0.7) / 0.9, (0.2 * 0.9 + 0.7 * 0.1) / 0.9),
+        ("surest", 0.7, 0.1),
     ],
 )
 def test_rules_that_make_one_answer_of_an_event(rule, animal, zebra):
@@ -236,12 +238,36 @@ def test_rules_that_make_one_answer_of_an_event(rule, animal, zebra):
         "empty": np.array([[0.2, 0.8], [0.7, 0.3], [NAN, NAN], [0.6, 0.4]], np.float32),
         "species": np.array([[0.1, 0.9], [0.9, 0.1], [NAN, NAN], [1.0, 0.0]], np.float32),
     }
-    events = make(probabilities=probabilities).by_event({"empty": rule, "species": rule})
+    kept = make(probabilities=probabilities, info={"animal_threshold": 0.2})
+    events = kept.by_event({"empty": rule, "species": rule})
     assert events.probabilities["empty"][0] == pytest.approx([animal, 1 - animal], abs=1e-3)
     # Event y has one answer, which every rule keeps.
     np.testing.assert_allclose(events.probabilities["empty"][1], [0.6, 0.4], rtol=1e-6)
     assert events.probabilities["species"][0, 1] == pytest.approx(zebra)
     np.testing.assert_allclose(events.probabilities["species"].sum(axis=1), 1, rtol=1e-6)
+
+
+def test_frames_that_stage_1_calls_empty_do_not_say_what_the_animal_is():
+    # As on labelled shards, where stage 2 answers every frame.
+    probabilities = {
+        "empty": np.array([[0.2, 0.8], [0.7, 0.3], [0.3, 0.7], [0.1, 0.9]], np.float32),
+        "species": np.array([[0.1, 0.9], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], np.float32),
+    }
+    scores = {"familiarity": np.float32([1, 2, 3, 5])}
+    events = make(probabilities=probabilities, scores=scores).by_event()
+    # x: the second frame alone; y: none has an animal, and both count.
+    np.testing.assert_allclose(events.probabilities["species"], [[0.9, 0.1], [0.4, 0.6]])
+    np.testing.assert_allclose(events.probabilities["empty"][:, 0], [0.45, 0.2])
+    assert events.scores["familiarity"].tolist() == [2, 4]
+
+
+def test_a_one_stage_event_is_as_likely_to_have_an_animal_as_its_surest_frame():
+    ids = pd.DataFrame({"path": ["a", "b"], "event_id": ["x", "x"]})
+    values = np.array([[0.06, 0.04, 0.9], [0.1, 0.7, 0.2]], np.float32)  # lion, zebra, empty
+    one = Predictions(ids, {"species": ("lion", "zebra", "empty")}, {"species": values})
+    for rule, lion in (("animal", (0.06 + 0.1) / 0.9), ("surest", 0.1 / 0.8)):
+        event = one.by_event({"species": rule}).probabilities["species"][0]
+        np.testing.assert_allclose(event, [0.8 * lion, 0.8 * (1 - lion), 0.2], rtol=1e-6)
 
 
 def test_rules_of_the_model_hold_where_none_are_given():

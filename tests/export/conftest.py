@@ -65,6 +65,8 @@ def lite(tmp_path_factory):
         vocabulary=vocabulary,
         animal_threshold=0.5,
         familiarity_threshold=None,
+        event_rules={"species": "animal"},
+        needs_boxes=False,
         version="by hand",
         origins=(),
     )

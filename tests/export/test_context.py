@@ -161,7 +161,7 @@ def test_the_event_endpoint_sees_the_frames_together(bundle, season, expected, t
     signatures = tf.saved_model.load(str(write_saved_model(bundle, tmp_path / "out"))).signatures
     frames = tf.fill([len(paths)], FRAMES)
     found = signatures["event"](image_bytes=tf.constant(encoded), frames=frames)
-    by_event = expected.by_event({})
+    by_event = expected.by_event()
     order = [list(by_event.ids["event_id"]).index(table.events["event_id"][i]) for i in range(8)]
     np.testing.assert_allclose(
         found["species_probabilities"], by_event.probabilities["species"][order], atol=1e-4

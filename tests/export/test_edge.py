@@ -261,7 +261,7 @@ def test_a_verdict_by_hand(lite):
     ]
     verdict = judge(answers, model)
     assert (verdict.animal, verdict.species, verdict.best) == (True, "blue", 1)
-    assert verdict.probability == pytest.approx(0.7)
+    assert verdict.probability == pytest.approx((0.6 * 0.9 + 0.8 * 0.5) / 1.4)  # by animal
     assert not verdict.automatic
     assert judge([Answer(0.05, None)], model).probability == pytest.approx(0.95)
     assert not judge([None], model).readable

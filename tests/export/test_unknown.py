@@ -85,7 +85,12 @@ def test_sides_by_hand():
 
 def test_an_event_is_unknown_by_its_mean_familiarity():
     model = types.SimpleNamespace(
-        animal_threshold=0.5, familiarity_threshold=2.0, automatic_at=0.5, species=("lion", "hare")
+        animal_threshold=0.5,
+        familiarity_threshold=2.0,
+        automatic_at=0.5,
+        species=("lion", "hare"),
+        event_rules={},
+        one_stage=False,
     )
     hare = np.array([0.25, 0.75])
     strange, plain, empty = Answer(0.75, hare, 1.0), Answer(0.75, hare, 2.5), Answer(0.25, None)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from camtrap_tf.answers import calibration
+from camtrap_tf.answers import aggregation, calibration
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.config_io import override
@@ -51,7 +51,7 @@ def test_a_run_selected_on_another_split_is_not_calibrated(run, tmp_path, caplog
     bundle = make_bundle([run.folder], tmp_path / "bundle")
     moved.rename(file)
     assert bundle.members[0].temperatures == {}
-    assert bundle.event_rules == {}
+    assert bundle.event_rules == {"species": "animal"}
     assert "not calibrated" in caplog.text
 
 
@@ -62,7 +62,15 @@ def test_the_rule_for_events_is_chosen_on_validation_and_goes_with_the_answers(
     from camtrap_tf.prediction.shards import predict_shards
 
     bundle = make_bundle([run.folder], tmp_path / "bundle")
-    assert list(bundle.event_rules) == ["species"]
+    chosen = aggregation.chosen(
+        aggregation.compare(
+            calibration.calibrate(
+                Predictions.read(run.folder / "predictions-val.parquet"),
+                bundle.members[0].temperatures,
+            )
+        )
+    )
+    assert bundle.event_rules == chosen and list(chosen) == ["species"]
     predictions = predict_shards(bundle, tiny_shards, "val")
     assert predictions.info["event_rules"] == bundle.event_rules
     temperature = bundle.members[0].temperatures["species"]
@@ -89,3 +97,12 @@ def test_shards_of_another_project_are_refused_in_words(colour_bundle, tiny_shar
         colour_bundle.check_classes(dataclasses.replace(shards, vocabulary=turned))
     with pytest.raises(InputError, match=r'received "size: 24, the bundle.s 40".*--size=40\.'):
         colour_bundle.check_shards(dataclasses.replace(own, picture=PictureSpec(size=24)))
+
+
+def test_a_rule_may_be_given(run, tmp_path):
+    from camtrap_tf.networks.bundle import make_bundle
+
+    bundle = make_bundle([run.folder], tmp_path / "bundle", event_rule="mean")
+    assert bundle.event_rules == {"species": "mean"}
+    with pytest.raises(InputError, match="a rule is one of mean, mean_logit"):
+        make_bundle([run.folder], tmp_path / "other", event_rule="median")

@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from camtrap_tf.answers import metrics
+from camtrap_tf.answers import metrics, with_event
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, COUNT_BINS
@@ -423,3 +423,14 @@ def test_command_with_a_wrong_folder(tmp_path):
             f"--predictions={tmp_path / 'p.parquet'}", f"--out={tmp_path / 'r.html'}",
             f"--images={tmp_path / 'absent'}",
         )  # fmt: skip
+
+
+def test_pictures_read_with_their_events_are_scored_both_ways():
+    found = with_event.read(make(), 0.9)
+    rows = {row["question"]: row for row in tables.accuracy(metrics.evaluate(found), found)}
+    alone = rows["Which species? Each picture by itself"]
+    plain = metrics.evaluate(make())["images"]["heads"]["species"]
+    assert (
+        alone["pictures"] == plain["top1"] and alone["events"] == rows["Which species?"]["events"]
+    )
+    assert rows["Which species?"]["pictures"] != alone["pictures"]

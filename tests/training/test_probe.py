@@ -3,12 +3,16 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from camtrap_tf.core.config import Config, Context, ModelConfig, RareClasses, TrainConfig
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.config import Config, Context, ModelConfig, RareClasses, TrainConfig, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import FAMILIARITY, Task
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.pictures import crops
 
 # A small network with random weights stands for a pretrained one.
 RANDOM = Config(
@@ -95,7 +99,6 @@ def run(tiny_shards, tmp_path_factory):
 
 
 def test_a_probe_learns_red_from_blue_and_writes_a_whole_run(run):
-    from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.networks.run import Run
 
     best = Run.read(run.folder).result["best"]
@@ -154,6 +157,87 @@ def test_a_probe_is_a_bundle_like_any_other(run, tiny_shards, tmp_path):
     assert right[animal].all()
 
 
+@pytest.fixture(scope="module")
+def boxes(tiny_shards):
+    """A box in the upper left quarter of every picture."""
+    from camtrap_tf.batches import pipeline
+
+    manifest = Manifest.read(tiny_shards)
+    paths = pd.concat([pipeline.index(manifest, split)[0]["path"] for split in manifest.splits()])
+    paths, n = paths.astype("string").reset_index(drop=True), len(paths)
+    corner = np.tile(np.float32([[0.0, 0.0, 0.4, 0.4]]), (n, 1))
+    return Detections(paths, np.ones(n, np.float32), corner, pd.Series([pd.NA] * n), 0.2)
+
+
+@pytest.fixture(scope="module")
+def two_views(tiny_shards, boxes, tmp_path_factory):
+    from camtrap_tf.networks.bundle import make_bundle
+    from camtrap_tf.training.probe import probe
+
+    folder, runs = tmp_path_factory.mktemp("views"), []
+    train = TrainConfig(task=Task.ONE_STAGE, epochs=1)
+    for view, found in ((View.WHOLE, None), (View.CROP, boxes)):
+        config = Config(dataclasses.replace(RANDOM.model, view=view), train=train)
+        run = probe(config, tiny_shards, folder / view.value, folder / "features", found)
+        assert run.is_probe
+        runs.append(run.folder)
+    return make_bundle(runs, folder / "bundle")
+
+
+def test_a_bundle_of_two_views_gives_the_mean_of_both(two_views, tiny_shards, boxes):
+    from camtrap_tf.batches import pipeline
+    from camtrap_tf.networks.bundle import Bundle
+    from camtrap_tf.prediction.shards import predict_shards
+
+    bundle = Bundle.read(two_views.folder)
+    assert bundle.needs_boxes and [member.view for member in bundle.members] == list(View)
+    found = predict_shards(bundle, tiny_shards, "val", detections=boxes)
+    whole, part = bundle.networks()
+    (pixels,) = pipeline.stored_pictures(Manifest.read(tiny_shards), "val", 16)
+    pixels = pixels.numpy()
+    # 1.25 x 0.4 of the side, from the corner.
+    parts = crops.cut(pixels, np.tile(np.float32([[0, 0, 0.5, 0.5]]), (16, 1)))
+    both = [net.probabilities(p)["species"] for net, p in ((whole, pixels), (part, parts))]
+    assert not np.allclose(*both, atol=0.01)
+    np.testing.assert_allclose(found.probabilities["species"], np.mean(both, axis=0), atol=1e-5)
+    with pytest.raises(InputError, match="told where boxes are"):
+        predict_shards(bundle, tiny_shards, "val")
+    absent = dataclasses.replace(boxes, paths="other/" + boxes.paths)
+    with pytest.raises(InputError, match="0 of 16 are there"):
+        predict_shards(bundle, tiny_shards, "val", detections=absent)
+
+
+def test_pictures_are_answered_by_both_views_and_exports_refuse(
+    two_views, tiny_shards, boxes, tmp_path
+):
+    from camtrap_tf.events import records
+    from camtrap_tf.events.detections import Detector, Use
+    from camtrap_tf.prediction.predict import predict
+    from camtrap_tf.prediction.predictor import Options
+    from camtrap_tf.prediction.shards import predict_shards
+    from export.description import describe
+
+    manifest = Manifest.read(tiny_shards)
+    for shard in manifest.shards_of("val"):
+        for record in map(records.decode, records.read_file(manifest.folder / shard.file)):
+            for path, encoded in zip(record.paths, record.frames, strict=True):
+                (tmp_path / "card" / path).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / "card" / path).write_bytes(encoded)
+    expected = predict_shards(two_views, tiny_shards, "val", detections=boxes)
+    options = Options(detector=Detector(boxes, Use.VIEW), event_weight=0.0)
+    found = Predictions.read(
+        predict([tmp_path / "card"], two_views, tmp_path / "job", options, images=tmp_path / "card")
+    )
+    place = pd.Index(expected.ids["path"]).get_indexer(found.ids["path"])
+    np.testing.assert_allclose(
+        found.probabilities["species"], expected.probabilities["species"][place], atol=1e-4
+    )
+    with pytest.raises(InputError, match="told where boxes are"):
+        predict([tmp_path / "card"], two_views, tmp_path / "other")
+    with pytest.raises(InputError, match="sees whole pictures"):
+        describe(two_views, 0.9)
+
+
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
@@ -164,6 +248,10 @@ def test_a_probe_is_a_bundle_like_any_other(run, tiny_shards, tmp_path):
         (
             dataclasses.replace(RANDOM, train=TrainConfig(rare=RareClasses.EMPHASIS)),
             "none or weighted_loss",
+        ),
+        (
+            dataclasses.replace(RANDOM, model=dataclasses.replace(RANDOM.model, view=View.CROP)),
+            "takes boxes if it sees the part around them",
         ),
     ],
 )

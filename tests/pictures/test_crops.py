@@ -1,0 +1,44 @@
+"""The part around a box: where it lies, and which pixels it shows."""
+
+import numpy as np
+
+from camtrap_tf.pictures import crops
+
+NAN = float("nan")
+
+
+def test_the_square_has_room_and_stays_inside():
+    boxes = np.float32([
+        [0.4, 0.4, 0.4, 0.2],  # 1.25 x 0.4 = 0.5, around (0.6, 0.5)
+        [0.5, 0.5, 0.01, 0.02],  # at least 96 of 256 pixels, around (0.505, 0.51)
+        [0.9, 0.0, 0.1, 0.4],  # would reach over two edges
+        [0.0, 0.1, 0.95, 0.3],  # no larger than the picture
+        [NAN] * 4,
+    ])  # fmt: skip
+    expected = [
+        [0.35, 0.25, 0.85, 0.75],
+        [0.3175, 0.3225, 0.6925, 0.6975],
+        [0.5, 0.0, 1.0, 0.5],
+        [0.0, 0.0, 1.0, 1.0],
+        [0.0, 0.0, 1.0, 1.0],
+    ]
+    np.testing.assert_allclose(crops.squares(boxes), expected, atol=1e-6)
+
+
+def test_a_part_is_as_large_as_the_square():
+    pixels = np.zeros((3, 8, 8, 3), np.uint8)
+    pixels[:, :4, 4:] = [200, 100, 50]
+    around = np.float32([[0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0, 0, 1, 1]])
+    parts = crops.cut(pixels, around)
+    # Where it is enlarged, its rim takes in half a pixel of what lies beside.
+    assert (parts[0][:-1, 1:] == [200, 100, 50]).all() and not parts[1][1:, :-1].any()
+    np.testing.assert_array_equal(parts[2], pixels[2])
+
+
+def test_batches_keep_to_their_boxes():
+    pixels = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((8, 8, 3), np.uint8)
+    pixels[:, :, 4:] += 100
+    boxes = np.tile(np.float32([[0.0, 0.2, 0.3, 0.3]]), (5, 1))
+    found = list(crops.batches([pixels[:2], pixels[2:]], boxes))
+    assert [len(one) for one in found] == [2, 3]
+    assert np.concatenate(found)[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
