@@ -57,7 +57,7 @@ from camtrap_tf.networks.bundle import KIND, VERSION, Bundle, Member, computatio
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.prediction import predict as prediction
 from camtrap_tf.prediction import predictor as predictor_of
-from camtrap_tf.prediction.job import Block, Job
+from camtrap_tf.prediction.job import BLOCK_SIZE, Block, Job
 
 PICTURE = PictureSpec(size=256, bar_share=100 / 1536)
 INPUT = InputSpec(mean=(110.0,) * 3, std=(55.0,) * 3)
@@ -95,7 +95,7 @@ def write_bundle(
 
 def blocks_of(files: list[Path]) -> list[Block]:
     """The files as a job has them."""
-    size = prediction.BLOCK_SIZE
+    size = BLOCK_SIZE
     names = [path.name for path in files]
     return [
         Block(number, pd.DataFrame({"path": names[start : start + size]}))
@@ -244,7 +244,7 @@ def memory(folder: Path, count: int) -> None:
 
     def write(job: Job, block: Block, answers) -> None:
         keep(job, block, answers)
-        seen[(block.number + 1) * prediction.BLOCK_SIZE] = resident()
+        seen[(block.number + 1) * BLOCK_SIZE] = resident()
 
     Job.write = write
     prediction.predict([root], bundle, folder / "out")
