@@ -331,6 +331,12 @@ def make_bundle(
     }
     write_json(folder / file_names.BUNDLE, KIND, VERSION, content)
     log.info("wrote bundle %s: %s", folder, ", ".join(member.name for member in members))
+    log.info(
+        "an event's answer is made of its pictures by %s; where the species on a picture is read, "
+        "its event has the weight %g",
+        ", ".join(f"'{rule}' ({head})" for head, rule in rules.items()),
+        event_weight,
+    )
     return Bundle.read(folder)
 
 

@@ -5,8 +5,8 @@ r"""What an event's frames say together, and what the event tells of its frames.
     camtrap shard --events=e.parquet --images=california --split=day --size=256 --out=256-0
     camtrap shard --events=e.parquet --images=california --split=day --shares=0.7,0.1,0.2 \
         --seed=1 --size=256 --out=256-1                               # and 2, 3, 4
-    camtrap detect california/images --out=detected
-    python -m experiments.california.read_events --shards=/tmp/ca/256-{seed} \
+    camtrap detect california --out=detected
+    python -m experiments.california.read_events --shards='/tmp/ca/256-{seed}' \
         --detections=/tmp/ca/detected/detections.json --table=california_read_events.csv
 
 Linear heads on Lite0's features (`camtrap probe`), fitted to the whole picture, to the part around
