@@ -98,6 +98,8 @@ def world(tmp_path_factory, worker_id):
 
 
 @pytest.mark.slow
+# TensorFlow Datasets' own, see tests/data_prep/shards/test_tfds.py.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("page", RUN, ids=name)
 def test_blocks_run(page, world, tmp_path, monkeypatch):
     if page == README:

@@ -171,10 +171,15 @@ def select(
     if not len(table) or (known and not _has_species(table)):
         raise InputError(
             f"at least one {'species' if len(table) else 'event'} passes the selection",
-            "; ".join(f"{rule} ({n:,})" for rule, n in table.dropped.counts.items()) or "no event",
+            _few([f"{rule} ({n:,})" for rule, n in table.dropped.counts.items()]) or "no event",
             "Relax the rules that dropped the others.",
         )
     return table
+
+
+def _few(rules: list[str], most: int = 3) -> str:
+    more = f"; and {len(rules) - most} more" if len(rules) > most else ""
+    return "; ".join(rules[:most]) + more
 
 
 def _has_species(table: EventTable) -> bool:
