@@ -22,7 +22,7 @@ from camtrap_tf.networks.detector import boxes, yolox
 from camtrap_tf.networks.detector.boxes import Boxes
 from camtrap_tf.networks.detector.finder import FLOOR
 from camtrap_tf.networks.pretrained import weights
-from camtrap_tf.pictures import files
+from camtrap_tf.pictures import files, graph
 from export.edge import carried
 from export.forms import Form
 from export.saved_model import decode_rows
@@ -94,9 +94,7 @@ class Serving(tf.Module):
         return self._boxes(pixels, tf.tile(filled[None], (rows, 1)), tf.ones(rows, tf.bool))
 
     def _decode(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, filled = self._padded(
-            tf.io.decode_image(encoded, channels=3, expand_animations=False)[None]
-        )
+        pixels, filled = self._padded(graph.decode_whole(encoded)[None])
         return pixels[0], filled
 
     def _padded(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -39,6 +39,7 @@ ID_COLUMNS = {
     "datetime": "datetime64[us]",
     "time_source": "string",  # where `datetime` comes from, see `pictures/exif.py`
     "failure": "string",  # reason why there is no answer; missing where there is one
+    "doubt": "string",  # what seems to be damaged in a picture that is answered; else missing
     "reviewed_by": "string",  # the person who answered; missing where a network did
     "reviewed_at": "datetime64[us]",  # when, UTC
 }
@@ -289,7 +290,8 @@ class Predictions:
         """One row per event, made of the frames that have an answer.
 
         Labels are the event's, scores the mean over its frames. An event none of whose frames
-        could be read keeps its first frame's `failure`. Events keep the order of their first
+        could be read keeps its first frame's `failure`; one with doubtful frames has the first
+        one's `doubt`. Events keep the order of their first
         image. An image without an event id is an event of its own, named after it.
 
         What the animal is, frames that stage 1 calls empty do not say, unless it calls all so.
@@ -306,6 +308,7 @@ class Predictions:
         ids["path"], ids["frame"] = pd.NA, pd.NA
         read = np.bincount(codes, weights=self.ids["failure"].isna(), minlength=len(names)) > 0
         ids.loc[read, "failure"] = pd.NA
+        ids["doubt"] = self.ids["doubt"].groupby(codes).first().array
         combine = self._combiner(codes, len(names))
         return Predictions(
             ids,

@@ -238,7 +238,8 @@ class _Writer:
     def media(self, place: np.ndarray, times: np.ndarray) -> Iterator[pd.DataFrame]:
         """Rows of media.csv."""
         for rows in self.predictions.blocks():
-            paths = self.predictions.ids["path"].iloc[rows]
+            ids = self.predictions.ids.iloc[rows]
+            paths = ids["path"]
             files = _file_paths(paths, self.options)
             table = {
                 "mediaID": self._media_ids(paths, place[rows]),
@@ -249,6 +250,7 @@ class _Writer:
                 "filePublic": "false",
                 "fileName": paths.str.rpartition("/")[2].to_numpy(object),
                 "fileMediatype": _media_types(paths),
+                "mediaComments": ("seems damaged: " + ids["doubt"]).to_numpy(object, na_value=None),
             }
             yield pd.DataFrame(table, columns=list(MEDIA_COLUMNS))
 

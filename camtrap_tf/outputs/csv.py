@@ -10,6 +10,7 @@ time_source             where datetime comes from: 'metadata', or of the picture
                         'digitised', 'gps' (UTC, unless the header has an offset) or
                         'modification' (of the file: not to be trusted)
 failure                 why the picture could not be read; such a row has no answer
+doubt                   what seems to be damaged in a picture that is answered all the same
 reviewed_by, reviewed_at
                         the person who answered, and when (UTC); empty where a network did. A
                         person's answer has no probabilities

@@ -21,14 +21,16 @@ from PIL import Image, UnidentifiedImageError
 
 from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.core.config import Fit, PictureSpec
-from camtrap_tf.pictures import exif, pillow_inside
+from camtrap_tf.pictures import exif, pillow_inside, wholeness
 
 try:
     import simplejpeg
 except ImportError:
     simplejpeg = None
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+)
 # Larger ones are refused as implausible for a camera trap, before anything is decoded.
 MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
 # Goes up when a file gives other pixels than before: a folder of shards is made by one rule.
@@ -50,9 +52,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _QUARTERS = (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
-# Of a JPEG: what it starts with, marker and length of a segment, the frame that tells the size,
+# Of a JPEG: marker and length of a segment, the frame that tells the size,
 # and segments that say nothing about it (tables, comments, applications without a second word).
-_START = b"\xff\xd8"
 _SEGMENT, _FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")
 _FRAME_MARKERS, _APP1 = (0xFFC0, 0xFFC1, 0xFFC2), 0xFFE1
 _PASSED = frozenset((0xFFC4, 0xFFDB, 0xFFDD, 0xFFFE, 0xFFE0, *range(0xFFE3, 0xFFF0)))
@@ -72,12 +73,14 @@ class Picture:
         pixels: [size, size, 3] uint8, red, green, blue.
         width, height: of the file, pixels, after EXIF rotation.
         facts: what its header tells.
+        doubt: what seems to be damaged inside (`wholeness`); None if nothing does.
     """
 
     pixels: np.ndarray
     width: int
     height: int
     facts: exif.Facts
+    doubt: str | None = None
 
 
 def find(folder: PathLike) -> Iterator[str]:
@@ -113,10 +116,12 @@ class Stored:
     Args:
         encoded: the file's bytes.
         histogram: [3, 256] int64, pixels of the square by channel and value.
+        doubt: as of `Picture`.
     """
 
     encoded: bytes
     histogram: np.ndarray
+    doubt: str | None = None
 
 
 def read(
@@ -136,8 +141,8 @@ def read(
     Raises:
         PictureError: the file is missing, empty, damaged, truncated or not a picture.
     """
-    opened, square = _read(source, spec, box)[1:]
-    return _picture(source, opened, np.asarray(square))
+    found = _read(source, spec, box)
+    return _picture(source, found.opened, np.asarray(found.square), found.doubt)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +183,7 @@ def read_padded(
         rows, columns = shape_of(width, height)
         filled = _within(width, height, rows, columns)
         scale = next(s for s in (8, 4, 2, 1) if height >= _SPARE * s * filled[0] or s == 1)
-        whole = _eight_bit(_turned(_decoded(opened, content, scale), opened.turn))
+        whole = _eight_bit(_turned(_decoded(opened, content, scale)[0], opened.turn))
         small = whole.resize((filled[1], filled[0]), Image.Resampling.BICUBIC)
     pixels = np.zeros((rows, columns, 3), np.uint8)
     pixels[: filled[0], : filled[1]] = np.asarray(small)
@@ -208,16 +213,20 @@ def glance(source: PathLike | bytes) -> Picture:
     """What a picture's header says; `pixels` is empty.
 
     Raises:
-        PictureError: the file is missing, empty or not a picture.
+        PictureError: the file is missing, empty, truncated or not a picture.
     """
     content = source if isinstance(source, bytes) else _content(as_path(source))
     with _told(content):
-        return _picture(source, _open(content), np.zeros((0, 0, 3), np.uint8))
+        opened = _open(content)
+    _check_end(content)
+    return _picture(source, opened, np.zeros((0, 0, 3), np.uint8))
 
 
-def _picture(source: PathLike | bytes, opened: "_Opened", pixels: np.ndarray) -> Picture:
+def _picture(
+    source: PathLike | bytes, opened: "_Opened", pixels: np.ndarray, doubt: str | None = None
+) -> Picture:
     name = "" if isinstance(source, bytes) else os.path.basename(source)
-    return Picture(pixels, *opened.upright, exif.facts(opened.header, name))
+    return Picture(pixels, *opened.upright, exif.facts(opened.header, name), doubt)
 
 
 def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
@@ -226,14 +235,14 @@ def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
     Raises:
         PictureError: as `read`.
     """
-    content, opened, square = _read(source, spec)
+    content, opened, square, doubt = _read(source, spec)
     histogram = np.array(square.histogram()).reshape(3, 256)
     if not spec.keep_original:
-        return Stored(_encode(square, spec.jpeg_quality), histogram)
+        return Stored(_encode(square, spec.jpeg_quality), histogram, doubt)
     if opened.turn is None and _graph_reads(opened.image):
-        return Stored(content, histogram)
+        return Stored(content, histogram, doubt)
     whole = _eight_bit(_turned(_pillow(content), opened.turn))
-    return Stored(_encode(whole, spec.jpeg_quality), histogram)
+    return Stored(_encode(whole, spec.jpeg_quality), histogram, doubt)
 
 
 def _graph_reads(image: Image.Image | None) -> bool:
@@ -314,18 +323,27 @@ class _Opened(NamedTuple):
         return (height, width) if self.turn in _QUARTERS else (width, height)
 
 
+class _Decoded(NamedTuple):
+    """A file's bytes, its header, its square, and what seems to be damaged."""
+
+    content: bytes
+    opened: _Opened
+    square: Image.Image
+    doubt: str | None
+
+
 def _read(
     source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None = None
-) -> tuple[bytes, _Opened, Image.Image]:
-    """The file's bytes, its header and its square."""
+) -> _Decoded:
     content = source if isinstance(source, bytes) else _content(as_path(source))
     with _told(content):
         opened = _open(content)
         width, height = _plausible(opened)
         share = 1.0 if box is None else part_around(box)[2]
         scale = decode_scale(round(height * share), round(width * share), spec)
-        whole = _turned(_decoded(opened, content, scale), opened.turn)
-        return content, opened, _square(_eight_bit(whole), spec, box)
+        whole, doubt = _decoded(opened, content, scale)
+        square = _square(_eight_bit(_turned(whole, opened.turn)), spec, box)
+        return _Decoded(content, opened, square, doubt)
 
 
 @contextlib.contextmanager
@@ -378,7 +396,7 @@ def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
     None where Pillow is to look at the file: there is anything to object to, or more than one
     picture or block of metadata.
     """
-    if content[:2] != _START:
+    if content[:2] != wholeness.START:
         return None
     at, block = 2, b""
     while at + 10 <= len(content):
@@ -394,18 +412,28 @@ def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
     return None
 
 
-def _decoded(opened: _Opened, content: bytes, scale: int) -> Image.Image:
-    """The picture as it lies in the file, a JPEG at 1/scale."""
-    image = opened.image
+def _decoded(opened: _Opened, content: bytes, scale: int) -> tuple[Image.Image, str | None]:
+    """The picture as it lies in the file, a JPEG at 1/scale; and what seems to be damaged."""
+    image, warning = opened.image, ""
     if simplejpeg and (image is None or (image.format, image.mode) == ("JPEG", "RGB")):
-        with contextlib.suppress(ValueError):
-            return _decoded_quickly(content, opened.size, scale)
+        try:
+            return _decoded_quickly(content, opened.size, scale), None
+        except ValueError as error:
+            warning = str(error)
+    _check_end(content)
     image = image or _pillow(content)  # which has the last word on what is damaged
     if image.format == "JPEG":
         image.draft(image.mode, (image.width // scale, image.height // scale))
         image.load()
     _check(image, content)
-    return image
+    is_jpeg = content.startswith(wholeness.START)
+    return image, wholeness.doubt(content, warning) if is_jpeg else None
+
+
+def _check_end(content: bytes) -> None:
+    """Raises PictureError where a JPEG has no end."""
+    if content.startswith(wholeness.START) and not wholeness.has_end(content):
+        raise PictureError(wholeness.NO_END)
 
 
 def _decoded_quickly(content: bytes, size: tuple[int, int], scale: int) -> Image.Image:
@@ -502,7 +530,14 @@ def _encode(image: Image.Image, quality: int) -> bytes:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Any mode as RGB of eight bits; 16-bit greyscale keeps its upper eight bits."""
+    """Any mode as RGB of eight bits; 16-bit greyscale keeps its upper eight bits.
+
+    Numbers with a fraction count up to 1, 255 or 65,535, whichever holds the largest.
+    """
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image), posinf=0)
+        most = next((full for full in (1, 255) if values.max(initial=0) <= full), 65_535)
+        image = Image.fromarray((values.clip(0, most) * (255 / most)).round().astype(np.uint8))
     if image.mode.startswith("I;16") or image.mode == "I":
         upper = np.asarray(image).astype(np.uint32) >> 8
         image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))

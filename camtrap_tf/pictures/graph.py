@@ -16,6 +16,7 @@ from camtrap_tf.core.config import (
     PictureSpec,
 )
 from camtrap_tf.pictures.files import BAR_BLACK, BAR_ROW, BAR_WHITE
+from camtrap_tf.pictures.upright_graph import orientation, swaps_sides, turned
 
 # What the difference to an event's median frame is divided by: about its deviation (17) on bursts
 # of a station in California at 96 pixels. Zero, nothing differs, stays zero.
@@ -51,8 +52,9 @@ def decode_window(encoded: tf.Tensor, window: tf.Tensor, spec: PictureSpec) -> t
 def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """Decodes a picture of any size and makes the stored square, inside a graph.
 
-    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square; a side
-    still twice as long is halved; the rest is bilinear with antialiasing, as in `pictures.read`.
+    JPEGs are decoded at 1/2, 1/4 or 1/8 scale where that still covers the square, and turned by
+    their EXIF orientation; a side still twice as long is halved; the rest is bilinear with
+    antialiasing, as in `files.read`.
 
     Args:
         encoded: [] string, a JPEG, PNG, GIF (first frame) or BMP.
@@ -61,12 +63,18 @@ def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     Returns:
         [size, size, 3] uint8.
     """
+    turn = orientation(encoded)
     pixels = tf.cond(
         tf.io.is_jpeg(encoded),
-        lambda: _decode_jpeg_scaled(encoded, spec),
+        lambda: _decode_jpeg_scaled(encoded, turn, spec),
         lambda: _decode_other(encoded),
     )
-    return to_square(pixels, spec)
+    return to_square(turned(pixels, turn), spec)
+
+
+def decode_whole(encoded: tf.Tensor) -> tf.Tensor:
+    """[] string, as of `decode` -> [height, width, 3] uint8: all its pixels, upright."""
+    return turned(_decode_other(encoded), orientation(encoded))
 
 
 def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
@@ -181,9 +189,9 @@ def cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
     return tf.ensure_shape(part, (*pixels.shape[:-3], crop, crop, pixels.shape[-1]))
 
 
-def _decode_jpeg_scaled(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
-    shape = tf.io.extract_jpeg_shape(encoded)
-    height, width = shape[0], shape[1]
+def _decode_jpeg_scaled(encoded: tf.Tensor, turn: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    shape = tf.io.extract_jpeg_shape(encoded)[:2]
+    height, width = tf.unstack(tf.where(swaps_sides(turn), shape[::-1], shape))
     rows = height - _bar_rows(height, spec)
     side = tf.maximum(rows, width) if spec.fit is Fit.PAD else tf.minimum(rows, width)
     shrink = side // spec.size

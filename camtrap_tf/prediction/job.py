@@ -70,6 +70,7 @@ FACTS = {
     "utc_offset": "Int16",  # of the camera's clock, minutes, where it is written beside the time
     "failure": "string",
     **grouping.FACTS,
+    "doubt": "string",  # what seems to be damaged, though there is an answer, see `wholeness`
 }  # fmt: skip
 log = logging.getLogger("camtrap")
 
@@ -290,16 +291,18 @@ class Job:
         return path
 
     def _events(self, gap_seconds: float, corrected: Sequence[Correction]) -> pd.DataFrame:
-        """[pictures] `event_id, frame, datetime, time_source` of all blocks together."""
+        """[pictures] `event_id, frame, datetime, time_source, doubt` of all blocks together."""
         listed = pq.read_table(self.folder / PICTURES_FILE, columns=[*_TOLD, "block"]).to_pandas()
         numbers = range(listed["block"].max() + 1) if len(listed) else ()
         facts = pd.concat(
             [_nothing_read(), *(self._facts(number) for number in numbers)], ignore_index=True
         )
         _tell_failures(facts["failure"])
+        _tell_doubts(facts["doubt"])
         ids = with_times(listed, facts, corrected)
         self._tell_problems(clocks.problems(ids["path"], ids["datetime"], facts["camera"]))
-        return events_of(ids, facts, gap_seconds).drop(columns="path")
+        ids = events_of(ids, facts, gap_seconds).drop(columns="path")
+        return ids.assign(doubt=facts["doubt"].array)
 
     def _facts(self, number: int) -> pd.DataFrame:
         """What reading a block's pictures told; of a block of an earlier version, what it has."""
@@ -329,12 +332,27 @@ def _tell_failures(reasons: pd.Series) -> None:
     counts = reasons.value_counts()
     if len(counts):
         log.warning(
-            "no answer to %s of %s pictures: %s%s",
+            "no answer to %s of %s pictures: %s",
             f"{counts.sum():,}",
             f"{len(reasons):,}",
-            "; ".join(f"{reason} ({count:,})" for reason, count in counts.head(3).items()),
-            "; ..." if len(counts) > 3 else "",
+            _most_frequent(counts),
         )
+
+
+def _tell_doubts(reasons: pd.Series) -> None:
+    """A line to the log for the pictures that seem to be damaged, by reason."""
+    counts = reasons.value_counts()
+    if len(counts):
+        log.warning(
+            "%s pictures are answered, but seem to be damaged (column doubt): %s",
+            f"{counts.sum():,}",
+            _most_frequent(counts),
+        )
+
+
+def _most_frequent(counts: pd.Series) -> str:
+    first = "; ".join(f"{reason} ({count:,})" for reason, count in counts.head(3).items())
+    return first + ("; ..." if len(counts) > 3 else "")
 
 
 def with_times(

@@ -300,7 +300,7 @@ def _facts(read: _Read) -> tuple:
     position, size = told.burst or (None, None)
     return (
         told.taken, told.source, told.offset, read.failure, told.camera, position, size,
-        told.trigger,
+        told.trigger, read.picture.doubt if read.picture else None,
     )  # fmt: skip
 
 

@@ -32,7 +32,10 @@ HOST, PORT = "127.0.0.1", 8765
 THREADS = 8
 HOSTS = ["127.0.0.1", "localhost"]
 # What browsers show; anything else is made a JPEG.
-SHOWN = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+SHOWN = {
+    ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".jpe": "image/jpeg", ".jfif": "image/jpeg",
+    ".png": "image/png", ".webp": "image/webp",
+}  # fmt: skip
 POLICY = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; "
     "style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "

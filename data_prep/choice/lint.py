@@ -48,7 +48,7 @@ def lint(
     Args:
         table: the events.
         images: folder that the picture paths are relative to; None looks at no files.
-        look: whether to decode the pictures, to find unreadable, black and white ones.
+        look: whether to decode the pictures, to find unreadable, damaged, black and white ones.
         evenness: from which evenness of their votes volunteers are said to disagree, in [0, 1].
         votes: how many volunteers an empty event should rest on.
         effort: when cameras were at work, see `sources.dryad.read_search_effort`.
@@ -172,7 +172,7 @@ def _files(table: EventTable, folder: Path, look: bool) -> list[pd.DataFrame]:
 
 
 def _looks(folder: Path, paths: list[str]) -> pd.DataFrame:
-    """Pictures that cannot be read, or that are all black or white."""
+    """Pictures that cannot be read, seem damaged, or are all black or white."""
     rows = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         starts = range(0, len(paths), _AT_A_TIME)
@@ -189,7 +189,9 @@ def _looks(folder: Path, paths: list[str]) -> pd.DataFrame:
     return pd.DataFrame([rows[i] for i in np.argsort(order, kind="stable")], columns=COLUMNS)
 
 
-_FAULTS = ("picture cannot be read", "picture all black", "picture all white")
+_FAULTS = (
+    "picture cannot be read", "picture seems damaged", "picture all black", "picture all white",
+)  # fmt: skip
 
 
 def fault(path: PathLike) -> tuple[str, str]:
@@ -198,11 +200,14 @@ def fault(path: PathLike) -> tuple[str, str]:
     Only the middle rows count: a bar with date and time is neither black nor white.
     """
     try:
-        pixels = pictures.read(path, _LOOK).pixels[_MIDDLE]
+        picture = pictures.read(path, _LOOK)
     except pictures.PictureError as error:
         return _FAULTS[0], str(error)
+    pixels = picture.pixels[_MIDDLE]
+    if picture.doubt:
+        return _FAULTS[1], picture.doubt
     if (pixels <= _DARK).mean() >= _ALMOST_ALL:
-        return _FAULTS[1], f"brightness {pixels.mean():.0f} of 255"
-    if (pixels >= _BRIGHT).mean() >= _ALMOST_ALL:
         return _FAULTS[2], f"brightness {pixels.mean():.0f} of 255"
+    if (pixels >= _BRIGHT).mean() >= _ALMOST_ALL:
+        return _FAULTS[3], f"brightness {pixels.mean():.0f} of 255"
     return "", ""

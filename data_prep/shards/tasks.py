@@ -88,6 +88,7 @@ class Report:
         class_counts: head -> number of pictures per class, by image-level label.
         sums, squares: per channel, of the stored pictures' pixel values and their squares.
         quarantine: path, event id and reason of each unreadable picture.
+        doubtful: the same of each picture that is stored but seems to be damaged.
         lost_events: ids of events without a readable picture.
     """
 
@@ -98,6 +99,7 @@ class Report:
     squares: list[int]
     quarantine: list[list[str]]
     lost_events: list[str]
+    doubtful: list[list[str]] = dataclasses.field(default_factory=list)
 
 
 def write_shard(
@@ -151,7 +153,7 @@ def events(
             except pictures.PictureError as error:
                 tally.unreadable(i, place, str(error))
                 continue
-            tally.read(i, place, stored.histogram)
+            tally.read(i, place, stored)
             places.append(place)
             frames.append(stored.encoded)
         if not frames:
@@ -203,17 +205,23 @@ class Tally:
         self.places: list[int] = []  # of each picture read: position among the task's frames
         self.histogram = np.zeros((3, 256), np.int64)
         self.quarantine: list[list[str]] = []
+        self.doubtful: list[list[str]] = []
         self.lost_events: list[str] = []
 
-    def read(self, event: int, place: int, histogram: np.ndarray) -> None:
-        """Counts a picture: the position of its event, its own, and its pixels."""
+    def read(self, event: int, place: int, stored: pictures.Stored) -> None:
+        """Counts a picture: the position of its event, its own, and what is stored of it."""
         self.events.append(event)
         self.places.append(place)
-        self.histogram += histogram
+        self.histogram += stored.histogram
+        if stored.doubt:
+            self.doubtful.append(self._row(event, place, stored.doubt))
 
     def unreadable(self, event: int, place: int, reason: str) -> None:
         """Lists a picture for the quarantine."""
-        self.quarantine.append([self.task.paths[place], self.task.texts["event_id"][event], reason])
+        self.quarantine.append(self._row(event, place, reason))
+
+    def _row(self, event: int, place: int, reason: str) -> list[str]:
+        return [self.task.paths[place], self.task.texts["event_id"][event], reason]
 
     def lost(self, event: int) -> None:
         """Counts an event without a readable picture."""
@@ -241,6 +249,7 @@ class Tally:
             squares=(self.histogram @ values**2).tolist(),
             quarantine=self.quarantine,
             lost_events=self.lost_events,
+            doubtful=self.doubtful,
         )
 
 

@@ -4,6 +4,7 @@ A folder of shards holds, in the order they are written:
     plan.json            what the folder is made from; another plan is refused
     SPLIT-i-of-n.tfrecord  and beside each a .json report: checksum, sums, unreadable pictures
     quarantine.csv       pictures that could not be read: path, event_id, reason
+    doubtful.csv         pictures that are stored but seem to be damaged: the same
     features.json, dataset_info.json   for `tfds.builder_from_directory`
     manifest.json        last; see `camtrap_tf.events.manifest`
 A run that was interrupted goes on where it stopped when it is started again.
@@ -12,9 +13,10 @@ A run that was interrupted goes on where it stopped when it is started again.
 import csv
 import functools
 import io
+import itertools
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ from data_prep.shards.tasks import Report, write_shard
 
 log = logging.getLogger("camtrap")
 
-PLAN_FILE, QUARANTINE_FILE = "plan.json", "quarantine.csv"
+PLAN_FILE, QUARANTINE_FILE, DOUBTFUL_FILE = "plan.json", "quarantine.csv", "doubtful.csv"
 _LOOKED_AT = 50  # paths tried before the start, to notice a wrong picture folder
 
 
@@ -93,11 +95,8 @@ def write_shards(
         leftover.unlink(missing_ok=True)
     engine = engine or functools.partial(_run, processes=processes or pool.processors())
     reports = engine(plan, images, folder, picture)
-    quarantine = [row for report in reports for row in report.quarantine]
-    _write_quarantine(folder / QUARANTINE_FILE, quarantine)
-    if quarantine:
-        where = folder / QUARANTINE_FILE
-        log.warning("%s pictures could not be read: see %s", f"{len(quarantine):,}", where)
+    _write_list(folder / QUARANTINE_FILE, "could not be read", [r.quarantine for r in reports])
+    _write_list(folder / DOUBTFUL_FILE, "seem to be damaged", [r.doubtful for r in reports])
     result = _manifest(folder, plan, picture, reports)
     tfds_metadata.write(result)
     result.write()
@@ -211,10 +210,13 @@ def _look(plan: Plan, images: Path) -> None:
         )
 
 
-def _write_quarantine(path: Path, rows: Iterable[list[str]]) -> None:
-    buffer = io.StringIO()
+def _write_list(path: Path, what: str, parts: list[list[list[str]]]) -> None:
+    """Writes what each shard has to say about some pictures, and how many they are to the log."""
+    rows, buffer = list(itertools.chain.from_iterable(parts)), io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([["path", "event_id", "reason"], *rows])
     write_text(path, buffer.getvalue())
+    if rows:
+        log.warning("%s pictures %s: see %s", f"{len(rows):,}", what, path)
 
 
 def _manifest(folder: Path, plan: Plan, picture: PictureSpec, reports: list[Report]) -> Manifest:

@@ -26,11 +26,13 @@ class Answer:
         species: [classes] float32; None where stage 2 was not asked, or is not there.
         familiarity: how much it looks like what the species were learnt from; None where that
             was not asked, or the networks do not tell.
+        doubt: what seems to be damaged in the picture; None if nothing does.
     """
 
     animal_probability: float
     species: np.ndarray | None
     familiarity: float | None = None
+    doubt: str | None = None
 
 
 class EdgeModel:
@@ -78,23 +80,29 @@ class EdgeModel:
         Raises:
             pictures.PictureError: it cannot be read.
         """
-        square = pictures.read(source, self.picture).pixels
-        return self.answer_square(stacked(square[None], self.context)[0])
+        picture = pictures.read(source, self.picture)
+        answer = self.answer_square(stacked(picture.pixels[None], self.context)[0])
+        return dataclasses.replace(answer, doubt=picture.doubt)
 
     def answer_event(self, sources: Sequence[PathLike]) -> list[Answer | str]:
         """Answers the frames of an event, in order; the reason for one that cannot be read."""
-        answers: list[Answer | str] = []
-        squares: list[np.ndarray] = []
-        for source in sources:
-            try:
-                squares.append(pictures.read(source, self.picture).pixels)
-                answers.append("")
-            except pictures.PictureError as error:
-                answers.append(str(error))
-        if squares:
-            answered = iter(map(self.answer_square, stacked(np.stack(squares), self.context)))
-            answers = [answer or next(answered) for answer in answers]
-        return answers
+        found = [self._read(source) for source in sources]
+        read = [one for one in found if isinstance(one, pictures.Picture)]
+        if not read:
+            return [str(reason) for reason in found]
+        squares = stacked(np.stack([picture.pixels for picture in read]), self.context)
+        answers = (
+            dataclasses.replace(self.answer_square(square), doubt=picture.doubt)
+            for square, picture in zip(squares, read, strict=True)
+        )
+        return [one if isinstance(one, str) else next(answers) for one in found]
+
+    def _read(self, source: PathLike) -> pictures.Picture | str:
+        """A picture, or the reason why it cannot be read."""
+        try:
+            return pictures.read(source, self.picture)
+        except pictures.PictureError as error:
+            return str(error)
 
     def answer_square(self, square: np.ndarray) -> Answer:
         """Answers a stored square [size, size, channels] uint8; see `context.stacked`."""

@@ -34,7 +34,7 @@ class Settings:
         outbox: gets the pictures to transmit, for whatever program sends them.
         gap_seconds: longest pause inside an event.
         delete_dropped: remove the files of dropped events, once that is on the log; those that
-            could not be read stay.
+            could not be read, or seem damaged, stay.
     """
 
     folder: Path
@@ -129,7 +129,7 @@ class Watch:
         return list(frames.values())
 
     def _decide(self, event: list[File]) -> None:
-        answers, reasons = self._answers(event)
+        answers, reasons, doubts = self._answers(event)
         self._events += 1
         self._alone += len(event) - len(reasons) == 1
         verdict = judge(answers, self.model)
@@ -140,7 +140,9 @@ class Watch:
             # Before the log: after a power cut in between the same picture is put there again
             # under the same name, and none is forgotten.
             self._post(best)
-        entry = _entry(event, verdict, reasons) | {
+        entry = _entry(event, verdict) | {
+            "unreadable": reasons,
+            "doubtful": doubts,
             "decision": action.value,
             "reason": reason,
             "sent": best.path if action is Action.TRANSMIT else None,
@@ -153,35 +155,41 @@ class Watch:
         if self.settings.delete_dropped:
             self._delete(entry)
 
-    def _answers(self, event: list[File]) -> tuple[list[Answer | None], dict[str, str]]:
+    def _answers(
+        self, event: list[File]
+    ) -> tuple[list[Answer | None], dict[str, str], dict[str, str]]:
+        """The frames' answers; by path, why one cannot be read; and what one seems to lack."""
         found = self.model.answer_event([self.settings.folder / frame.path for frame in event])
-        reasons = {
-            frame.path: answer
-            for frame, answer in zip(event, found, strict=True)
-            if isinstance(answer, str)
-        }
-        return [None if isinstance(answer, str) else answer for answer in found], reasons
+        reasons, doubts = {}, {}
+        for frame, answer in zip(event, found, strict=True):
+            if isinstance(answer, str):
+                reasons[frame.path] = answer
+            elif answer.doubt:
+                doubts[frame.path] = answer.doubt
+        answers = [None if isinstance(answer, str) else answer for answer in found]
+        return answers, reasons, doubts
 
     def _post(self, frame: File) -> None:
         with atomic(self.settings.outbox / frame.path.replace("/", "_")) as temporary:
             temporary.write_bytes((self.settings.folder / frame.path).read_bytes())
 
     def _delete(self, entry: dict[str, Any]) -> None:
-        """Removes a dropped event's pictures, but none unread and none that took their names.
+        """Removes a dropped event's pictures, but none unread, doubtful, or come under their names.
 
         A log without sizes cannot tell the latter: what it dropped stays.
         """
         if entry["decision"] != Action.DROP.value:
             return
+        kept = {*entry["unreadable"], *entry.get("doubtful", ())}
         for path, size in zip(entry["frames"], journal.sizes(entry), strict=True):
             file = self.settings.folder / path
             with contextlib.suppress(FileNotFoundError):
-                if path not in entry["unreadable"] and file.stat().st_size == size:
+                if path not in kept and file.stat().st_size == size:
                     file.unlink()
         os.sync()
 
 
-def _entry(event: list[File], verdict: Verdict, reasons: dict[str, str]) -> dict[str, Any]:
+def _entry(event: list[File], verdict: Verdict) -> dict[str, Any]:
     taken = event[0].taken
     return {
         "event": event[0].path,
@@ -193,5 +201,4 @@ def _entry(event: list[File], verdict: Verdict, reasons: dict[str, str]) -> dict
         "species": verdict.species,
         "probability": round(verdict.probability, 4),
         "automatic": verdict.automatic,
-        "unreadable": reasons,
     }

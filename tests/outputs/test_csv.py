@@ -38,9 +38,9 @@ def read(path) -> list[dict[str, str]]:
 def test_one_row_per_picture(predictions, tmp_path):
     csv.write([predictions], tmp_path / "p.csv")
     animal, empty, _ = read(tmp_path / "p.csv")
-    assert list(animal)[:12] == [
+    assert list(animal)[:13] == [
         "path", "event_id", "frame", "site", "season", "datetime", "time_source", "failure",
-        "reviewed_by", "reviewed_at", "answer", "animal_probability",
+        "doubt", "reviewed_by", "reviewed_at", "answer", "animal_probability",
     ]  # fmt: skip
     assert animal["datetime"] == "2020-01-02 03:04:05" and animal["frame"] == "0"
     assert animal["answer"] == "cat" and animal["animal_probability"] == "0.7500"
