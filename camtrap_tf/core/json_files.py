@@ -1,5 +1,7 @@
 """Lists of JSON files, some rows at a time: memory holds a piece of the file, not all of it.
 
+Files are UTF-8, or UTF-16 as some programs of Windows write them, with a mark or without.
+
 The files of whole projects have millions of rows; as Python objects these take ten times the
 file. ijson does not serve: it refuses NaN, which many of the files hold.
 """
@@ -45,8 +47,15 @@ def pieces(path: Path, alone: str | None = None) -> Iterator[Piece]:
 
 def is_list(path: Path) -> bool:
     """Whether a file begins as a JSON list."""
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding=encoding(path)) as file:
         return file.read(4096).lstrip()[:1] == "["
+
+
+def encoding(path: Path) -> str:
+    """How a JSON file is written, told by its first bytes: a JSON text begins with ASCII."""
+    with path.open("rb") as file:
+        found = json.detect_encoding(file.read(4))
+    return "utf-8-sig" if found == "utf-8" else found
 
 
 def members(path: Path, names: Set[str]) -> dict[str, Any]:
@@ -86,7 +95,7 @@ def outline(path: Path, rows: int = 2000) -> Iterator[tuple[str, Any]]:
 
 def _members(path: Path, alone: str | None = None) -> Iterator[tuple[str, Any]]:
     """Yields name and value of each member; of a list its pieces, to be walked through at once."""
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding=encoding(path)) as file:
         reader = _Reader(file)
         if alone is not None and reader.peek() == "[":
             yield alone, _cut(alone, reader)

@@ -176,9 +176,9 @@ def is_megadetector(path: Path) -> bool:
         size = path.stat().st_size
         head = file.read(_LOOK)
         file.seek(max(0, size - _LOOK))
-        ends = head + file.read()
-    older = b'"detections"' in ends and b'"annotations"' not in ends and size <= _LOOK
-    return older or b'"detection_categories"' in ends
+        ends = (head + file.read()).decode(json_files.encoding(path), "replace")
+    older = '"detections"' in ends and '"annotations"' not in ends and size <= _LOOK
+    return older or '"detection_categories"' in ends
 
 
 class _Opened(NamedTuple):
@@ -253,8 +253,8 @@ def _walk(root: str, below: str, skip: Skip, hidden: str | None) -> Iterator[tup
     for entry, path in folders:
         if hidden is not None and os.path.abspath(entry.path) == hidden:
             continue
-        if entry.name.startswith("."):
-            skip(shown(path), "hidden folder: not searched")
+        if reason := pictures.passed_over(entry.name):
+            skip(shown(path), reason)
         else:
             yield from _walk(root, path, skip, hidden)
 

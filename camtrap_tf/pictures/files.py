@@ -31,6 +31,12 @@ except ImportError:
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 )
+# What systems and servers keep beside people's files: what was deleted, previews, rescued pieces.
+SYSTEM_FOLDERS = frozenset({
+    "$recycle.bin", "recycler", "recycled", "system volume information", "found.000", "lost+found",
+    "__macosx", "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot",
+})  # fmt: skip
+HIDDEN_FOLDER, SYSTEM_FOLDER = "hidden folder: not searched", "system folder: not searched"
 # Larger ones are refused as implausible for a camera trap, before anything is decoded.
 MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
 # Goes up when a file gives other pixels than before: a folder of shards is made by one rule.
@@ -83,17 +89,37 @@ class Picture:
     doubt: str | None = None
 
 
-def find(folder: PathLike) -> Iterator[str]:
+def find(
+    folder: PathLike, skip: Callable[[str, str], None] = lambda path, reason: None
+) -> Iterator[str]:
     """Yields paths of picture files below `folder`, relative to it with '/', sorted.
 
-    Hidden files and folders are passed over.
+    Hidden files and folders, and those of the system, are passed over.
+
+    Args:
+        folder: where to look.
+        skip: is told of each folder that is passed over, and why.
     """
     root = Path(folder)
     for where, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(folders):
+            if reason := passed_over(name):
+                skip((Path(where) / name).relative_to(root).as_posix(), reason)
+        folders[:] = sorted(name for name in folders if not passed_over(name))
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield (Path(where) / name).relative_to(root).as_posix()
+
+
+def passed_over(folder: str) -> str:
+    """Why a folder of this name is not searched for pictures; '' where it is.
+
+    >>> passed_over("@eaDir"), passed_over(".Trashes"), passed_over("100RECNX")
+    ('system folder: not searched', 'hidden folder: not searched', '')
+    """
+    if folder.casefold() in SYSTEM_FOLDERS:
+        return SYSTEM_FOLDER
+    return HIDDEN_FOLDER if folder.startswith(".") else ""
 
 
 def is_text(path: str) -> bool:

@@ -30,6 +30,7 @@ from camtrap_tf import __version__
 from camtrap_tf.core.artifacts import PathLike, as_path, atomic, check_stamp
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
+from camtrap_tf.core.paths import on_disk
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.table import EventTable
@@ -129,7 +130,7 @@ def detect(
             str(found.shards),
             "Give the folder of the pictures.",
         )
-    job = Job.claim(folder, _record(found, search))
+    job = Job.claim(folder, _record(found, search), found.root)
     if only_new or not job.listed:
         list_pictures(job, found, search.block_size)
     total, missing = job.counts()
@@ -245,7 +246,7 @@ def _read_ahead(
         try:
             for block in blocks:
                 for row, path in enumerate(block.pictures["path"]):
-                    waiting.append((block, row, pool.submit(_read, root / path, shape_of)))
+                    waiting.append((block, row, pool.submit(_read, root, path, shape_of)))
                     if len(waiting) > _AHEAD * search.batch_size:
                         yield _now(*waiting.popleft())
             while waiting:
@@ -258,9 +259,9 @@ def _now(block: Block, row: int, read: concurrent.futures.Future) -> tuple:
     return block, row, read.result()
 
 
-def _read(path: Path, shape_of: Callable) -> pictures.Padded | str:
+def _read(root: Path, path: str, shape_of: Callable) -> pictures.Padded | str:
     try:
-        return pictures.read_padded(path, shape_of)
+        return pictures.read_padded(on_disk(root, path), shape_of)
     except pictures.PictureError as error:
         return str(error)
 

@@ -6,6 +6,7 @@
     blocks/N.parquet     the answers of a block of some hundred pictures; there when it is whole
     predictions.parquet  all of them, with events
     clock_problems.csv   times that cannot be, see `clocks`
+    changed.csv          pictures that were replaced or deleted since they were listed; if any
 
 A block is one task: it depends on its pictures and the bundle alone, ends in an atomic rename
 and is not done again where it stands. So the answers are the same to the byte however often the
@@ -46,13 +47,15 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import bursts, clocks, corrections, grouping
 from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.listing import COLUMNS, PIECE, Listing, resolve, with_events
-from camtrap_tf.events.table import EventTable, find, occurs
+from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.pictures import exif, files
+from camtrap_tf.prediction import whereabouts
 
 KIND, VERSION = "prediction job", 1
 BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
 JOB_FILE, PICTURES_FILE, NOT_PROCESSED = "job.json", "pictures.parquet", "not_processed.csv"
-CLOCK_PROBLEMS = "clock_problems.csv"
+CLOCK_PROBLEMS, CHANGED = "clock_problems.csv", "changed.csv"
+_WHERE = {"sources", "images"}  # what a job's record tells of the place of its pictures
 BLOCK_SIZE = 512  # pictures; a block ends at the first event that ends after so many
 _AROUND = 8  # pictures on either side of a cut that are looked at
 _LISTED = {**COLUMNS, "block": "int32"}
@@ -118,12 +121,19 @@ class Job:
     record: dict[str, Any]
 
     @classmethod
-    def claim(cls, folder: PathLike, record: dict[str, Any]) -> "Job":
+    def claim(cls, folder: PathLike, record: dict[str, Any], root: Path | None = None) -> "Job":
         """Makes the folder this job's, or finds that it is.
+
+        Pictures may have moved: to the folder that the record has as `images`.
+
+        Args:
+            folder: the results folder.
+            record: what the answers depend on.
+            root: folder that the paths of pictures are relative to, now.
 
         Raises:
             InputError: the folder holds another job (the message shows the difference) or
-                other files.
+                other files; or the pictures that moved are not those of the job.
         """
         folder = new_folder(folder)
         path = folder / JOB_FILE
@@ -132,12 +142,22 @@ class Job:
         if path.is_file() and begun:
             present = read_stamped(path, KIND, VERSION)["job"]
             changes = _difference(present, record)
-            if changes:
+            to = record.get("images")
+            if root and to and to != present.get("images") and changes.keys() <= _WHERE:
+                cls(folder, record)._move(root)
+            elif changes:
                 raise InputError(
                     f"a results folder belongs to one job; {folder} differs",
-                    "; ".join(changes),
-                    "Give another --out, or the flags it was made with.",
+                    "; ".join(changes.values()),
+                    "Give another --out, or the flags it was made with"
+                    + (
+                        ", or --images=FOLDER where the pictures have moved there."
+                        if changes.keys() <= _WHERE
+                        else "."
+                    ),
                 )
+            elif root:
+                cls(folder, record)._tell_changed(root)
         elif not path.is_file() and _is_used(folder):
             raise InputError(
                 "a results folder is new, empty, or that of the same job",
@@ -150,6 +170,43 @@ class Job:
             for leftover in (*folder.glob(".tmp-*"), *folder.glob("blocks/.tmp-*")):
                 leftover.unlink(missing_ok=True)  # of processes that were killed
         return cls(folder, record)
+
+    def _move(self, root: Path) -> None:
+        """Goes on with pictures that have moved."""
+        path = self.folder / PICTURES_FILE
+        rows = pq.read_table(path).to_pandas().astype(_LISTED) if self.listed else None
+        if rows is not None:
+            done = {number: self.file(number).is_file() for number in rows["block"].unique()}
+            now = whereabouts.moved(rows, ~rows["block"].map(done).to_numpy(bool), root)
+            log.info(
+                "the pictures have moved to %s: %s of %s are there with their sizes",
+                root, f"{int(now['what'].isna().sum()):,}", f"{len(now):,}",
+            )  # fmt: skip
+            with atomic(path) as temporary:
+                table = pa.Table.from_pandas(now[list(_LISTED)], _schema(), preserve_index=False)
+                pq.write_table(table, temporary)
+        write_json(self.folder / JOB_FILE, KIND, VERSION, {"job": self.record})
+
+    def _tell_changed(self, root: Path) -> None:
+        """Writes changed.csv, and a line to the log, where pictures are not what was listed."""
+        if not self.listed:
+            return
+        columns = ["path", "bytes", "modified"]
+        listed = pq.read_table(self.folder / PICTURES_FILE, columns=columns).to_pandas()
+        found = whereabouts.changed(listed.astype({c: _LISTED[c] for c in columns}), root)
+        path = self.folder / CHANGED
+        if found.empty:
+            path.unlink(missing_ok=True)
+            return
+        with atomic(path) as temporary:
+            found.to_csv(temporary, index=False, lineterminator="\n")
+        counts = found["what"].value_counts()
+        log.warning(
+            "%s pictures changed since they were listed (%s), such as %s; answers that they have "
+            "stay as they are (%s lists them; predict into a new folder to answer them again)",
+            f"{len(found):,}", ", ".join(f"{count:,} {what}" for what, count in counts.items()),
+            found["path"].iloc[0], CHANGED,
+        )  # fmt: skip
 
     @property
     def listed(self) -> bool:
@@ -188,21 +245,13 @@ class Job:
         return added
 
     def _new(self, pieces: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Pictures that are not listed; a file that was changed since then is pointed out."""
-        known = pq.read_table(self.folder / PICTURES_FILE, columns=["path", "bytes", "modified"])
-        paths, changed = pd.Series(known["path"], dtype="string"), 0
-        marks = {name: known[name].to_pandas() for name in ("bytes", "modified")}
+        """Pictures that are not listed."""
+        known = pq.read_table(self.folder / PICTURES_FILE, columns=["path"])
+        paths = pd.Series(known["path"], dtype="string")
         for piece in pieces:
             there = occurs(piece["path"], paths)
-            changed += _changed(piece[there], paths, marks)
             if not there.all():
                 yield piece[~there].reset_index(drop=True)
-        if changed:
-            log.warning(
-                "%s pictures changed since they were listed; their answers stay as they are "
-                "(predict into a new folder to answer them again)",
-                f"{changed:,}",
-            )
 
     def blocks(self) -> Iterator[Block]:
         """All blocks in order; a piece of the list is in memory at a time."""
@@ -615,25 +664,15 @@ def _predictions(
     )
 
 
-def _changed(piece: pd.DataFrame, paths: pd.Series, marks: dict[str, pd.Series]) -> int:
-    """How many listed pictures have another size or time of change than then."""
-    place = find(piece["path"], paths)
-    differs = np.zeros(len(piece), bool)
-    for name, then in marks.items():
-        now = piece[name].to_numpy("float64", na_value=np.nan)
-        listed = then.iloc[place].to_numpy("float64", na_value=np.nan)
-        differs |= (now != listed) & ~(np.isnan(now) & np.isnan(listed))
-    return int(differs.sum())
-
-
 def _is_used(folder: Path) -> bool:
     """Whether a folder holds more than hidden files."""
     return any(not one.name.startswith(".") for one in folder.iterdir())
 
 
-def _difference(present: dict, wanted: dict) -> list[str]:
-    return [
-        f"{name}: {present.get(name)} != {wanted.get(name)}"
+def _difference(present: dict, wanted: dict) -> dict[str, str]:
+    """By name, what differs."""
+    return {
+        name: f"{name}: {present.get(name)} != {wanted.get(name)}"
         for name in dict.fromkeys((*present, *wanted))
         if present.get(name) != wanted.get(name)
-    ]
+    }

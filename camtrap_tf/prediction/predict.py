@@ -63,7 +63,8 @@ def predict(
         options: how.
         table: gives the events' ids by path; pictures that it has not got, and all where there
             is none, are grouped (`bursts`).
-        images: folder that paths are relative to, see `listing.resolve`.
+        images: folder that paths are relative to, see `listing.resolve`; where a job's pictures
+            have moved to.
         only_new: look for pictures that came since they were listed, and answer them too.
         engine: answers the blocks instead of this process, see `beam.engine`.
 
@@ -86,7 +87,7 @@ def predict(
             "Leave those out.",
         )
     weight = bundle.event_weight if options.event_weight is None else options.event_weight
-    job = Job.claim(folder, _record(found, bundle, options))
+    job = Job.claim(folder, _record(found, bundle, options), found.root)
     if found.shards:
         return answer_shards(bundle, found.shards, job, weight)
     if only_new or not job.listed:

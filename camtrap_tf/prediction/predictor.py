@@ -25,6 +25,7 @@ from camtrap_tf.core.artifacts import PathLike, as_path
 from camtrap_tf.core.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core.paths import on_disk
 from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.networks import engines
@@ -168,7 +169,7 @@ class Predictor:
                     for start in range(0, len(paths), size):
                         rows = range(start, min(start + size, len(paths)))
                         reads = [
-                            pool.submit(_read, root / paths[row], self.bundle.picture, looks[row])
+                            pool.submit(_read, root, paths[row], self.bundle.picture, looks[row])
                             for row in rows
                         ]
                         waiting.append((block, rows, reads))
@@ -275,7 +276,8 @@ def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
     ]
 
 
-def _read(path: Path, spec: PictureSpec, look: _Look) -> _Read:
+def _read(root: Path, name: str, spec: PictureSpec, look: _Look) -> _Read:
+    path = on_disk(root, name)
     try:
         if look.failure is not None:
             return _Read(None, look.failure, exif.read(path))

@@ -11,7 +11,9 @@ picture. A single PATH may be a folder of shards.
 goes on where it was, and the result is the same. --only_new looks for pictures that came since
 they were listed. It holds predictions.parquet, what --format names, not_processed.csv with the
 files that are no pictures, and clock_problems.csv with times that cannot be. A picture that
-cannot be read is a row with its reason.
+cannot be read is a row with its reason. Where pictures were replaced or deleted since they were
+listed, changed.csv has them. A season that moved goes on with
+`camtrap predict NEW --images=NEW` and the other flags as they were.
 
 Capture events are those of the metadata or of --events. Other pictures are grouped: those of a
 camera (a folder; two cameras by their serial numbers) are an event as long as each was taken at

@@ -11,7 +11,11 @@ it, and to every event of its deployment in whose time it was taken; but where o
 the pictures of an event, it takes none by its time that observations of others name.
 """
 
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,7 @@ import pandas as pd
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, count_bin
-from camtrap_tf.events import csv_files, path_columns
+from camtrap_tf.events import csv_dialect, csv_files, path_columns
 from camtrap_tf.events.ids import within
 from camtrap_tf.events.table import EventTable, find, occurs
 from data_prep.sources import spans
@@ -107,25 +111,55 @@ def _read_tables(path: PathLike, reading: Reading) -> dict[str, pd.DataFrame]:
 def _read_table(
     folder: Path, name: str, resource: dict[str, Any], reading: Reading
 ) -> pd.DataFrame:
-    file = resource.get("path")
-    if not isinstance(file, str):
+    """A table, which may lie in several files, one after another."""
+    told = resource.get("path")
+    files = [told] if isinstance(told, str) else told
+    if not (isinstance(files, list) and files and all(isinstance(one, str) for one in files)):
         raise InputError(
-            f"a Camtrap DP package has the resource {name} in one file", file,
+            f"a Camtrap DP package has the resource {name} in a file, or a list of files", told,
             f"Check {folder / PACKAGE}.",
         )  # fmt: skip
-    path = folder / file
-    if not path.is_file() and path.with_name(path.name + ".gz").is_file():
-        path = path.with_name(path.name + ".gz")
     columns, more = ({column: column for column in part} for part in _TABLES[name])
     if name == "observations":
         more |= {head: column_of(head) for head in reading.heads}
     encoding = reading.rules.encoding or resource.get("encoding")
-    table = csv_files.read(
-        path, columns, more, newlines=True, encoding=encoding, missing=_missing(folder, resource)
-    )
-    csv_files.filled(table, _FILLED[name], path)
-    table.attrs["path"] = str(path)
+    paths, missing = [_packed(folder / file) for file in files], _missing(folder, resource)
+    with _one_file(paths, encoding) as (path, encoding):
+        table = csv_files.read(
+            path, columns, more, newlines=True, encoding=encoding, missing=missing
+        )
+        csv_files.filled(table, _FILLED[name], path)
+    table.attrs["path"] = str(paths[0])
     return table
+
+
+@contextlib.contextmanager
+def _one_file(paths: list[Path], encoding: str | None) -> Iterator[tuple[Path, str | None]]:
+    """The file, or a passing one of what several hold; and its encoding.
+
+    Only the first file needs a header; where others repeat it, it is no row.
+    """
+    if len(paths) == 1:
+        yield paths[0], encoding
+        return
+    names = [csv_dialect.encoding(existing_file(path, "a table"), encoding) for path in paths]
+    with tempfile.TemporaryDirectory() as place:
+        whole = Path(place) / paths[0].name.removesuffix(".gz")
+        with whole.open("w", encoding="utf-8", newline="") as target:
+            header = ""
+            for path, name in zip(paths, names, strict=True):
+                with csv_dialect.open_text(path, name) as lines:
+                    first = next(lines, "")
+                    rest = lines if header and first.strip() == header else chain([first], lines)
+                    header = header or first.strip()
+                    target.writelines(line.rstrip("\r\n") + "\n" for line in rest)
+        yield whole, "utf-8"
+
+
+def _packed(path: Path) -> Path:
+    """The file, or where it is not there that with .gz behind its name."""
+    packed = path.with_name(path.name + ".gz")
+    return packed if packed.is_file() and not path.is_file() else path
 
 
 def _missing(folder: Path, resource: dict[str, Any]) -> set[str]:

@@ -29,7 +29,9 @@ _COLUMNS = {
 }  # fmt: skip
 _SEEN = r'"already_seen"\s*:\s*true'
 _NOT_LIVE = r'"live_project"\s*:\s*false'
-_PICTURE = re.compile(r"\.(jpe?g|png|tiff?)$", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(jpe?g?|jfif|png|tiff?)$", re.IGNORECASE)
+NO_CHOICE = "no choice"  # the name of a survey that was left empty, for --empty_names
+LEFT_EMPTY = f"classification that chose nothing (--empty_names='{NO_CHOICE}' takes it for empty)"
 _NUMBER = re.compile(r"\d+")
 Answer = tuple[str, int, tuple[int, ...]]  # species, count, attributes and further heads
 Said = list[tuple[str, str | None]]  # names that mean empty, or nothing (None)
@@ -68,6 +70,7 @@ class _Export:
         self.where, self.reading, self.choices = Path(path).name, reading, meanings
         self.dropped = reading.dropped
         self.asked = (*ATTRIBUTES, *reading.heads)
+        self.nothing: Answer = (EMPTY, -1, (-1,) * len(self.asked))
         self.questions: dict[str, str | None] = {}  # which head each question of the survey is
         self.events: dict[str, dict[str, Any]] = {}
         self.position: dict[str, int] = {}
@@ -101,6 +104,9 @@ class _Export:
         if annotations not in self.parsed:
             self.parsed[annotations] = self._answers(annotations, event)
         answers, said = self.parsed[annotations]
+        if said == [(NO_CHOICE, None)]:
+            self.dropped.add(LEFT_EMPTY, [event])
+            return
         for name, meaning in said:
             self.reading.note(name, meaning, 1)
         if not answers:
@@ -123,15 +129,21 @@ class _Export:
         """What a classification says, one entry per choice; and its names that are no species."""
         answers: list[Answer] = []
         said: Said = []
+        left_empty = False
         for task in _json(annotations, list, "annotations", event):
             value = task.get("value") if isinstance(task, dict) else None
+            left_empty |= value == []
             choices = value if isinstance(value, list) else [value]
             for choice in choices:
                 if isinstance(choice, dict) and "choice" in choice:
                     answers += self._answer(choice, event, said)
                 elif isinstance(choice, str) and self.choices.is_empty(choice):
-                    answers.append((EMPTY, -1, (-1,) * len(self.asked)))
+                    answers.append(self.nothing)
                     said.append((choice, EMPTY))
+        if left_empty and not answers and not said:
+            empty = self.choices.is_empty(NO_CHOICE)
+            answers += [self.nothing] * empty
+            said.append((NO_CHOICE, EMPTY if empty else None))
         return answers, said
 
     def _answer(self, choice: dict[str, Any], event: str, said: Said) -> list[Answer]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.table import EventTable
+from camtrap_tf.pictures import files
 
 _TRIED = 60  # paths, over the whole table
 _FOLDERS = 200  # subfolders that are tried, at most
@@ -67,8 +68,12 @@ def _candidates(pictures: Path, metadata: Path | None) -> Iterator[Path]:
 
 def _subfolders(folders: Iterable[Path]) -> Iterator[Path]:
     """Folders in the folders, and in these, at most `_FOLDERS`."""
-    below = (sorted(one for one in folder.iterdir() if one.is_dir()) for folder in folders)
+    below = (sorted(one for one in folder.iterdir() if _is_searched(one)) for folder in folders)
     first = list(itertools.islice(itertools.chain.from_iterable(below), _FOLDERS))
     yield from first
-    deeper = (one for folder in first for one in sorted(folder.iterdir()) if one.is_dir())
+    deeper = (one for folder in first for one in sorted(folder.iterdir()) if _is_searched(one))
     yield from itertools.islice(deeper, _FOLDERS - len(first))
+
+
+def _is_searched(path: Path) -> bool:
+    return path.is_dir() and not files.passed_over(path.name)

@@ -201,7 +201,9 @@ def read_folders(
     """
     folder = existing_folder(folder, "the metadata of source 'folders'")
     reading = reading or Reading()
-    found = list(files.find(folder))
+    passed_over: list[str] = []
+    found = list(files.find(folder, lambda path, _: passed_over.append(path)))
+    reading.dropped.add("folder of the system, or hidden", map(shown, passed_over))
     named = [path for path in found if files.is_text(path)]
     odd = sorted(set(found) - set(named))
     reading.dropped.add("picture whose name is not valid UTF-8", map(shown, odd))

@@ -1,5 +1,6 @@
 import datetime
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -94,7 +95,11 @@ def test_folders_named_by_species(tmp_path):
                          ("stray.jpg", 0)):  # fmt: skip
         picture(path, second)
     (tmp_path / "deer" / "note.txt").write_text("no picture")
+    for left_over in ("deer/C1/@eaDir", "System Volume Information", "__MACOSX", ".Trashes"):
+        (tmp_path / left_over).mkdir()
+        shutil.copy(tmp_path / "stray.jpg", tmp_path / left_over / "fox.jpg")
     table = read("folders", tmp_path)
+    assert table.dropped.counts == {"folder of the system, or hidden": 4}
     assert table.events["event_id"].tolist() == ["stray.jpg", "Empty/c.jpg", "deer/C1/b.jpg"]
     assert table.events["site"].fillna("").tolist() == ["", "", "C1"]
     assert table.frames["path"].tolist()[2:] == ["deer/C1/b.jpg", "deer/C1/a.jpg"]

@@ -140,6 +140,16 @@ def told(content: bytes, spec: PictureSpec) -> list:
     return [picture.pixels.tolist(), *(getattr(picture, name) for name in FACTS)]
 
 
+@pytest.mark.parametrize("most", [1, 255, 65_535])
+def test_a_tiff_of_fractions_counts_up_to_its_largest(most):
+    grey = odd_pictures.grey()
+    values = Image.fromarray((grey / np.float32(255) * np.float32(most)).astype(np.float32))
+    content = odd_pictures.saved(values, "TIFF")
+    spec = PictureSpec(size=40)
+    expected = files.read(odd_pictures.saved(grey, "PNG"), spec).pixels
+    assert np.abs(files.read(content, spec).pixels.astype(int) - expected).max() <= 1
+
+
 FACTS = ("width", "height", "facts")
 
 

@@ -162,6 +162,54 @@ def test_only_new_adds_what_has_come(season, colour_bundle, tmp_path, monkeypatc
     assert "1 pictures changed since they were listed" in caplog.text
 
 
+def test_a_plain_rerun_tells_what_was_replaced_or_deleted(season, colour_bundle, tmp_path, caplog):
+    whole = predict([season], colour_bundle, tmp_path / "out", SMALL).read_bytes()
+    predict([season], colour_bundle, tmp_path / "out", SMALL)
+    assert not (tmp_path / "out" / "changed.csv").exists()
+    (season / "A" / "0-1.jpg").unlink()
+    save(season / "B" / "0-0.jpg", GREY, 7200)
+    assert predict([season], colour_bundle, tmp_path / "out", SMALL).read_bytes() == whole
+    changed = pd.read_csv(tmp_path / "out" / "changed.csv")
+    assert changed.to_numpy().tolist() == [["A/0-1.jpg", "deleted"], ["B/0-0.jpg", "replaced"]]
+    assert "2 pictures changed since they were listed (1 deleted, 1 replaced)" in caplog.text
+
+
+def test_a_season_that_moved_goes_on(season, colour_bundle, tmp_path, monkeypatch, caplog):
+    whole = predict([season], colour_bundle, tmp_path / "whole", SMALL).read_bytes()
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(Stopped):
+            predict([season], colour_bundle, tmp_path / "out", SMALL)
+    new = tmp_path / "disk" / "season"
+    shutil.copytree(season, new, copy_function=shutil.copyfile)  # with other times of change
+    shutil.rmtree(season)
+    with pytest.raises(InputError, match=r"or --images=FOLDER where the pictures have moved"):
+        predict([new], colour_bundle, tmp_path / "out", SMALL)
+    flags = [f"--bundle={colour_bundle.folder}", f"--out={tmp_path / 'out'}", "--batch_size=4",
+             "--block_size=5", f"--images={new}"]  # fmt: skip
+    answered = new / "A" / "0-0.jpg"
+    answered.rename(tmp_path / "answered.jpg")
+    for _ in "ab":  # the same command goes on, too
+        assert cli.main(["predict", str(new), *flags]) == 0
+        assert (tmp_path / "out" / "predictions.parquet").read_bytes() == whole
+    assert f"the pictures have moved to {new}: 32 of 33 are there" in caplog.text
+    assert caplog.text.count("pictures have moved") == 1
+    assert "1 pictures changed since they were listed (1 deleted), such as A/0-0" in caplog.text
+
+
+def test_other_pictures_are_not_taken_for_a_season_that_moved(season, colour_bundle, tmp_path):
+    predict([season], colour_bundle, tmp_path / "out", SMALL)
+    season.rename(tmp_path / "new")
+    other = tmp_path / "new" / "B" / "1-2.jpg"
+    other.write_bytes(other.read_bytes() + b"more")
+    with pytest.raises(InputError, match=r"0 of 33 are missing and 1 have another size.*B/1-2"):
+        predict([tmp_path / "new"], colour_bundle, tmp_path / "out", SMALL, images=tmp_path / "new")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="33 of 33 are missing"):
+        predict([tmp_path / "none"], colour_bundle, tmp_path / "out", SMALL,
+                images=tmp_path / "none")  # fmt: skip
+
+
 def test_bursts_cameras_and_clocks(colour_bundle, tmp_path, caplog):
     root = tmp_path / "season"
     for number in range(4):  # two triggers of two pictures within two seconds
@@ -222,7 +270,8 @@ def test_clocks_are_corrected_and_the_answers_say_so(season, colour_bundle, tmp_
 
 
 def test_what_is_no_picture_is_listed_with_its_reason(season, colour_bundle, tmp_path):
-    for name in ("A/film.MP4", "notes.xml", "A/._0-0.jpg", ".trash/old.jpg"):
+    for name in ("A/film.MP4", "notes.xml", "A/._0-0.jpg", ".trash/old.jpg", "A/@eaDir/1.jpg",
+                 "$RECYCLE.BIN/2.jpg", "lost+found/3.jpg"):  # fmt: skip
         (season / name).parent.mkdir(exist_ok=True)
         (season / name).write_bytes(b"x")
     (season / "link").symlink_to(season / "A")
@@ -236,7 +285,9 @@ def test_what_is_no_picture_is_listed_with_its_reason(season, colour_bundle, tmp
     name = "its name is not valid UTF-8: rename it (convmv renames whole folders)"
     assert skipped == {
         "A/film.MP4": "video", "notes.xml": "not a picture: .xml", "A/._0-0.jpg": "hidden file",
-        ".trash": "hidden folder: not searched", "link": "link to a folder: not followed",
+        ".trash": "hidden folder: not searched", "A/@eaDir": "system folder: not searched",
+        "$RECYCLE.BIN": "system folder: not searched", "lost+found": "system folder: not searched",
+        "link": "link to a folder: not followed",
         r"M\xe4rz/1.jpg": name,
     }  # fmt: skip
 
