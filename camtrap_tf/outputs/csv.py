@@ -7,7 +7,8 @@ path                    picture, relative to its folder; empty in rows of events
 event_id, frame         capture event, position of the picture in it (from 0)
 site, season, datetime  as far as known; datetime is camera-local, YYYY-MM-DD HH:MM:SS
 time_source             where datetime comes from: 'metadata', or of the picture's header 'capture',
-                        'digitised', 'gps' (UTC, unless the header has an offset) or
+                        'digitised', 'maker' (MakerNote), 'xmp', 'gps' (UTC, unless the header
+                        has an offset) or
                         'modification' (of the file: not to be trusted)
 failure                 why the picture could not be read; such a row has no answer
 doubt                   what seems to be damaged in a picture that is answered all the same

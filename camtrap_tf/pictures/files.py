@@ -252,7 +252,7 @@ def _picture(
     source: PathLike | bytes, opened: "_Opened", pixels: np.ndarray, doubt: str | None = None
 ) -> Picture:
     name = "" if isinstance(source, bytes) else os.path.basename(source)
-    return Picture(pixels, *opened.upright, exif.facts(opened.header, name), doubt)
+    return Picture(pixels, *opened.upright, exif.facts(opened.header, name, opened.xmp), doubt)
 
 
 def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
@@ -341,6 +341,7 @@ class _Opened(NamedTuple):
     size: tuple[int, int]  # width and height as they lie in the file
     header: Image.Exif | None
     turn: Image.Transpose | None
+    xmp: bytes
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -403,13 +404,13 @@ def _content(path: Path) -> bytes:
 def _open(content: bytes) -> _Opened:
     found = _common_jpeg(content) if simplejpeg else None
     if found:
-        image, (size, block) = None, found
+        image, (size, block), xmp = None, found, b""
         header = exif.load(block)
     else:
         image = _pillow(content)
-        size, header = image.size, exif.load(image)
+        size, header, xmp = image.size, exif.load(image), exif.xmp(image)
     turn = _UPRIGHT.get(header.get(_ORIENTATION, 1)) if header else None
-    return _Opened(image, size, header, turn)
+    return _Opened(image, size, header, turn, xmp)
 
 
 def _pillow(content: bytes) -> Image.Image:

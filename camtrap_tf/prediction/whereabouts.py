@@ -34,8 +34,8 @@ def look(listed: pd.DataFrame, root: Path) -> pd.DataFrame:
     time = pd.Series([one[1] for one in found], listed.index, "Int64")
     known = listed["bytes"].notna()
     replaced = known & (size != listed["bytes"]).fillna(False)
-    what = np.where(known & size.isna(), DELETED, np.where(replaced, REPLACED, None))
-    what = pd.Series(what, listed.index, "string")
+    what = pd.Series(pd.NA, listed.index, "string").mask(replaced, REPLACED)
+    what = what.mask(known & size.isna(), DELETED)
     was = {"bytes": size.fillna(listed["bytes"]), "modified": time.fillna(listed["modified"])}
     return listed.assign(what=what, **was)
 

@@ -75,7 +75,9 @@ def test_broken_rules_are_told(package, change, message):
 
 
 def test_packages_that_do_not_hang_together(package):
-    with pytest.raises(InputError, match="has the resource media in one file; received None"):
+    with pytest.raises(
+        InputError, match="has the resource media in a file, or a list of files; received None"
+    ):
         read("camtrap_dp", package(resources=[{"name": "deployments", "path": "deployments.csv"}]))
     with pytest.raises(InputError, match="is that of a deployment; received 'd7'"):
         read("camtrap_dp", package([line.replace("m4,d1", "m4,d7") for line in MEDIA]))
@@ -287,3 +289,20 @@ def test_names_of_nothing_are_no_species(package):
     lines = [MEDIA_HEADER, media("m1"), media("m2", second=20)]
     table = read("camtrap_dp", package(lines, [HEADER, *notes]))
     assert label_rows(table) == [("2", -1, "empty", "")]
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_a_table_in_several_files(package, repeated):
+    """The second has the header again, or goes on without it."""
+    folder = package()
+    whole = read("camtrap_dp", folder)
+    header, *rows = (folder / "media.csv").read_text().splitlines()
+    (folder / "media1.csv").write_text("\n".join([header, *rows[:2]]))
+    (folder / "media2.csv").write_text("\n".join([header] * repeated + rows[2:]))
+    parts = [{"name": name, "path": f"{name}.csv"} for name in ("deployments", "observations")]
+    parts.append({"name": "media", "path": ["media1.csv", "media2.csv"]})
+    (folder / "datapackage.json").write_bytes(json.dumps({"resources": parts}).encode("utf-16"))
+    table = read("camtrap_dp", folder)
+    for ours, theirs in ((table.events, whole.events), (table.frames, whole.frames),
+                         (table.labels, whole.labels)):  # fmt: skip
+        pd.testing.assert_frame_equal(ours, theirs)

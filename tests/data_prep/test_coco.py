@@ -7,6 +7,7 @@ from camtrap_tf.core import json_files
 from camtrap_tf.core.errors import InputError
 from data_prep.choice.select import event_labels
 from data_prep.sources import coco, read
+from data_prep.sources.recognise import recognise
 
 CATEGORIES = [{"id": 30, "name": "Empty"}, {"id": 1, "name": "deer"}, {"id": 7, "name": "fox"}]
 
@@ -260,3 +261,16 @@ def test_a_file_of_two_images_stops_or_is_listed(tmp_path):
     table = read("coco", path, on_unknown="drop")
     assert [row[2] for row in label_rows(table)] == ["deer"]
     assert table.dropped.counts["image listed twice"] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings_of_json(tmp_path, encoding):
+    path = write(tmp_path, [image(1, location="Füchse")], [note(1, 1, 7)])
+    path.write_bytes(path.read_text().encode(encoding))
+    table = read("coco", path)
+    assert (table.events["site"].tolist(), table.labels["species"].tolist()) == (
+        ["Füchse"],
+        ["fox"],
+    )
+    found = recognise(path)
+    assert found.source == "coco"

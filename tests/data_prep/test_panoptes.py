@@ -186,3 +186,13 @@ def test_pictures_in_the_order_of_their_numbers_each_once(survey):
     assert table.frames["path"].tolist() == [
         "S1_B04_1.JPG", "B04/S1_B04_2.JPG", "S1_B04_10.JPG",
     ]  # fmt: skip
+
+
+def test_a_survey_that_was_left_empty(survey):
+    path = survey([choice("ZBR")], [])
+    table = read("zooniverse", path)
+    assert table.labels["species"].tolist() == ["zebra"]
+    assert list(table.dropped.counts.values()) == [1]
+    assert next(iter(table.dropped.counts)).startswith("classification that chose nothing")
+    blank = read("zooniverse", path, empty_names="no choice")
+    assert blank.events["blanks"].tolist() == [1] and not blank.dropped.counts

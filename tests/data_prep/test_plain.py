@@ -1,6 +1,7 @@
 import datetime
 import os
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -108,6 +109,19 @@ def test_folders_named_by_species(tmp_path):
     with pytest.raises(InputError, match="the folder holds pictures"):
         (tmp_path / "none").mkdir()
         read("folders", tmp_path / "none")
+
+
+def test_triggers_of_a_reconyx_in_a_row_are_events(tmp_path):
+    """Three triggers of one picture, a second apart: the MakerNote numbers them."""
+    (tmp_path / "deer").mkdir()
+    for number in (7, 8, 9):
+        note = b"\x01\xf1\x04\0" + bytes(8) + b"M\0" + struct.pack("<4H", 1, 1, 0, number)
+        exif = Image.Exif()
+        own = exif.get_ifd(0x8769)
+        own[0x9003], own[0x927C] = f"2024:05:01 10:00:0{number}", note.ljust(120, b"\0")
+        Image.new("RGB", (8, 8)).save(tmp_path / "deer" / f"{number}.jpg", exif=exif)
+    table = read("folders", tmp_path)
+    assert table.events["event_id"].tolist() == ["deer/7.jpg", "deer/8.jpg", "deer/9.jpg"]
 
 
 def test_a_name_that_is_not_utf8_is_left_out_and_counted(tmp_path):

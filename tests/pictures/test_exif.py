@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camtrap_tf.pictures import exif
+from camtrap_tf.pictures import exif, files
 from camtrap_tf.pictures.exif import Facts
 
 SECOND = datetime.datetime(2024, 5, 1, 10, 13, 17)
@@ -167,3 +167,29 @@ def test_triggers_of_real_cameras(shared_data):
     assert {one.camera for one in found} == {"RECONYX PC900 PROFESSIONAL P900HH10219737"}
     # One second lies between the two triggers.
     assert (found[2].taken - found[1].taken).total_seconds() == 1
+
+
+def test_the_time_of_a_maker_note_where_no_tag_has_one(tmp_path):
+    note = hyperfire(b"M", (2, 10), (1, 7))
+    note = (note[:22] + struct.pack("<6H", 17, 13, 10, 5, 1, 2024) + note[34:]).ljust(120, b"\0")
+    blank = {ORIGINAL: "0000:00:00 00:00:00", MAKER_NOTE: note}
+    found = told(tmp_path, jpeg(blank, {MODIFIED: "2024:06:01 00:00:00"}))
+    assert (found.taken, found.source) == (datetime.datetime(2024, 5, 1, 10, 13, 17), "maker")
+    assert told(tmp_path, jpeg({**blank, DIGITISED: "2024:05:02 10:13:17"})).source == "digitised"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '<x exif:DateTimeOriginal="2024-05-01T10:13:17" xmp:CreateDate="2020-01-01T00:00:00"/>',
+        "<exif:DateTimeOriginal>2024-05-01T10:13:17</exif:DateTimeOriginal>",
+        "<photoshop:DateCreated>2024:05:01 10:13:17</photoshop:DateCreated>",
+        "<x xmp:CreateDate='2024-05-01T10:13:17'/>",
+    ],
+)
+def test_the_time_of_an_xmp_where_the_header_has_none(tmp_path, words):
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", xmp=words.encode())
+    assert told(tmp_path, buffer.getvalue()) == Facts(SECOND, "xmp")
+    glance = files.glance(buffer.getvalue())
+    assert glance.facts == Facts(SECOND, "xmp")

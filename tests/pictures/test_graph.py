@@ -140,6 +140,12 @@ def told(content: bytes, spec: PictureSpec) -> list:
     return [picture.pixels.tolist(), *(getattr(picture, name) for name in FACTS)]
 
 
+def test_suffixes_of_jpegs(tmp_path):
+    for name in ("a.JPE", "b.jfif", "c.Jpg", "d.jpx"):
+        (tmp_path / name).write_bytes(b"")
+    assert list(files.find(tmp_path)) == ["a.JPE", "b.jfif", "c.Jpg"]
+
+
 @pytest.mark.parametrize("most", [1, 255, 65_535])
 def test_a_tiff_of_fractions_counts_up_to_its_largest(most):
     grey = odd_pictures.grey()
