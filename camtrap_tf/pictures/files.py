@@ -382,6 +382,7 @@ def _told(content: bytes) -> Iterator[None]:
         reason = "not a picture, or its header is damaged" if content else "empty file"
         raise PictureError(reason) from None
     except exif.DAMAGE as error:
+        _check_end(content)
         raise PictureError(f"damaged: {error}") from None
 
 
