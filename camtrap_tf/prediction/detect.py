@@ -171,7 +171,7 @@ def _sides(job: Job, root: Path, search: Search) -> Iterator[tuple[int, int]]:
     shape_of = functools.partial(boxes.side_of, longer=search.longer)
     for block in job.blocks():
         for path in block.pictures["path"]:
-            read = _read(root / path, shape_of)
+            read = _read(root, path, shape_of)
             if not isinstance(read, str):
                 yield read.pixels.shape[0], read.pixels.shape[1]
 
