@@ -58,9 +58,10 @@ class Computation:
         key: what tells it from all others: a hash of its weights and of all else that its answers
             depend on.
         name: for people.
-        graph: from pixels [n, *shape] uint8 to answers by name, [n, ...] float32; traceable.
+        graph: from pixels [n, *shape] to answers by name, [n, ...] float32; traceable.
         model: whose variables it uses.
         shape: height, width and channels of its pixels.
+        kind: of its pixels.
         close: by so much answers of the two engines may differ; of numbers above 1 in proportion.
     """
 
@@ -69,6 +70,7 @@ class Computation:
     graph: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     model: keras.Model
     shape: tuple[int, int, int]
+    kind: tf.DType = tf.uint8
     close: float = CLOSE
 
 
@@ -229,7 +231,8 @@ def _compare(computation: Computation, calls: int) -> dict[str, Any]:
         runner = load(computation)
     except InputError as error:
         return keeps | {"told": f"computed by Keras; LiteRT cannot: {error}"}
-    pixels = np.random.default_rng(0).integers(0, 256, (16, *computation.shape), np.uint8)
+    drawn = np.random.default_rng(0).integers(0, 256, (16, *computation.shape), np.uint8)
+    pixels = drawn if computation.kind == tf.uint8 else (drawn / 64 - 2).astype(np.float32)
     answer = traced(computation)
     apart = _difference(answer(pixels), runner(pixels))
     if apart > computation.close:
@@ -249,7 +252,7 @@ def _compare(computation: Computation, calls: int) -> dict[str, Any]:
 
 def traced(computation: Computation) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """A network computed by TensorFlow, for batches of any size."""
-    pixels = tf.TensorSpec((None, *computation.shape), tf.uint8)
+    pixels = tf.TensorSpec((None, *computation.shape), computation.kind)
     graph = tf.function(computation.graph, autograph=False).get_concrete_function(pixels)
     return lambda rows: {k: v.numpy() for k, v in graph(tf.convert_to_tensor(rows)).items()}
 
@@ -290,7 +293,9 @@ def load(computation: Computation) -> Runner:
             path.touch()
             return Runner(path.read_bytes())
     try:
-        model = litert.convert(computation.graph, computation.model.variables, computation.shape)
+        model = litert.convert(
+            computation.graph, computation.model.variables, computation.shape, computation.kind
+        )
         runner = Runner(model)
     except Exception as error:  # the converter raises nothing narrower
         raise InputError(
@@ -305,6 +310,16 @@ def load(computation: Computation) -> Runner:
     except OSError:
         log.debug("nothing can be kept in %s", path.parent)
     return runner
+
+
+def in_graph(runner: Runner, name: str, width: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """An answer of a runner inside a graph of TensorFlow: [n, width] float32."""
+
+    def answer(pixels: tf.Tensor) -> tf.Tensor:
+        found = tf.numpy_function(lambda rows: runner(rows)[name], [pixels], tf.float32)
+        return tf.ensure_shape(found, (None, width))
+
+    return answer
 
 
 def _forget(folder: Path) -> None:

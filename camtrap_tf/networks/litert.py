@@ -36,13 +36,15 @@ def convert(
     answer: Callable[[tf.Tensor], dict[str, tf.Tensor]],
     variables: Sequence,
     shape: tuple[int, ...],
+    kind: tf.DType = tf.uint8,
 ) -> bytes:
     """A function of pixels as a TFLite model, float32.
 
     Args:
-        answer: of pixels [1, *shape] uint8; traceable.
+        answer: of pixels [1, *shape]; traceable.
         variables: Keras variables that it uses.
         shape: height, width and channels.
+        kind: of the pixels.
 
     Raises:
         Exception: an operation that LiteRT has not got.
@@ -53,7 +55,7 @@ def convert(
     module.weights = [variable.value for variable in variables]
     module.answer = tf.function(
         lambda image: answer(image),
-        input_signature=[tf.TensorSpec((1, *shape), tf.uint8, name=_INPUT)],
+        input_signature=[tf.TensorSpec((1, *shape), kind, name=_INPUT)],
         autograph=False,
     )
     with tempfile.TemporaryDirectory() as folder, native_silence():
@@ -78,7 +80,7 @@ class Runner:
                 self._idle.put(_interpreter(model))
 
     def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Answers of pixels [n, height, width, channels] uint8, by name: [n, ...]."""
+        """Answers of pixels [n, height, width, channels], by name: [n, ...]."""
         size = _TOGETHER
         parts = [pixels[start : start + size] for start in range(0, len(pixels), size)]
         answers = [one for part in self._pool.map(self._answer, parts) for one in part]

@@ -18,9 +18,11 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
+from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.training import linear
+from camtrap_tf.training.feature_engine import on_engine
 from camtrap_tf.training.features import Features, trunk_of
 
 log = logging.getLogger("camtrap")
@@ -52,7 +54,9 @@ def fit_published(config: Config, manifest: Manifest) -> dict[str, linear.Head]:
         return fit_heads(store, alone, every=False)
 
 
-def fit_heads(store: Features, config: Config, every: bool = True) -> dict[str, linear.Head]:
+def fit_heads(
+    store: Features, config: Config, every: bool = True, engine: Engine = Engine.AUTO
+) -> dict[str, linear.Head]:
     """Heads of a task for features as they are, by name.
 
     Args:
@@ -60,6 +64,7 @@ def fit_heads(store: Features, config: Config, every: bool = True) -> dict[str, 
         config: of the training; `train` has the task, `rare` (none or weighted_loss, of the main
             head) and `seed`.
         every: each head must have labels; else those without any are left out.
+        engine: what computes features on processors.
 
     Raises:
         InputError: a head has no labels.
@@ -68,7 +73,7 @@ def fit_heads(store: Features, config: Config, every: bool = True) -> dict[str, 
     ids, labels, _ = pipeline.index(manifest, "train")
     rows = np.flatnonzero(np.asarray(pipeline.usable(labels, task)))
     wanted = pipeline.task_labels(labels, task, manifest.vocabulary)
-    seen = store.read("train", rows)
+    seen = on_engine(store, "train", engine).read("train", rows)
     standard = linear.Standard.learn(seen)
     seen, events = standard(seen), ids["event_id"].to_numpy()[rows]
     fitted = {}

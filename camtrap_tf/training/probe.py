@@ -23,6 +23,7 @@ from camtrap_tf.core.errors import require
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
+from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, STRENGTH, VERSION, Run
 from camtrap_tf.prediction.shards import Split
@@ -45,6 +46,7 @@ def probe(
     folder: PathLike,
     features: PathLike | None = None,
     detections: Detections | None = None,
+    engine: Engine = Engine.AUTO,
 ) -> Run:
     """Fits the heads of one task to the training split.
 
@@ -55,6 +57,7 @@ def probe(
         folder: the run directory.
         features: folder for the features of pictures; None: beside the shards.
         detections: boxes, where `model.view` is crop.
+        engine: what computes them on processors.
 
     Returns:
         The finished run. Its result holds the chosen C of each head.
@@ -77,7 +80,7 @@ def probe(
         write_json(folder / file_names.CONFIG, KIND, VERSION, record)
     trunk = trunk_of(model, next(iter(heads)))
     store = Features.open(trunk, spec, manifest, features, detections)
-    fitted = fit_heads(store, config)
+    fitted = fit_heads(store, config, engine=engine)
     for name, head in fitted.items():
         model.get_layer(name).set_weights([head.kernel, head.bias])
     with atomic(folder / file_names.NETWORK) as temporary:

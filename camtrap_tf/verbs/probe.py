@@ -53,6 +53,13 @@ def define(values: flags.FlagValues) -> None:
         "folder for the features of pictures; without it SHARDS/features",
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "engine_cpu",
+        "auto",
+        ["auto", "keras", "litert"],
+        "what computes features on processors, as in `camtrap predict`",
+        flag_values=values,
+    )
     flags.DEFINE_multi_string(
         "set",
         [],
@@ -72,13 +79,15 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     start_tensorflow()
     from camtrap_tf.events import detections
     from camtrap_tf.events.manifest import Manifest
+    from camtrap_tf.networks.engines import Engine
     from camtrap_tf.training.probe import probe
 
     manifest = Manifest.read(values.shards)
     config = probe_config(Task(values.task), values.weights, manifest.picture.size)
     boxes = detections.read(values.detections) if values.detections else None
     recipe = override(config, {"model.view": values.view} | given)
-    done = probe(recipe, values.shards, values.run, values.features, boxes)
+    engine = Engine(values.engine_cpu)
+    done = probe(recipe, values.shards, values.run, values.features, boxes, engine)
     selecting = done.config.train.select_on
     start, best = f"{selecting}_accuracy_", done.result["best"]
     right = [f"{k.removeprefix(start)} {v:.0%}" for k, v in best.items() if k.startswith(start)]

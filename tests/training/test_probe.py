@@ -59,6 +59,20 @@ def test_features_are_those_of_pictures_and_of_their_mirror_images(store):
     assert np.array_equal(store.read("val", np.array([2, 5])), found[[2, 5]])
 
 
+def test_litert_computes_the_same_features(store, tmp_path, monkeypatch):
+    from camtrap_tf.core import cache
+    from camtrap_tf.networks.engines import Engine
+    from camtrap_tf.training.feature_engine import on_engine
+
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path / "cache")
+    fresh = dataclasses.replace(store, folder=tmp_path / "litert")
+    other = on_engine(fresh, "val", Engine.LITERT)
+    assert other.trunk is not store.trunk
+    np.testing.assert_allclose(other.read("val"), store.read("val"), rtol=2e-3, atol=1e-3)
+    assert (tmp_path / "litert" / "engine.json").is_file()
+    assert on_engine(fresh, "val", Engine.LITERT) is fresh  # nothing is left to compute
+
+
 def test_blocks_are_made_once_and_only_where_they_are_missing(store, monkeypatch):
     whole = store.read("train")
     assert len(whole) == 48 and not store.missing("train")

@@ -43,7 +43,7 @@ class Finder:
             lambda pixels: {"answers": self._graph(pixels)},
             self.model,
             (*side, 3),
-            _CLOSE,
+            close=_CLOSE,
         )
 
     def use_litert(self, side: tuple[int, int]) -> None:
