@@ -55,6 +55,7 @@ TUNED = Config(
         rare=RareClasses.SQUARE_ROOT,
         fit_heads=True,
         fixed_norm=True,
+        steps_per_call=1,  # so that every step is one to be killed at
         checkpoint_every=3,
     ),
 )
