@@ -40,7 +40,10 @@ def network_of(architecture: str, crop: int):
     heads = {"species": CLASSES}
     model = architectures.build(ModelConfig(architecture, crop=crop), heads)
     spec = InputSpec(crop, mean=(127.0,) * 3, std=(60.0,) * 3)
-    return Network(model, spec, Task.SPECIES, heads)
+    # Untrained deep networks are certain of one class; by their logits' spread they are less so.
+    noise = np.random.default_rng(1).normal(size=(2, crop, crop, 3)).astype(np.float32)
+    spread = float(np.std(model(noise, training=False)["species"]))
+    return Network(model, spec, Task.SPECIES, heads, temperatures={"species": spread})
 
 
 def check(architecture: str, crop: int) -> None:
