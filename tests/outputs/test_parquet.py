@@ -32,7 +32,7 @@ def predictions() -> Predictions:
 def test_one_column_per_answer_and_probability(predictions, tmp_path):
     parquet.write_rows([parquet.frame(predictions)], tmp_path / "a.parquet")
     table = pd.read_parquet(tmp_path / "a.parquet")
-    assert list(table)[10:] == [
+    assert list(table)[11:] == [
         "answer", "animal_probability", "empty", "empty_confidence", "species",
         "species_confidence", "p_empty_no", "p_empty_yes", "p_species_lion", "p_species_zebra",
     ]  # fmt: skip
