@@ -13,6 +13,9 @@ from camtrap_tf.core.errors import InputError
 from export.request import Request
 from tests.recipes import SMALL
 
+# Trains networks with contexts.
+pytestmark = pytest.mark.slow
+
 FRAMES = 2  # of an event of the tiny shards
 
 
@@ -173,7 +176,6 @@ def test_the_event_endpoint_sees_the_frames_together(bundle, season, expected, t
     assert apart.max() > 1e-5
 
 
-@pytest.mark.slow
 def test_exports_pass_the_gate(bundle, tiny_shards, tmp_path):
     from export import verify
     from export.edge import carried

@@ -143,6 +143,7 @@ def standardising(image, *_):
     return layers.GlobalAveragePooling2D(name="pool")(x)
 
 
+@pytest.mark.slow
 def test_what_a_trunk_standardises_by_is_taken_and_kept(tiny_shards, tmp_path, monkeypatch):
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.networks import architectures

@@ -14,7 +14,9 @@ pytestmark = beam_warns
 assert season  # the fixture
 
 
-@pytest.mark.parametrize("options", [["--runner=FnApiRunner"], TWO_WORKERS])
+@pytest.mark.parametrize(
+    "options", [["--runner=FnApiRunner"], pytest.param(TWO_WORKERS, marks=pytest.mark.slow)]
+)
 def test_beam_gives_the_same_bytes(season, colour_bundle, tmp_path, options):
     whole = predict([season], colour_bundle, tmp_path / "local", SMALL).read_bytes()
     engine = beam.engine(options)

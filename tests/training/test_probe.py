@@ -277,6 +277,7 @@ def test_what_a_probe_cannot_obey_is_refused(tiny_shards, tmp_path, config, rule
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_verb_takes_pretrained_weights(tiny_shards, tmp_path, need_weights):
     from camtrap_tf import cli
     from camtrap_tf.networks.run import Run

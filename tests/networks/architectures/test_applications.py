@@ -122,7 +122,13 @@ def standardise_as_published(backbone) -> None:
 @pytest.mark.parametrize(
     # One of each scaling.
     "name",
-    ["EfficientNetV2B0", "MobileNetV2", "EfficientNetV2S", "ResNet50", "EfficientNetB0"],
+    [
+        "MobileNetV2",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("EfficientNetV2B0", "EfficientNetV2S", "ResNet50", "EfficientNetB0")
+        ),
+    ],
 )
 def test_with_weights_a_fourth_channel_counts_nothing_at_first(name, pixels, tmp_path):
     import keras
@@ -233,7 +239,9 @@ def test_efficientnets_own_standardisation_gives_back_ours(pixels):
     np.testing.assert_allclose(seen, standardised(pixels), atol=1e-4)
 
 
-@pytest.mark.parametrize("context", [Context.NONE, Context.DIFFERENCE])
+@pytest.mark.parametrize(
+    "context", [Context.NONE, pytest.param(Context.DIFFERENCE, marks=pytest.mark.slow)]
+)
 def test_a_saved_model_keeps_its_scaling(context, pixels, tmp_path):
     import keras
 
