@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import itertools
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -128,13 +129,12 @@ def _computed_in_litert(
     """Keys of the networks that LiteRT computes in this job."""
     if options.precision is not None:
         return ()
-    members = [
-        m for m in bundle.members if not (m.task is Task.EMPTY and is_stage1(options.detector))
-    ]
+    asked = [not (m.task is Task.EMPTY and is_stage1(options.detector)) for m in bundle.members]
+    members = list(itertools.compress(bundle.members, asked))
 
     def load() -> list[engines.Computation]:
-        networks = dict(zip(bundle.members, bundle.networks(), strict=True))
-        return [computation(bundle, member, networks[member]) for member in members]
+        networks = itertools.compress(bundle.networks(), asked)
+        return [computation(bundle, *own) for own in zip(members, networks, strict=True)]
 
     return engines.settle(
         job.folder,

@@ -116,6 +116,23 @@ def test_a_job_keeps_its_engine_and_ends_with_the_same_bytes(
     assert kept["litert"] == []
 
 
+def test_a_long_job_tries_both_engines(pictures, colour_bundle, tmp_path, monkeypatch, own_cache):
+    from camtrap_tf.answers.predictions import Predictions
+    from camtrap_tf.networks import engines
+
+    tried = []
+    monkeypatch.setattr(engines, "WORTH", 6)
+    monkeypatch.setattr(engines, "_remembered", lambda key: None)
+    monkeypatch.setattr(
+        engines, "_try", lambda own, calls: tried.append(own.name) or {"engine": "litert"}
+    )
+    keras = Predictions.read(answered(pictures, colour_bundle, tmp_path / "keras", "keras"))
+    auto = Predictions.read(answered(pictures, colour_bundle, tmp_path / "auto", "auto"))
+    assert tried == [member.name for member in colour_bundle.members]
+    for head, values in keras.probabilities.items():
+        np.testing.assert_allclose(auto.probabilities[head], values, atol=1e-4)
+
+
 def test_a_networks_key_tells_it_from_others(colour_bundle):
     import dataclasses
 
