@@ -113,6 +113,8 @@ def main() -> int:
     if python is None:
         print(f"plain install: no Python {options.python} here: not tried")
         return 0
+    # Ctrl-C stops the page also where this was started in the background, which ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     start = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="plain-") as folder:
