@@ -106,10 +106,14 @@ def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(probabilities, _SMALLEST))
 
 
+def take_apart(values: np.ndarray) -> np.ndarray:
+    """[rows, species + 1], 'empty' last -> [rows, species], given that there is an animal."""
+    return values[:, :-1] / np.maximum(1 - values[:, -1:], _SMALLEST)
+
+
 def _joint(frames: Frames, rule: str) -> np.ndarray:
     """An event's species and 'empty', of frames that answer both at once."""
-    animal = 1 - frames.values[:, -1]
-    species = frames.values[:, :-1] / np.maximum(animal, _SMALLEST)[:, None]
+    animal, species = 1 - frames.values[:, -1], take_apart(frames.values)
     apart = dataclasses.replace(frames, values=species, animal=animal)
     highest = np.maximum.reduceat(animal, frames.starts)[:, None]
     return np.concatenate([RULES[rule](apart) * highest, 1 - highest], axis=1)

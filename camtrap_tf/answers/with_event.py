@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.answers import metrics
-from camtrap_tf.answers.event_rules import log_probabilities
+from camtrap_tf.answers.event_rules import log_probabilities, take_apart
 from camtrap_tf.answers.predictions import WITH_EVENT, Predictions, concatenate
 from camtrap_tf.core.errors import require
 from camtrap_tf.core.heads import SPECIES
@@ -113,8 +113,7 @@ def _join(own: np.ndarray, given: np.ndarray, weight: float) -> np.ndarray:
 
 def _join_all(own: np.ndarray, given: np.ndarray, weight: float) -> np.ndarray:
     """The same where 'empty' is the last class, whose probability stays."""
-    mine, ours = (part[:, :-1] / np.maximum(1 - part[:, -1:], 1e-30) for part in (own, given))
-    joined = _join(mine, ours, weight) * (1 - own[:, -1:])
+    joined = _join(take_apart(own), take_apart(given), weight) * (1 - own[:, -1:])
     return np.concatenate([joined, own[:, -1:]], axis=1)
 
 

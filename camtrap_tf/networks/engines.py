@@ -79,8 +79,8 @@ def digest(*facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def weights_digest(model: keras.Model) -> str:
-    """A key of the shapes and values of all weights."""
+def hash_weights(model: keras.Model) -> str:
+    """SHA-256 over the shapes and values of all weights, in the order of the layers."""
     sha = hashlib.sha256()
     for weight in model.weights:
         sha.update(str(tuple(weight.shape)).encode())

@@ -54,10 +54,7 @@ def cut(pixels: np.ndarray, around: np.ndarray) -> np.ndarray:
 
 def batches(squares_of: Iterable, boxes: np.ndarray) -> Iterator[np.ndarray]:
     """The parts around boxes [n, 4] of stored squares that come in batches."""
-    around, done = squares(boxes), 0
-    for pixels in squares_of:
-        yield cut(np.asarray(pixels), around[done : done + len(pixels)])
-        done += len(pixels)
+    return (part for _, part in _with_parts(squares_of, boxes))
 
 
 def stacked(squares_of: Iterable, boxes: np.ndarray) -> Iterator[np.ndarray]:
@@ -67,8 +64,12 @@ def stacked(squares_of: Iterable, boxes: np.ndarray) -> Iterator[np.ndarray]:
         squares_of: [n, size, size, channels] uint8; the first three channels are the picture.
         boxes: [pictures, 4] float32, see `squares`.
     """
+    return (np.concatenate(both, axis=-1) for both in _with_parts(squares_of, boxes))
+
+
+def _with_parts(squares_of: Iterable, boxes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each batch of stored squares, and the parts around their boxes."""
     around, done = squares(boxes), 0
     for pixels in map(np.asarray, squares_of):
-        part = cut(pixels[..., :3], around[done : done + len(pixels)])
-        yield np.concatenate([pixels, part], axis=-1)
+        yield pixels, cut(pixels[..., :3], around[done : done + len(pixels)])
         done += len(pixels)

@@ -146,15 +146,12 @@ class Job:
             if root and to and to != present.get("images") and changes.keys() <= _WHERE:
                 cls(folder, record)._move(root)
             elif changes:
+                moved = ", or --images=FOLDER where the pictures have moved there"
                 raise InputError(
                     f"a results folder belongs to one job; {folder} differs",
                     "; ".join(changes.values()),
                     "Give another --out, or the flags it was made with"
-                    + (
-                        ", or --images=FOLDER where the pictures have moved there."
-                        if changes.keys() <= _WHERE
-                        else "."
-                    ),
+                    f"{moved if changes.keys() <= _WHERE else ''}.",
                 )
             elif root:
                 cls(folder, record)._tell_changed(root)

@@ -47,8 +47,6 @@ from camtrap_tf.prediction.job import (
 )
 
 AHEAD = 3  # batches that are decoded before they are needed
-
-
 CALLS = 4  # of networks at a time, at most, where processors compute them
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.networks import engines, litert
 from camtrap_tf.networks.engines import Engine
-from camtrap_tf.training.features import SEEN, Features, weights_sha256
+from camtrap_tf.training.features import SEEN, Features
 
 _CLOSE, _NAME = 5e-4, "features"
 
@@ -34,7 +34,7 @@ def on_engine(store: Features, split: str, asked: Engine) -> Features:
 def _computation(store: Features) -> engines.Computation:
     trunk = store.trunk
     return engines.Computation(
-        engines.digest(weights_sha256(trunk), to_json(store.spec)),
+        engines.digest(engines.hash_weights(trunk), to_json(store.spec)),
         f"features of {trunk.name}",
         lambda pixels: {_NAME: trunk(pixels, training=False)},
         trunk,

@@ -29,6 +29,7 @@ from camtrap_tf.core.errors import require
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest, Shard
+from camtrap_tf.networks.engines import hash_weights
 from camtrap_tf.networks.network import part_input
 from camtrap_tf.pictures import crops, graph
 
@@ -41,15 +42,6 @@ log = logging.getLogger("camtrap")
 def trunk_of(model: keras.Model, head: str) -> keras.Model:
     """The part of a network of `architectures.build` that lies before its heads."""
     return keras.Model(model.input, model.get_layer(head).input, name=model.name)
-
-
-def weights_sha256(model: keras.Model) -> str:
-    """SHA-256 over the shapes and values of all weights, in the order of the layers."""
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        digest.update(str(tuple(weight.shape)).encode())
-        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
-    return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +84,7 @@ class Features:
         )
         description = {
             "architecture": trunk.name,
-            "weights_sha256": weights_sha256(trunk),
+            "weights_sha256": hash_weights(trunk),
             "input": to_json(spec),
             "picture": to_json(manifest.picture),
         }

@@ -171,34 +171,19 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
     table = EventTable.read(values.events) if values.events else None
     given = _detector(values)
     start_tensorflow()
-    from camtrap_tf.core.config import Precision
-    from camtrap_tf.events import corrections
     from camtrap_tf.networks.bundle import Bundle
-    from camtrap_tf.networks.engines import Engine
     from camtrap_tf.prediction.predict import predict
-    from camtrap_tf.prediction.predictor import Options, share_processors
+    from camtrap_tf.prediction.predictor import share_processors
 
     share_processors()
     bundle = Bundle.read(values.bundle)
-    detector = _looked_first(values, found) if bundle.needs_boxes and given is None else given
-
-    how = Options(
-        values.event_gap,
-        values.batch_size,
-        values.block_size,
-        Precision(values.precision) if values.precision else None,
-        values.threads,
-        detector,
-        corrections.told(values.clock),
-        Engine("keras" if values.engine_cpu == "auto" and values.engine == "beam"
-               else values.engine_cpu),
-        event_weight=values.read_with_event,
-    )  # fmt: skip
+    if bundle.needs_boxes and given is None:
+        given = _looked_first(values, found)
     path = predict(
         found,
         bundle,
         values.out,
-        how,
+        _options(values, given),
         table,
         only_new=values.only_new,
         engine=_engine(values),
@@ -244,6 +229,29 @@ def _engine(values: flags.FlagValues):
     from camtrap_tf.prediction import beam
 
     return beam.engine(shlex.split(values.beam_options))
+
+
+def _options(values: flags.FlagValues, detector):
+    """How pictures are answered, as the flags say."""
+    from camtrap_tf.core.config import Precision
+    from camtrap_tf.events import corrections
+    from camtrap_tf.networks.engines import Engine
+    from camtrap_tf.prediction.predictor import Options
+
+    engine_cpu = Engine(values.engine_cpu)
+    if engine_cpu is Engine.AUTO and values.engine == "beam":
+        engine_cpu = Engine.KERAS  # what is fast here says nothing about Beam's workers
+    return Options(
+        gap_seconds=values.event_gap,
+        batch_size=values.batch_size,
+        block_size=values.block_size,
+        precision=Precision(values.precision) if values.precision else None,
+        threads=values.threads,
+        detector=detector,
+        corrected=corrections.told(values.clock),
+        engine_cpu=engine_cpu,
+        event_weight=values.read_with_event,
+    )
 
 
 def _detector(values: flags.FlagValues):

@@ -38,7 +38,7 @@ class Finder:
     def computation(self, side: tuple[int, int]) -> engines.Computation:
         """The network as it is computed on pixels of so many rows and columns."""
         return engines.Computation(
-            engines.digest(engines.weights_digest(self.model), side),
+            engines.digest(engines.hash_weights(self.model), side),
             f"{self.model.name} on {side[1]}x{side[0]}",
             lambda pixels: {"answers": self._graph(pixels)},
             self.model,
