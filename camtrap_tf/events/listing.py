@@ -208,7 +208,8 @@ def _open(source: PathLike | EventTable, images: PathLike | None) -> _Opened:
     if path.is_dir():
         return _Opened(path, lambda skip, leave_out: in_folder(path, skip, leave_out))
     if not path.is_file():
-        raise InputError("a source of pictures exists", str(path), "Check the path.")
+        way_out = "Check the path" if images is None else _MOVED
+        raise InputError("a source of pictures exists", str(path), f"{way_out}.")
     return _open_file(source, path, images)
 
 
@@ -278,6 +279,8 @@ def _no_picture(entry: os.DirEntry) -> str:
     return "" if pictures.is_text(entry.path) else _NOT_TEXT
 
 
+_MOVED = "Where the pictures have moved, give their new folder in its place, and as --images"
+_IN_SYSTEM_FOLDER = "in a system folder: not answered"
 _NOT_TEXT = "its name is not valid UTF-8: rename it (convmv renames whole folders)"
 
 
@@ -310,7 +313,14 @@ def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> _Opened:
     rows.loc[absolute, "path"] = [
         Path(os.path.relpath(one, root)).as_posix() for one in rows["path"][absolute]
     ]
-    return _Opened(root, lambda *_: _once(_of_paths(rows, root)))
+    hidden = rows["path"].map(pictures.in_system_folder).to_numpy(bool)
+
+    def walk(skip: Skip, leave_out: PathLike | None) -> Iterator[pd.DataFrame]:
+        for path in rows["path"][hidden]:
+            skip(path, _IN_SYSTEM_FOLDER)
+        return _once(_of_paths(rows[~hidden], root))
+
+    return _Opened(root, walk)
 
 
 def _read_lines(listed: "PictureList") -> pd.DataFrame:

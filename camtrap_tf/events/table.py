@@ -99,6 +99,23 @@ class EventTable:
         report = self.dropped.merge(dropped or Dropped())
         return EventTable(*parts, origin=self.origin, dropped=report, heads=self.heads)
 
+    def without_frames(self, out: np.ndarray) -> "EventTable":
+        """The table without some pictures, their own labels, and events that consist of these.
+
+        Args:
+            out: [frames] bool, in the order of `frames`.
+        """
+        place = self.frames.groupby("event_id").cumcount().astype("Int32")
+        old = self.frames[["event_id"]].assign(frame=place)[~out]
+        now = old.assign(now=old.groupby("event_id").cumcount().astype("Int32"))
+        labels = self.labels.merge(now, on=["event_id", "frame"], how="left")
+        stays = labels["frame"].isna() | labels["now"].notna()
+        labels = labels.assign(frame=labels["now"]).drop(columns="now")[stays]
+        rest = dataclasses.replace(self, frames=self.frames[~out], labels=labels)
+        gone = occurs(self.events["event_id"], self.frames["event_id"][out])
+        gone &= ~occurs(self.events["event_id"], old["event_id"])
+        return rest.keep(self.events["event_id"][~gone]) if gone.any() else rest
+
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, one row per event, atomically."""
         stamp = {

@@ -122,6 +122,15 @@ def passed_over(folder: str) -> str:
     return HIDDEN_FOLDER if folder.startswith(".") else ""
 
 
+def in_system_folder(path: str) -> bool:
+    """Whether a relative path leads through a folder of the system (`SYSTEM_FOLDERS`).
+
+    >>> in_system_folder("card/@eaDir/IMG_1.JPG/thumb.jpg"), in_system_folder("card/IMG_1.JPG")
+    (True, False)
+    """
+    return any(part.casefold() in SYSTEM_FOLDERS for part in path.split("/")[:-1])
+
+
 def is_text(path: str) -> bool:
     r"""Whether a file's name is valid UTF-8, as tables and records need it.
 

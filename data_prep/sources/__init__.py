@@ -116,7 +116,7 @@ def read(source: str, metadata: PathLike, **options) -> "EventTable":
     rules = {name: given.pop(name) for name in (*COMMON, _HEAD) if name in given}
     reading = Reading(Rules.parse(**rules))
     reader = getattr(importlib.import_module(f"{__name__}.{form.module}"), form.function)
-    table = reader(metadata, reading, **given)
+    table = reading.without_system_folders(reader(metadata, reading, **given))
     reading.report()
     return table
 

@@ -17,7 +17,8 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import declared
 from camtrap_tf.core.labels import BINARY, COUNT_BINS, EMPTY, count_bin
 from camtrap_tf.events import dates
-from camtrap_tf.events.table import Dropped, occurs
+from camtrap_tf.events.table import Dropped, EventTable, occurs
+from camtrap_tf.pictures import files
 
 # Spreadsheet programs read '11-50' as a date and write it back as 'Nov-50'.
 COUNT_REPAIRS = {"Nov-50": "11-50"}
@@ -169,6 +170,12 @@ class Reading:
             log.info("dates in %s are read as %s; --dates says otherwise", where, found.order.value)
         self.dropped.add(UNREAD_TIME, texts[found.unread])
         return found.values
+
+    def without_system_folders(self, table: EventTable) -> EventTable:
+        """The table without pictures in folders of the system: previews, and what was deleted."""
+        hidden = table.frames["path"].map(files.in_system_folder).to_numpy(bool)
+        table.dropped.add("picture in a folder of the system", table.frames["path"][hidden])
+        return table.without_frames(hidden) if hidden.any() else table
 
     def answered(self, rows: pd.DataFrame, path: PathLike, first_row: int) -> pd.DataFrame:
         """The rows, the columns that answer a further head (`column_of`) read.

@@ -42,6 +42,17 @@ def test_detections_above_the_threshold_label_pictures(file):
     ]  # fmt: skip
 
 
+def test_previews_and_deleted_pictures_are_no_events(file):
+    hidden = [
+        {"file": f"A/{folder}/1.jpg", "detections": [{"category": "1", "conf": 0.9}]}
+        for folder in ("@eaDir", "$RECYCLE.BIN", "__MACOSX")
+    ]
+    table = read("megadetector", file(CONTENT | {"images": [*hidden, *CONTENT["images"][:2]]}))
+    assert table.frames["path"].tolist() == ["A/1.jpg", "A/2.jpg"]
+    assert len(table) == 2 and table.labels["species"].tolist() == ["animal", "empty"]
+    assert table.dropped.counts == {"picture in a folder of the system": 3}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

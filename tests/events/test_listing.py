@@ -201,6 +201,27 @@ def test_several_sources_have_a_picture_once(tmp_path):
     assert walked(resolve([tmp_path / "A"], tmp_path)) == ["A/1.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.txt", "A/1.jpg\n$RECYCLE.BIN/2.jpg\nA/@eaDir/1.jpg/small.jpg\n"),
+        ("list.csv", "path\nA/1.jpg\n$recycle.bin/2.jpg\nA\\@eaDir\\1.jpg\\small.jpg\n"),
+        ("list.json", '["A/1.jpg", "$RECYCLE.BIN/2.jpg", "A/@eaDir/1.jpg/small.jpg"]'),
+    ],
+)
+def test_what_a_list_has_of_system_folders_is_told(tmp_path, name, text):
+    skipped = {}
+    pieces = resolve([write(tmp_path, name, text)]).walk(skipped.__setitem__, None)
+    assert list(pd.concat(pieces)["path"]) == ["A/1.jpg"]
+    assert set(skipped.values()) == {"in a system folder: not answered"}
+    assert len(skipped) == 2
+
+
+def test_of_a_season_that_moved_the_new_folder_is_the_source(tmp_path):
+    with pytest.raises(InputError, match="give their new folder in its place"):
+        resolve([tmp_path / "old"], tmp_path)
+
+
 def test_what_is_no_source_is_refused(tmp_path):
     for sources, rule in (([], "at least one"), ([tmp_path / "absent"], "a source .* exists")):
         with pytest.raises(InputError, match=rule):

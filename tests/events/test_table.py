@@ -58,6 +58,27 @@ def test_keep_keeps_order_and_adds_to_the_report():
     assert "2  no picture (e.g. c, d)" in str(kept.dropped)
 
 
+def test_without_frames_renumbers_the_rest_and_drops_what_is_left_empty():
+    frames = [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")]
+    labels = [
+        ("a", 0, "fox"),
+        ("a", 2, "owl"),
+        ("a", None, "elk"),
+        ("b", 0, "fox"),
+        ("c", None, "ox"),
+    ]
+    whole = EventTable(
+        pd.DataFrame({"event_id": ["a", "b", "c"]}),  # c had no picture before, and stays
+        pd.DataFrame(frames, columns=["event_id", "path"]),
+        pd.DataFrame(labels, columns=["event_id", "frame", "species"]),
+    )
+    rest = whole.without_frames(whole.frames["path"].isin(["a1", "b1"]).to_numpy())
+    assert list(rest.frames["path"]) == ["a2", "a3"]
+    assert list(rest.events["event_id"]) == ["a", "c"]
+    kept = rest.labels[["event_id", "frame", "species"]].fillna({"frame": -1})
+    assert kept.to_numpy().tolist() == [["a", 1, "owl"], ["a", -1, "elk"], ["c", -1, "ox"]]
+
+
 def test_what_is_not_an_event_table_is_refused(tmp_path):
     with pytest.raises(InputError, match="an existing file"):
         EventTable.read(tmp_path / "absent.parquet")
