@@ -21,6 +21,7 @@ PUBLIC = {
     "prepare": "data_prep.prepare:prepare",
     "shard": "data_prep.shards.make:shard",
     "train": "camtrap_tf.training.recipe:learn",
+    "probe": "camtrap_tf.training.probes:probe_all",
     "bundle": "camtrap_tf.networks.bundle:make_bundle",
     "evaluate": "camtrap_tf.prediction.evaluation:evaluate",
     "predict": "camtrap_tf.prediction.predict:predict",

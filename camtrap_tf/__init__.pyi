@@ -11,6 +11,7 @@ from camtrap_tf.prediction.model import load as load
 from camtrap_tf.prediction.predict import predict as predict
 from camtrap_tf.prediction.review import review as review
 from camtrap_tf.reporting import write_report as report
+from camtrap_tf.training.probes import probe_all as probe
 from camtrap_tf.training.recipe import learn as train
 from data_prep.prepare import prepare as prepare
 from data_prep.shards.make import shard as shard
@@ -33,6 +34,7 @@ __all__ = [
     "plan",
     "predict",
     "prepare",
+    "probe",
     "report",
     "review",
     "shard",

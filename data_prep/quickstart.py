@@ -32,6 +32,7 @@ from data_prep.sources import places
 from data_prep.sources.recognise import Recognised
 from data_prep.sources.recognise import recognise as recognise_metadata
 
+PROBE = "probe"  # in the place of a preset
 KIND, VERSION, FILE = "quickstart project", 1, "project.json"
 FEW = 200  # pictures to learn from: with fewer, figures mean next to nothing
 _STARTING, _COMPILING = 15, 40  # seconds: TensorFlow, and a network's first steps
@@ -77,7 +78,7 @@ class Decision:
         split: a rule of `splits.RULES`.
         seed: of the split.
         size: side of the stored squares.
-        preset: the recipe.
+        preset: the recipe, or `PROBE`.
         changes: to it, as `field=value`.
         tasks: what is learnt, as values of `Task`.
     """
@@ -243,6 +244,10 @@ def decide(
     data = training_data(made)
     preset, why = choices.choose_preset(data.pictures, computer)
     changes, notes = _changes(choices.of_preset(preset, Task.EMPTY), data, request.epochs)
+    recipe = f"--preset={preset}: {why}"
+    if not request.epochs and choices.probes(data.pictures):
+        preset, changes, notes = PROBE, (), []
+        recipe = f"camtrap probe --view=both: {_FEW_LABELS}"
     split = made.plan.split_rule.split(",")[0]
     decision = Decision(
         str(place.folder), str(_answered(place.folder, pictures)), split, made.plan.seed,
@@ -253,8 +258,7 @@ def decide(
         ("pictures", f"{place.folder}: of {counted(place.tried, 'paths')} tried, {place.found} "
                      "lead to a picture"),
         ("split", next(note for note in made.notes if note.startswith("--split"))),
-        ("recipe", f"--preset={preset}: {why}; pictures are stored as squares of "
-                   f"{made.picture.size} pixels"),
+        ("recipe", f"{recipe}; pictures are stored as squares of {made.picture.size} pixels"),
         *(("", note) for note in notes),
         ("networks", known),
         ("time", estimate(made, decision, computer)),
@@ -263,6 +267,12 @@ def decide(
         few = f"only {counted(data.pictures, 'pictures')} to learn from: everything runs, but its "
         rows.append(("caution", f"{few}figures mean next to nothing"))
     return dataclasses.replace(project, decision=decision), rows
+
+
+_FEW_LABELS = (
+    f"fewer than {choices.FEW_LABELS} pictures to learn from, and the weights of lite0 and of the "
+    "detector are here: linear heads on features of each picture and of its crop"
+)
 
 
 def _changes(recipe: Config, data: Data, epochs: int) -> tuple[tuple[str, ...], list[str]]:
@@ -318,8 +328,11 @@ def estimate(made: Prospect, decision: Decision, computer: Hardware) -> str:
     paths = made.plan.paths.tolist()
     cost = make.measure(paths, decision.images, made.picture)
     reading = (cost.seconds if cost else 0.0) * len(paths) / computer.processors
-    changes = dict(change.split("=", 1) for change in decision.changes)
     data, learning, answering = training_data(made), 0.0, reading
+    if decision.preset == PROBE:
+        looking = choices.PROBING * len(paths) / computer.processors
+        return _told(reading, looking + _COMPILING, answering + looking, computer)
+    changes = dict(change.split("=", 1) for change in decision.changes)
     for task in decision.tasks:
         config = override(choices.of_preset(decision.preset, Task(task)), changes)
         config, _ = choices.fit(config, data, set(changes))
@@ -331,6 +344,11 @@ def estimate(made: Prospect, decision: Decision, computer: Hardware) -> str:
             )
         learning += seconds + _COMPILING
         answering += (seconds + _COMPILING) / config.train.epochs * choices.ANSWERING
+    return _told(reading, learning, answering, computer)
+
+
+def _told(reading: float, learning: float, answering: float, computer: Hardware) -> str:
+    """Seconds in words."""
     whole = _STARTING + reading + learning + answering
     parts = ("store", reading), ("train", learning), ("answer", answering)
     told = ", ".join(f"{name} {choices.duration(seconds)}" for name, seconds in parts)
@@ -349,10 +367,10 @@ def steps(project: Project) -> Iterator[Step]:
             seed=decision.seed or None, size=decision.size,
         )
     )  # fmt: skip
-    recipe: dict[str, Any] = {"preset": decision.preset, "set": list(decision.changes)}
+    yield from _learning(project, decision)
     runs = [project.run(task) for task in decision.tasks]
-    for task, run in zip(decision.tasks, runs, strict=True):
-        yield Step(command("train", shards=shards, task=task, run=run, **recipe))
+    if decision.preset == PROBE:
+        runs = [project.folder / "runs"]  # all that are in it
     yield Step(command("bundle", run=runs, out=bundle), bundle / file_names.BUNDLE)
     for split in ("val", "test"):
         out = project.evaluation(split)
@@ -377,6 +395,18 @@ def steps(project: Project) -> Iterator[Step]:
             out=project.answers,
         )
     )  # fmt: skip
+
+
+def _learning(project: Project, decision: Decision) -> Iterator[Step]:
+    """The verbs that make the runs."""
+    shards = project.shards
+    if decision.preset == PROBE:
+        out = project.folder / "runs"
+        yield Step(command("probe", shards=shards, view="both", images=decision.images, run=out))
+        return
+    recipe: dict[str, Any] = {"preset": decision.preset, "set": list(decision.changes)}
+    for task in decision.tasks:
+        yield Step(command("train", shards=shards, task=task, run=project.run(task), **recipe))
 
 
 def ways_without_labels(project: Project) -> tuple[Command | str, ...]:

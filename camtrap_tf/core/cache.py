@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+DETECTOR = "megadetector-lite"
 WEIGHTS = "CAMTRAP_WEIGHTS"  # environment variable: another folder for weights
 
 
@@ -46,3 +47,8 @@ def has_lite(name: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+def has_detector() -> bool:
+    """Whether the detector's weights are in our folder."""
+    return weights_file(DETECTOR).is_file()

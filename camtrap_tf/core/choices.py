@@ -14,6 +14,7 @@ from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS, STARTED, tuned
 
 ENOUGH_FOR_A_LARGE_NETWORK = 5_000  # pictures to learn from
+FEW_LABELS = 500  # pictures to learn from, below which linear heads on two views are taken
 LEAST_FRAMES = 1.5  # pictures of an event, on average, that are worth comparing
 LEAST_STEPS = 4  # of an epoch, where a batch must be made smaller
 SMALLEST_BATCH = 4  # pictures, unless there are fewer: batch norm needs some
@@ -21,6 +22,9 @@ CROP_SHARE = 224 / 256  # of the stored square's side (the paper)
 # Processor time to learn from one picture, in seconds, of a crop of 112 pixels; it grows with the
 # square of the crop. Two cores of an AMD EPYC, decoding and augmentation included.
 COST = {"small": 0.020, "edge": 0.014, "resnet18": 0.075, "lite0": 0.011}
+# Processor time in seconds to find boxes in a picture and features of it and of its crop, mirrored
+# too: lite0 and 2048x1536 pictures on the same machine.
+PROBING = 0.15
 ANSWERING = 0.2  # of the cost of learning, to answer a picture
 
 
@@ -46,6 +50,11 @@ def choose_preset(pictures: int, hardware: Hardware) -> tuple[str, str]:
             f"{found}, fewer than {ENOUGH_FOR_A_LARGE_NETWORK:,}: a small network",
         )
     )
+
+
+def probes(pictures: int) -> bool:
+    """Whether probes of whole pictures and crops suit: few labels, and the weights are here."""
+    return pictures < FEW_LABELS and cache.has_lite(STARTED) and cache.has_detector()
 
 
 def of_preset(preset: str, task: Task) -> Config:

@@ -28,6 +28,7 @@ class Kind(enum.Enum):
     EITHER = "an existing file or folder"
     PREFIX = "an existing folder, or the beginning of the names of existing files"
     RUN = "a run directory"
+    RUNS = "a run directory, or a folder of them"
     BUNDLE = "a bundle"
     SHARDS = "a folder of shards"
 
@@ -46,9 +47,10 @@ class Input(NamedTuple):
 
 # The file that a folder of ours holds, and the command that makes the folder.
 _STAMPS = {
-    Kind.RUN: file_names.CONFIG, Kind.BUNDLE: file_names.BUNDLE, Kind.SHARDS: file_names.MANIFEST,
+    Kind.RUN: file_names.CONFIG, Kind.RUNS: file_names.CONFIG,
+    Kind.BUNDLE: file_names.BUNDLE, Kind.SHARDS: file_names.MANIFEST,
 }  # fmt: skip
-_MADE_BY = {Kind.RUN: "train", Kind.BUNDLE: "bundle", Kind.SHARDS: "shard"}
+_MADE_BY = {Kind.RUN: "train", Kind.RUNS: "train", Kind.BUNDLE: "bundle", Kind.SHARDS: "shard"}
 _FITS = {
     Kind.FILE: Path.is_file,
     Kind.FOLDER: Path.is_dir,
@@ -91,6 +93,8 @@ def _check_one(name: str, kind: Kind, path: Path) -> None:
 
 def _check_stamp(name: str, kind: Kind, path: Path) -> None:
     if (path / _STAMPS[kind]).is_file():
+        return
+    if kind is Kind.RUNS and any(path.glob(f"*/{file_names.CONFIG}")):
         return
     way_out = _way_out(path)
     if path.exists():

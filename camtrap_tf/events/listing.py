@@ -147,6 +147,22 @@ def of_table(table: EventTable, root: PathLike | None) -> Iterator[pd.DataFrame]
         yield _conform(piece if root is None else _with_status(piece, as_path(root)))
 
 
+def of_paths(paths: pd.Series, root: PathLike, name: str) -> Listing:
+    """Pictures whose paths are known.
+
+    Args:
+        paths: [n] string, relative to the root.
+        root: folder that they are relative to.
+        name: of where they are listed, for a record of the listing.
+
+    Raises:
+        InputError: no such folder.
+    """
+    folder = existing_folder(root, "the folder of the pictures")
+    rows, full = pd.DataFrame({"path": paths}), shown(os.path.abspath(root))
+    return Listing(Path(folder), (name,), full, lambda *_: _once(_of_paths(rows, Path(folder))))
+
+
 def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[pd.DataFrame]:
     """Pieces with the events that a table gives by path; others stay as they are.
 

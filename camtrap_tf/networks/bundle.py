@@ -38,7 +38,7 @@ from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
-from camtrap_tf.networks.run import Run
+from camtrap_tf.networks.run import Run, runs_in
 
 KIND, VERSION = "bundle", 1
 UNKNOWN_SHARE = 0.05
@@ -271,7 +271,8 @@ def make_bundle(
 
     Args:
         runs: finished run directories: of task `empty` and of task `animal` (or `species`),
-            or of task `one_stage` alone; several of one task are averaged.
+            or of task `one_stage` alone; several of one task are averaged. A folder of run
+            directories stands for all of them.
         folder: where to write; new or empty.
         animal_threshold: in [0, 1]; see `Bundle`.
         unknown_share: of the animals of the validation split that may be called unknown, though
@@ -286,7 +287,8 @@ def make_bundle(
         InputError: no such rule or weight, no runs, tasks that do not go together, runs on
             different vocabularies or differently stored pictures, or a folder that is not empty.
     """
-    folder, read = Path(folder), [Run.read(run) for run in runs]
+    folder = Path(folder)
+    read = [Run.read(run) for given in runs for run in runs_in(given)]
     _check_runs(read, folder)
     if not 0 <= animal_threshold <= 1:
         raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Try 0.5.")

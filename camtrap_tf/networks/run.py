@@ -74,6 +74,14 @@ class Run:
         )
 
 
+def runs_in(folder: PathLike) -> list[Path]:
+    """The run directory itself; of a folder that is none, the run directories in it, by name."""
+    folder = Path(folder)
+    if (folder / file_names.CONFIG).is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{file_names.CONFIG}")) or [folder]
+
+
 def load_network(
     folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary, view: View = View.WHOLE
 ) -> Network:

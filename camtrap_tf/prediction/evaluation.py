@@ -40,7 +40,8 @@ def evaluate(
         shards: folder of shards.
         split: 'train', 'val', 'test' or 'expert_test'.
         out: folder for predictions.parquet and metrics.json; None writes nothing.
-        detections: boxes, for bundles that see the part around one.
+        detections: boxes, for bundles that see the part around one; None: those that lie beside
+            the shards (`shard_boxes`).
 
     Raises:
         InputError: no such split, or shards of another vocabulary or size than the bundle's.

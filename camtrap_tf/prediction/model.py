@@ -72,7 +72,9 @@ class Model:
         keys = work.options.litert
         if keys not in self._loaded:
             self._loaded[keys] = Predictor(self.bundle, work.options)
-        for block, answers in self._loaded[keys].answer(work.job.pending(), work.root):
+        predictor = self._loaded[keys]
+        predictor.options = work.options  # other pictures, other boxes
+        for block, answers in predictor.answer(work.job.pending(), work.root):
             work.job.write(block, answers)
 
 

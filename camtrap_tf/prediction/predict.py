@@ -22,8 +22,8 @@ from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.progress import Meter
-from camtrap_tf.events import corrections
-from camtrap_tf.events.detections import Detector, is_stage1
+from camtrap_tf.events import corrections, detections
+from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.table import EventTable, occurs
 from camtrap_tf.networks import engines
@@ -34,11 +34,8 @@ from camtrap_tf.networks.bundle import (
     computation,
     computation_key,
 )
-from camtrap_tf.prediction.job import (
-    PICTURES_FILE,
-    Job,
-    list_pictures,
-)
+from camtrap_tf.prediction.detect import Search, detect
+from camtrap_tf.prediction.job import PICTURES_FILE, Job, list_pictures
 from camtrap_tf.prediction.predictor import Options, Predictor, calls_at_a_time
 from camtrap_tf.prediction.shards import answer_shards
 
@@ -59,7 +56,8 @@ def predict(
 
     Args:
         sources: what to answer, see `listing.resolve`; or what that returns.
-        bundle: what predicts, or its folder.
+        bundle: what predicts, or its folder. One that sees crops has our own detector look for
+            boxes first, unless `options` bring some.
         folder: the results folder, see `job`.
         options: how.
         table: gives the events' ids by path; pictures that it has not got, and all where there
@@ -87,6 +85,9 @@ def predict(
             str(found.shards),
             "Leave those out.",
         )
+    if bundle.needs_boxes and options.detector is None and not found.shards:
+        detector = _look_first(found, folder, options, only_new)
+        options = dataclasses.replace(options, detector=detector)
     weight = bundle.event_weight if options.event_weight is None else options.event_weight
     job = Job.claim(folder, _record(found, bundle, options), found.root)
     if found.shards:
@@ -121,6 +122,13 @@ def predict(
         options.corrected,
         weight,
     )
+
+
+def _look_first(found: Listing, folder: PathLike, options: Options, only_new: bool) -> Detector:
+    """Boxes of our own detector, looked for now or before, into FOLDER/.detector."""
+    search = Search(threads=options.threads, engine_cpu=options.engine_cpu)
+    path = detect(found, Path(folder) / ".detector", search, only_new=only_new)
+    return Detector(detections.read(path), Use.VIEW)
 
 
 def _computed_in_litert(

@@ -19,9 +19,8 @@ from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle, answering_info, classes
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.pictures import crops
-from camtrap_tf.prediction.job import (
-    Job,
-)
+from camtrap_tf.prediction import shard_boxes
+from camtrap_tf.prediction.job import Job
 
 
 class Split:
@@ -93,7 +92,8 @@ class Split:
             raise InputError(
                 "networks that see the part around a box are told where boxes are",
                 ", ".join(network.name for network in networks if network.view is View.CROP),
-                "Give --detections=FILE, what `camtrap detect` or MegaDetector wrote.",
+                "Give --detections=FILE, what `camtrap detect` or MegaDetector wrote, or let "
+                "`camtrap probe --view=both --images=PICTURES` find boxes and keep them.",
             )
         return crops.stacked(self.batches, self.boxes)
 
@@ -173,7 +173,8 @@ def predict_shards(
         shards: a folder of them.
         split: which.
         networks: the bundle's, where they are loaded already.
-        detections: boxes, for networks that see the part around one.
+        detections: boxes, for networks that see the part around one; None: those that lie beside
+            the shards (`shard_boxes`).
 
     Raises:
         InputError: the shards' vocabulary or stored pictures are not the bundle's, or no boxes
@@ -181,6 +182,8 @@ def predict_shards(
     """
     manifest = Manifest.read(shards)
     bundle.check_shards(manifest)
+    if detections is None and bundle.needs_boxes:
+        detections = shard_boxes.kept(manifest)
     predictions = predict_split(
         networks or bundle.networks(), manifest, split, detections=detections
     )

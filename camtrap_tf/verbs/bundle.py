@@ -8,13 +8,17 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 
 AUTO = "auto"
-INPUTS = {"run": Input(Kind.RUN)}
+INPUTS = {"run": Input(Kind.RUNS)}
 
 
 def define(values: flags.FlagValues) -> None:
     """Declares the flags."""
     flags.DEFINE_multi_string(
-        "run", None, "a finished run directory (repeatable)", flag_values=values, required=True
+        "run",
+        None,
+        "a finished run directory, or a folder of them (repeatable)",
+        flag_values=values,
+        required=True,
     )
     flags.DEFINE_string("out", None, "bundle to write", flag_values=values, required=True)
     flags.DEFINE_float(

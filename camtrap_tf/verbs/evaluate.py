@@ -30,7 +30,7 @@ def define(values: flags.FlagValues) -> None:
         "detections",
         None,
         "boxes, for bundles that see the part around one: what `camtrap detect` or MegaDetector "
-        "wrote of these pictures",
+        "wrote of these pictures; without it those in SHARDS/boxes, which `camtrap probe` left",
         flag_values=values,
     )
     flags.DEFINE_string("out", None, "folder to write", flag_values=values, required=True)

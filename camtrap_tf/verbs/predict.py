@@ -176,12 +176,9 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
     from camtrap_tf.prediction.predictor import share_processors
 
     share_processors()
-    bundle = Bundle.read(values.bundle)
-    if bundle.needs_boxes and given is None:
-        given = _looked_first(values, found)
     path = predict(
         found,
-        bundle,
+        Bundle.read(values.bundle),
         values.out,
         _options(values, given),
         table,
@@ -270,16 +267,6 @@ def _detector(values: flags.FlagValues):
         return None
     detections = megadetector.read(values.megadetector, values.megadetector_threshold)
     return megadetector.Detector(detections, megadetector.Use(values.megadetector_use))
-
-
-def _looked_first(values: flags.FlagValues, found):
-    """Boxes of our own detector, looked for now or before."""
-    from camtrap_tf.events import detections
-    from camtrap_tf.prediction.detect import Search, detect
-
-    search = Search(threads=values.threads)
-    path = detect(found, Path(values.out) / ".detector", search, only_new=values.only_new)
-    return detections.Detector(detections.read(path), detections.Use.VIEW)
 
 
 def _source(path: str, values: flags.FlagValues, read_pictures: ReadPictures):

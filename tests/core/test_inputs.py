@@ -42,6 +42,8 @@ def said(kind: Kind, path: str, words: tuple[str, ...] = ()) -> str:
         (Kind.PREFIX, "pictures"),
         (Kind.PREFIX, "model.ckpt-55"),
         (Kind.RUN, "run"),
+        (Kind.RUNS, "run"),
+        (Kind.RUNS, "."),  # holds a run directory
         (Kind.BUNDLE, "bundle"),
         (Kind.SHARDS, "shards"),
         (Kind.SHARDS, "s3://bucket/shards"),  # the verb asks the store itself
@@ -93,6 +95,12 @@ def test_what_is_there_is_taken(folder, kind, path):
             "rum",
             "--given is a run directory; received 'rum'. There is no such path; did you mean "
             "'run'?",
+        ),
+        (
+            Kind.RUNS,
+            "pictures",
+            "--given is a run directory, or a folder of them; received 'pictures'. There is no "
+            "config.json in it; camtrap train makes a run directory, or a folder of them.",
         ),
         (
             Kind.PREFIX,

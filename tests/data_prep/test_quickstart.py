@@ -111,6 +111,27 @@ def test_the_verbs_follow_from_the_decision(write):
     )
 
 
+def test_few_labels_are_probed_where_both_weights_are_here(write, monkeypatch):
+    from camtrap_tf.core import cache
+
+    folder = write(MIXED)
+    monkeypatch.setattr(cache, "has_lite", lambda name: True)
+    monkeypatch.setattr(cache, "has_detector", lambda: False)
+    assert decided(folder)[0].decision.preset == "quick"
+    monkeypatch.setattr(cache, "has_detector", lambda: True)
+    assert decided(folder, epochs=2)[0].decision.preset == "quick"  # a probe has no epochs
+    project, rows = decided(folder)
+    assert dict(rows)["recipe"].startswith("camtrap probe --view=both: fewer than 500 pictures")
+    out, images = folder / "out", folder / "pictures"
+    verbs = [str(step.command) for step in quickstart.steps(project)]
+    assert verbs[1:3] == [
+        f"camtrap probe --shards={out}/shards --view=both --images={images} --run={out}/runs",
+        f"camtrap bundle --run={out}/runs --out={out}/bundle",
+    ]
+    project.write()
+    assert quickstart.begun(project.folder, project.request) == project
+
+
 def test_a_folder_above_or_below_the_paths(write):
     folder = write(MIXED)
     asked = Request(str(folder), str(folder / "labels.csv"))

@@ -1,6 +1,7 @@
 """Probes: features computed once, heads fitted to them, a run like any other."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -183,6 +184,18 @@ def boxes(tiny_shards):
     return Detections(paths, np.ones(n, np.float32), corner, pd.Series([pd.NA] * n), 0.2)
 
 
+def write_pictures(shards, folder, splits=("train", "val")):
+    """The pictures of shards as files."""
+    from camtrap_tf.events import records
+
+    manifest = Manifest.read(shards)
+    for shard in (one for split in splits for one in manifest.shards_of(split)):
+        for record in map(records.decode, records.read_file(manifest.folder / shard.file)):
+            for path, encoded in zip(record.paths, record.frames, strict=True):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(encoded)
+
+
 @pytest.fixture(scope="module")
 def two_views(tiny_shards, boxes, tmp_path_factory):
     from camtrap_tf.networks.bundle import make_bundle
@@ -224,19 +237,13 @@ def test_a_bundle_of_two_views_gives_the_mean_of_both(two_views, tiny_shards, bo
 def test_pictures_are_answered_by_both_views_and_exports_refuse(
     two_views, tiny_shards, boxes, tmp_path
 ):
-    from camtrap_tf.events import records
     from camtrap_tf.events.detections import Detector, Use
     from camtrap_tf.prediction.predict import predict
     from camtrap_tf.prediction.predictor import Options
     from camtrap_tf.prediction.shards import predict_shards
     from export.description import describe
 
-    manifest = Manifest.read(tiny_shards)
-    for shard in manifest.shards_of("val"):
-        for record in map(records.decode, records.read_file(manifest.folder / shard.file)):
-            for path, encoded in zip(record.paths, record.frames, strict=True):
-                (tmp_path / "card" / path).parent.mkdir(parents=True, exist_ok=True)
-                (tmp_path / "card" / path).write_bytes(encoded)
+    write_pictures(tiny_shards, tmp_path / "card", ("val",))
     expected = predict_shards(two_views, tiny_shards, "val", detections=boxes)
     options = Options(detector=Detector(boxes, Use.VIEW), event_weight=0.0)
     found = Predictions.read(
@@ -246,8 +253,6 @@ def test_pictures_are_answered_by_both_views_and_exports_refuse(
     np.testing.assert_allclose(
         found.probabilities["species"], expected.probabilities["species"][place], atol=1e-4
     )
-    with pytest.raises(InputError, match="told where boxes are"):
-        predict([tmp_path / "card"], two_views, tmp_path / "other")
     with pytest.raises(InputError, match="sees whole pictures"):
         describe(two_views, 0.9)
 
@@ -275,6 +280,141 @@ def test_what_a_probe_cannot_obey_is_refused(tiny_shards, tmp_path, config, rule
     with pytest.raises(InputError, match=rule):
         probe(config, tiny_shards, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def spotted(monkeypatch):
+    """A detector by hand in place of the published one; returns how many pictures it was shown."""
+    from camtrap_tf.networks.detector import finder
+    from camtrap_tf.prediction import detect, shard_boxes
+    from tests.networks.detector.test_finder import Spot
+
+    shown = []
+
+    class Told(finder.Finder):
+        def __init__(self, floor):
+            super().__init__(floor, Spot())
+
+        def find(self, pixels, filled):
+            shown.extend(filled)
+            return super().find(pixels, filled)
+
+    monkeypatch.setattr(detect, "Finder", Told)
+    for module in (detect, shard_boxes):
+        monkeypatch.setattr(module.weights, "require", lambda name: None)
+    return shown
+
+
+SMALL = ("model.architecture=small", "model.crop=24", "model.weights=")
+
+
+@pytest.mark.slow
+def test_one_command_fits_both_views_and_a_bundle_of_them_answers(
+    tiny_shards, tmp_path, spotted, capsys
+):
+    """Neither boxes nor tasks are named: they are found, and kept for what comes after."""
+    from camtrap_tf import cli
+    from camtrap_tf.networks.bundle import Bundle
+    from camtrap_tf.prediction.model import load
+
+    shards, images, runs = tmp_path / "shards", tmp_path / "images", tmp_path / "runs"
+    shutil.copytree(tiny_shards, shards)
+    write_pictures(shards, images)
+    changes = [f"--set={change}" for change in SMALL]
+    command = ["probe", f"--shards={shards}", "--view=both", f"--run={runs}", *changes]
+    assert cli.main([*command, f"--images={images}"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    names = ["empty-whole", "empty-crop", "animal-whole", "animal-crop"]
+    assert [line.partition(":")[0] for line in said[:4]] == [str(runs / name) for name in names]
+    assert said[4] == f"Next: camtrap bundle --run={runs} --out=bundle"
+    assert len(spotted) == 64  # each picture once
+    found = tmp_path / "bundle"
+    assert cli.main(["bundle", f"--run={runs}", f"--out={found}"]) == 0
+    members = {(one.task.value, one.view.value) for one in Bundle.read(found).members}
+    assert members == {(task, view) for task in ("empty", "animal") for view in ("whole", "crop")}
+    evaluate = ["evaluate", f"--bundle={found}", f"--shards={shards}", "--split=val"]
+    assert cli.main([*evaluate, f"--out={tmp_path / 'scores'}"]) == 0
+    assert len(spotted) == 64  # the boxes beside the shards serve
+    model = load(found)
+    for card in ("train-1", "val-2"):  # looks for boxes in each folder it is given
+        answers = model.predict(images / card)
+        assert answers.answers().tolist() == [("empty", "red", "blue")[int(card[-1]) % 3]] * 2
+    assert len(spotted) == 68
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What `probe_all` asks `probe` for, in place of doing it."""
+    from camtrap_tf.training import probes
+
+    calls = []
+
+    def probe(config, shards, folder, features, detections, engine):
+        calls.append((config, folder, detections))
+        return calls[-1]
+
+    monkeypatch.setattr(probes, "probe", probe)
+    return calls
+
+
+def test_both_views_of_all_questions_with_boxes_that_are_looked_for(
+    tiny_shards, tmp_path, spotted, asked
+):
+    from camtrap_tf.training.probes import probe_all
+
+    shards, changes = tmp_path / "shards", dict(change.split("=") for change in SMALL)
+    shutil.copytree(tiny_shards, shards)
+    with pytest.raises(InputError, match=r"Give --images=PICTURES, the folder that `camtrap shard"):
+        probe_all(shards, tmp_path / "runs", changes=changes)
+    assert not asked
+    write_pictures(shards, tmp_path / "images")
+    probe_all(shards, tmp_path / "runs", changes=changes, images=tmp_path / "images")
+    probe_all(shards, tmp_path / "runs", changes=changes)  # they lie beside the shards now
+    assert len(spotted) == 64  # each picture once
+    views = list(View) * 4
+    assert [config.model.view for config, *_ in asked] == views
+    assert [boxes is not None for *_, boxes in asked] == [view is View.CROP for view in views]
+    assert [folder.name for _, folder, _ in asked[:4]] == [
+        "empty-whole", "empty-crop", "animal-whole", "animal-crop",
+    ]  # fmt: skip
+    assert {config.model.architecture for config, *_ in asked} == {"small"}
+
+
+def test_of_one_view_and_question_the_folder_is_the_run(tiny_shards, boxes, tmp_path, asked):
+    from camtrap_tf.training.probes import probe_all
+
+    given = {"changes": {"model.weights": ""}, "detections": boxes}
+    probe_all(tiny_shards, tmp_path / "run", (View.CROP,), (Task.EMPTY,), **given)
+    ((config, folder, detections),) = asked
+    assert (config.model.view, folder) == (View.CROP, tmp_path / "run") and detections is boxes
+    with pytest.raises(InputError, match=r"boxes are for probes that see crops; received 'whole'"):
+        probe_all(tiny_shards, tmp_path / "other", (View.WHOLE,), **given)
+
+
+def test_absent_weights_are_told_before_anything_is_done(tiny_shards, tmp_path, asked, monkeypatch):
+    from camtrap_tf.networks.pretrained import weights
+    from camtrap_tf.training.probes import probe_all
+
+    monkeypatch.setenv(weights.FOLDER, str(tmp_path / "none"))
+    (tmp_path / "images").mkdir()
+    for changes, name in (({}, "lite0"), ({"model.weights": ""}, "megadetector-lite")):
+        with pytest.raises(InputError, match=f"Run `camtrap weights get {name}`"):
+            probe_all(tiny_shards, tmp_path / "runs", changes=changes, images=tmp_path / "images")
+    assert not asked and not (tmp_path / "runs").exists()
+
+
+def test_a_question_without_counts_is_one_about_species(tiny_shards):
+    from camtrap_tf.training.probes import fitting
+
+    manifest = Manifest.read(tiny_shards)
+    counts = {"empty": [8, 8], "species": [4, 4], "count": [4, 4], "moving": [4, 4]}
+    known = dataclasses.replace(manifest, class_counts={"train": counts})
+    assert fitting(known) == [Task.EMPTY, Task.ANIMAL]
+    uncounted = dataclasses.replace(manifest, class_counts={"train": counts | {"count": [0, 0]}})
+    assert fitting(uncounted) == [Task.EMPTY, Task.SPECIES]
+    single = {"empty": [8, 0], "species": [8, 0], "count": [8, 0], "moving": [8, 0]}
+    with pytest.raises(InputError, match="training pictures of two"):
+        fitting(dataclasses.replace(manifest, class_counts={"train": single}))
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ Keras' 'same' does not.
 import keras
 from keras import layers
 
+from camtrap_tf.core import cache
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.networks.pretrained.assignment import assign
 
-NAME = "megadetector-lite"
+NAME = cache.DETECTOR
 ANSWERS = 6  # dx, dy, log width, log height, whether there is something, whether it is of the class
 # Stage -> channels, blocks.
 _STAGES = {"dark2": (48, 1), "dark3": (96, 3), "dark4": (192, 3), "dark5": (384, 1)}

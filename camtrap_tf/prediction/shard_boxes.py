@@ -1,0 +1,84 @@
+"""Boxes of the pictures of shards, looked for once and kept beside the shards.
+
+    SHARDS/boxes/   a job of `detect`: detections.json, and what it needs to go on
+
+Probes of crops, evaluation and prediction of shards find them there.
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from camtrap_tf.batches import pipeline
+from camtrap_tf.core.artifacts import PathLike, is_remote
+from camtrap_tf.core.errors import InputError, require
+from camtrap_tf.events import detections, listing
+from camtrap_tf.events.detections import Detections
+from camtrap_tf.events.manifest import Manifest
+from camtrap_tf.networks.detector.yolox import NAME
+from camtrap_tf.networks.engines import Engine
+from camtrap_tf.networks.pretrained import weights
+from camtrap_tf.prediction.detect import DETECTIONS_FILE, Search, detect
+
+FOLDER = "boxes"
+log = logging.getLogger("camtrap")
+
+
+def kept(manifest: Manifest) -> Detections | None:
+    """The boxes that lie beside shards; None where nobody has looked for them yet."""
+    path = _file(manifest)
+    if is_remote(manifest.folder) or not path.is_file():
+        return None
+    log.info("boxes: %s", path)
+    return detections.read(path)
+
+
+def find(manifest: Manifest, images: PathLike | None, engine: Engine = Engine.AUTO) -> Detections:
+    """The boxes of all pictures of some shards, looked for now unless they are there.
+
+    Args:
+        manifest: of the shards.
+        images: the folder that the shards were made from; needed where nothing is kept yet.
+        engine: what computes the detector on processors.
+
+    Raises:
+        InputError: nothing is kept, and the folder or the detector's weights are missing.
+    """
+    before = kept(manifest)
+    if before is not None:
+        return before
+    check(manifest, images)
+    sources = listing.of_paths(_paths(manifest), Path(str(images)), str(manifest.folder))
+    folder = Path(manifest.folder) / FOLDER
+    return detections.read(detect(sources, folder, Search(engine_cpu=engine)))
+
+
+def check(manifest: Manifest, images: PathLike | None) -> None:
+    """Raises InputError where boxes are neither kept nor can be looked for."""
+    if not is_remote(manifest.folder) and _file(manifest).is_file():
+        return
+    if images is None:
+        raise InputError(
+            "a crop is the part of a picture around what a detector found",
+            f"no boxes in {manifest.folder}/{FOLDER}",
+            "Give --images=PICTURES, the folder that `camtrap shard` was given, to look for them; "
+            "or --detections=FILE, what `camtrap detect` or MegaDetector wrote of these pictures.",
+        )
+    require(
+        not is_remote(manifest.folder),
+        "boxes are kept in a local folder",
+        str(manifest.folder),
+        "Run `camtrap detect PICTURES --out=found`, and give "
+        f"--detections=found/{DETECTIONS_FILE}.",
+    )
+    weights.require(NAME)
+
+
+def _file(manifest: Manifest) -> Path:
+    return Path(manifest.folder) / FOLDER / DETECTIONS_FILE
+
+
+def _paths(manifest: Manifest) -> pd.Series:
+    tables = [pipeline.index(manifest, split)[0]["path"] for split in manifest.splits()]
+    return pd.concat(tables, ignore_index=True).astype("string")
