@@ -19,13 +19,14 @@ file's name ('RCNX0012_1of3.JPG') or, Reconyx, in a MakerNote, which also number
 import dataclasses
 import datetime
 import re
+import stat
 import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from PIL import Image
 
-from camtrap_tf.core.artifacts import PathLike, as_path
+from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
 
 # What Pillow's readers raise on damaged files, and warn about.
 DAMAGE = (
@@ -128,10 +129,12 @@ class Facts:
 def read(path: PathLike) -> Facts:
     """What the header of a file tells, without decoding pixels.
 
-    Of a damaged file what can be read; nothing where there is no such file.
+    Of a damaged file what can be read; nothing where there is no such file, or what is none.
     """
     name = str(path).replace("\\", "/").rpartition("/")[2]
     try:
+        if not is_remote(path) and not stat.S_ISREG(as_path(path).stat().st_mode):
+            return facts(None, name)  # a pipe would be waited for
         with as_path(path).open("rb") as file:
             try:
                 image = Image.open(file)

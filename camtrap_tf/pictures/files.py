@@ -101,14 +101,28 @@ def find(
         skip: is told of each folder that is passed over, and why.
     """
     root = Path(folder)
-    for where, folders, files in os.walk(root):
+
+    def unopened(error: OSError) -> None:
+        where = Path(error.filename).relative_to(root).as_posix()
+        skip(where, f"folder cannot be opened: {error.strerror}")
+
+    for where, folders, files in os.walk(root, onerror=unopened):
         for name in sorted(folders):
             if reason := passed_over(name):
                 skip((Path(where) / name).relative_to(root).as_posix(), reason)
         folders[:] = sorted(name for name in folders if not passed_over(name))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+            if is_picture_name(name):
                 yield (Path(where) / name).relative_to(root).as_posix()
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name is taken for a picture.
+
+    >>> is_picture_name("IMG_1.JPG"), is_picture_name(".IMG_1.JPG"), is_picture_name("IMG_1.AVI")
+    (True, False, False)
+    """
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def passed_over(folder: str) -> str:
@@ -408,7 +422,8 @@ def _content(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise PictureError("no such file") from None
     except (OSError, ValueError) as error:
-        raise PictureError(f"cannot be opened: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise PictureError(f"cannot be opened: {reason or error}") from None
 
 
 def _open(content: bytes) -> _Opened:

@@ -5,7 +5,6 @@ Needs NumPy, Pillow and ai-edge-litert; TensorFlow is never imported.
 
 import argparse
 import contextlib
-import json
 import logging
 import math
 import sys
@@ -134,6 +133,7 @@ def _watch(values: argparse.Namespace) -> None:
 
 def _answer(values: argparse.Namespace) -> None:
     from camtrap_tf.pictures import files
+    from export.edge.journal import as_line
     from export.edge.model import EdgeModel
     from export.edge.policy import judge
 
@@ -151,7 +151,7 @@ def _answer(values: argparse.Namespace) -> None:
                 "probability": round(verdict.probability, 4),
                 "automatic": verdict.automatic,
             }
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.write(as_line(line) + "\n")
         sys.stdout.flush()
 
 

@@ -78,10 +78,12 @@ class EdgeModel:
         """Answers a picture file, as an event of its own.
 
         Raises:
-            pictures.PictureError: it cannot be read.
+            pictures.PictureError: it cannot be read, or the network fails on it.
         """
         picture = pictures.read(source, self.picture)
-        answer = self.answer_square(stacked(picture.pixels[None], self.context)[0])
+        answer = self._try_square(stacked(picture.pixels[None], self.context)[0])
+        if isinstance(answer, str):
+            raise pictures.PictureError(answer)
         return dataclasses.replace(answer, doubt=picture.doubt)
 
     def answer_event(self, sources: Sequence[PathLike]) -> list[Answer | str]:
@@ -91,11 +93,8 @@ class EdgeModel:
         if not read:
             return [str(reason) for reason in found]
         squares = stacked(np.stack([picture.pixels for picture in read]), self.context)
-        answers = (
-            dataclasses.replace(self.answer_square(square), doubt=picture.doubt)
-            for square, picture in zip(squares, read, strict=True)
-        )
-        return [one if isinstance(one, str) else next(answers) for one in found]
+        answers = map(self._try_square, squares)
+        return [one if isinstance(one, str) else _doubted(next(answers), one) for one in found]
 
     def _read(self, source: PathLike) -> pictures.Picture | str:
         """A picture, or the reason why it cannot be read."""
@@ -103,6 +102,15 @@ class EdgeModel:
             return pictures.read(source, self.picture)
         except pictures.PictureError as error:
             return str(error)
+
+    def _try_square(self, square: np.ndarray) -> Answer | str:
+        """Answers a square, or says why the network has no answer to it."""
+        try:
+            answer = self.answer_square(square)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            return f"the network failed: {error}"
+        told = [answer.animal_probability, *(() if answer.species is None else answer.species)]
+        return answer if np.isfinite(told).all() else "the network's answer is not a number"
 
     def answer_square(self, square: np.ndarray) -> Answer:
         """Answers a stored square [size, size, channels] uint8; see `context.stacked`."""
@@ -122,6 +130,10 @@ class EdgeModel:
         if self.familiarity_threshold is None:
             return species, None
         return species, float(np.mean([answer[FAMILIARITY][0, 0] for answer in answers]))
+
+
+def _doubted(answer: Answer | str, picture: pictures.Picture) -> Answer | str:
+    return answer if isinstance(answer, str) else dataclasses.replace(answer, doubt=picture.doubt)
 
 
 def _runner(file: Path, threads: int):

@@ -9,18 +9,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.core.artifacts import atomic
 from camtrap_tf.core.config import Context
 from camtrap_tf.events.bursts import events
-from camtrap_tf.pictures import files
 from camtrap_tf.pictures.context import NOTHING_TO_COMPARE
-from export.edge import bursts, journal
+from export.edge import bursts, card, journal, outbox
 from export.edge.bursts import File
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import Action, Policy, Verdict, judge
 
 log = logging.getLogger("camtrap")
 WRITING = 2.0  # seconds without a change after which a file is taken to be whole
+PAUSE_AFTER_FAILURE = 60.0  # seconds, before what a full disk refused is tried again
+MOST_FRAMES = 500  # in an event: all its pictures are in memory at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +53,16 @@ class Watch:
         settings: where and how.
 
     Raises:
-        InputError: another process writes the log.
+        InputError: another process writes the log, or the log or outbox leads elsewhere.
     """
 
     def __init__(self, model: EdgeModel, settings: Settings):
         self.model, self.settings = model, settings
-        self.journal = journal.Journal(settings.log)
+        outbox.check(settings.outbox, settings.folder)
+        self.journal = journal.Journal(settings.log, reserve=settings.delete_dropped)
         self._frames: dict[str, File] = {}
+        self._skipped: dict[str, str] = {}
+        self._failure = ""
         self._events = self._alone = 0  # decided about, and of these with one readable picture
         self._warned = False
         if settings.delete_dropped:  # a power cut may have come between log and deletion
@@ -73,23 +76,54 @@ class Watch:
     def run(self, poll_seconds: float) -> None:
         """Decides about events as they end, for ever."""
         while True:
-            self.step()
-            time.sleep(poll_seconds)
+            done = self.try_step()
+            time.sleep(poll_seconds if done else max(poll_seconds, PAUSE_AFTER_FAILURE))
+
+    def try_step(self, wait: bool = True) -> bool:
+        """`step`; what the disk refuses is said once, and False means to try again later."""
+        try:
+            self.step(wait)
+        except OSError as error:
+            if str(error) != self._failure:
+                log.warning("%s; tried again every %.0f s", error, PAUSE_AFTER_FAILURE)
+            self._failure = str(error)
+            return False
+        self._failure = ""
+        return True
 
     def step(self, wait: bool = True) -> int:
         """Decides about the events that are over, or, without waiting, about all there are.
 
         Returns:
             How many.
+
+        Raises:
+            OSError: the disk refuses, for instance because it is full. Events that could not be
+                put on the log or into the outbox are not decided; the next step tries them again.
         """
         now, gap, done = time.time(), self.settings.gap_seconds, 0
-        for event in events(self._new_frames(), gap):
-            if not wait or bursts.is_over(event, now, gap, WRITING):
+        refused = None
+        for event in self._open_events():
+            if wait and not bursts.is_over(event, now, gap, WRITING):
+                continue
+            try:
                 self._decide(event)
                 done += 1
+            except _NotPosted as error:
+                refused = error
         if done:
             self._point_out_alone()
+        if refused is not None:
+            raise refused
         return done
+
+    def _open_events(self) -> list[list[File]]:
+        found = events(self._new_frames(), self.settings.gap_seconds)
+        return [
+            event[start : start + MOST_FRAMES]
+            for event in found
+            for start in range(0, len(event), MOST_FRAMES)
+        ]
 
     def _point_out_alone(self) -> None:
         """Says once that most events have nothing to compare, where networks expect it."""
@@ -111,11 +145,7 @@ class Watch:
         file of another size is another picture, unless the log, an old one, tells no sizes.
         """
         frames: dict[str, File] = {}
-        for path in files.find(self.settings.folder):
-            try:
-                status = (self.settings.folder / path).stat()
-            except FileNotFoundError:
-                continue
+        for path, status in card.pictures(self.settings.folder, self._skip):
             if not self.journal.decided.isdisjoint([(path, status.st_size), (path, None)]):
                 continue
             known = self._frames.get(path)
@@ -128,6 +158,12 @@ class Watch:
         self._frames = frames
         return list(frames.values())
 
+    def _skip(self, path: str, reason: str) -> None:
+        """Says once what is no picture file."""
+        if self._skipped.get(path) != reason and len(self._skipped) < 10_000:
+            self._skipped[path] = reason
+            log.warning("%s: %s", path, reason)
+
     def _decide(self, event: list[File]) -> None:
         answers, reasons, doubts = self._answers(event)
         self._events += 1
@@ -136,16 +172,18 @@ class Watch:
         best, day = event[verdict.best], datetime.date.today().isoformat()
         policy, sent = self.settings.policy, self.journal.sent[day]
         action, reason = policy.decide(verdict, best.size, sent)
+        posted = None
         if action is Action.TRANSMIT:
             # Before the log: after a power cut in between the same picture is put there again
             # under the same name, and none is forgotten.
-            self._post(best)
+            posted = self._post(best)
         entry = _entry(event, verdict) | {
             "unreadable": reasons,
             "doubtful": doubts,
             "decision": action.value,
             "reason": reason,
             "sent": best.path if action is Action.TRANSMIT else None,
+            "outbox": posted,
             "bytes": best.size if action is Action.TRANSMIT else 0,
             "day": day,
             "model_version": self.model.version,
@@ -169,9 +207,12 @@ class Watch:
         answers = [None if isinstance(answer, str) else answer for answer in found]
         return answers, reasons, doubts
 
-    def _post(self, frame: File) -> None:
-        with atomic(self.settings.outbox / frame.path.replace("/", "_")) as temporary:
-            temporary.write_bytes((self.settings.folder / frame.path).read_bytes())
+    def _post(self, frame: File) -> str:
+        content = (self.settings.folder / frame.path).read_bytes()
+        try:
+            return outbox.post(self.settings.outbox, frame.path, content)
+        except OSError as error:
+            raise _NotPosted(*error.args) from error
 
     def _delete(self, entry: dict[str, Any]) -> None:
         """Removes a dropped event's pictures, but none unread, doubtful, or come under their names.
@@ -182,23 +223,32 @@ class Watch:
             return
         kept = {*entry["unreadable"], *entry.get("doubtful", ())}
         for path, size in zip(entry["frames"], journal.sizes(entry), strict=True):
-            file = self.settings.folder / path
-            with contextlib.suppress(FileNotFoundError):
-                if path not in kept and file.stat().st_size == size:
-                    file.unlink()
+            if path not in kept and card.is_picture(self.settings.folder, path):
+                self._unlink(path, size)
         os.sync()
+        self.journal.keep_reserve()
+
+    def _unlink(self, path: str, size: int | None) -> None:
+        file = self.settings.folder / path
+        with contextlib.suppress(FileNotFoundError):
+            if file.stat().st_size == size:
+                file.unlink()
+
+
+class _NotPosted(OSError):
+    """A picture could not be put into the outbox."""
 
 
 def _entry(event: list[File], verdict: Verdict) -> dict[str, Any]:
-    taken = event[0].taken
+    taken, read = event[0].taken, verdict.readable
     return {
         "event": event[0].path,
         "frames": [frame.path for frame in event],
         "sizes": [frame.size for frame in event],
         "taken": taken.isoformat() if taken else None,
-        "animal": verdict.animal,
-        "animal_probability": round(verdict.animal_probability, 4),
-        "species": verdict.species,
-        "probability": round(verdict.probability, 4),
-        "automatic": verdict.automatic,
+        "animal": verdict.animal if read else None,
+        "animal_probability": round(verdict.animal_probability, 4) if read else None,
+        "species": verdict.species if read else None,
+        "probability": round(verdict.probability, 4) if read else None,
+        "automatic": verdict.automatic if read else None,
     }
