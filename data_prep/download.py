@@ -120,7 +120,7 @@ def download(
         paths += _paths(metadata)
     log.info("%s pictures are wanted", f"{len(paths):,}")
     if only_metadata:
-        there = sum((folder / path).is_file() for path in paths)
+        there = sum(os.path.isfile(folder / path) for path in paths)
         return {"there": there, "wanted": len(paths) - there}
     outcomes = _fetch_all(folder, paths, f"{base}/{IMAGES}", client)
     missing = [(path, reason) for path, reason, final in outcomes if final]

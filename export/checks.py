@@ -60,8 +60,8 @@ def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:
     for path in dict.fromkeys(itertools.chain(every, paths)):
         if len(encoded) == count:
             break
-        content = (root / path).read_bytes()
         try:
+            content = files.read_bytes(root / path)
             squares.append(files.read(content, bundle.picture).pixels)
         except files.PictureError:
             continue

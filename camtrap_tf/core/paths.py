@@ -42,16 +42,28 @@ def on_disk(root: Path, path: str) -> Path:
     form; else the name as it is.
     """
     exact = root / path
-    if path.isascii() or is_remote(root) or exact.exists():
+    if path.isascii() or is_remote(root) or is_there(exact):
         return exact
     here = root
     for part in path.split("/"):
         here = here / _spelled(here, part)
-    return here if here.exists() else exact
+    return here if is_there(here) else exact
+
+
+def is_there(path: Path) -> bool:
+    r"""Whether a path leads to something; false for one that no disk can hold, too.
+
+    >>> is_there(Path("a" * 300)), is_there(Path("\0")), is_there(Path("."))
+    (False, False, True)
+    """
+    try:
+        return path.exists()
+    except OSError:  # too long, or through a folder that may not be searched
+        return False
 
 
 def _spelled(folder: Path, name: str) -> str:
-    if (folder / name).exists():
+    if is_there(folder / name):
         return name
     try:
         names = _names(folder, folder.stat().st_mtime_ns)

@@ -33,9 +33,9 @@ BURST_PAUSE = 60.0  # seconds; no camera waits longer between two pictures of a 
 JITTER = 1.0  # seconds that a camera's times may go back within a trigger
 _FAR = 10  # a counter's next picture is rarely further away: people delete pictures, but not most
 _FOLDER = re.compile(r"[1-9]\d\d([A-Za-z0-9_]{5})")  # of cameras, by the DCF standard
-_COUNTED = re.compile(r"(.*\D|)(\d+)(\D*)", re.DOTALL)
+_COUNTED = re.compile(r"(.*\D|)(\d{1,300})(\D*)", re.DOTALL)  # names have 255 characters
 _PLACE = re.compile(r"[ _-]?\d{1,2}[ _-]?of[ _-]?\d{1,2}", re.IGNORECASE)  # in a trigger
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"(\d{1,300})")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -251,29 +251,42 @@ def _open_file(source: PathLike, path: Path, images: PathLike | None) -> _Opened
 
 def _walk(root: str, below: str, skip: Skip, hidden: str | None) -> Iterator[tuple]:
     """Path, size and time of change of each picture; a folder's own come before its subfolders'."""
-    try:
-        with os.scandir(os.path.join(root, below)) as found:
-            entries = _in_order(found)
-    except OSError as error:
-        skip(shown(below or "."), f"folder cannot be opened: {error.strerror}")
-        return
-    folders = []
-    for entry in entries:
-        path = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            folders.append((entry, path))
-        elif reason := _no_picture(entry):
-            skip(shown(path), reason)
-        else:
-            size, modified = _status(entry.stat)
-            yield path, size, modified
+    waiting = [below]
+    while waiting:
+        below = waiting.pop()
+        folders = []
+        for entry in _entries(root, below, skip):
+            path = f"{below}/{entry.name}" if below else entry.name
+            if pictures.is_folder(entry, links=False):
+                folders.append((entry, path))
+            elif reason := _no_picture(entry):
+                skip(shown(path), reason)
+            else:
+                size, modified = _status(entry.stat)
+                yield path, size, modified
+        waiting += reversed(list(_searched(folders, skip, hidden)))
+
+
+def _searched(
+    folders: list[tuple[os.DirEntry, str]], skip: Skip, hidden: str | None
+) -> Iterator[str]:
+    """Paths of the folders that are searched."""
     for entry, path in folders:
         if hidden is not None and os.path.abspath(entry.path) == hidden:
             continue
         if reason := pictures.passed_over(entry.name):
             skip(shown(path), reason)
         else:
-            yield from _walk(root, path, skip, hidden)
+            yield path
+
+
+def _entries(root: str, below: str, skip: Skip) -> list[os.DirEntry]:
+    try:
+        with os.scandir(os.path.join(root, below)) as found:
+            return _in_order(found)
+    except OSError as error:
+        skip(shown(below or "."), f"folder cannot be opened: {error.strerror}")
+        return []
 
 
 def _in_order(entries: Iterable[os.DirEntry]) -> list[os.DirEntry]:
@@ -286,7 +299,7 @@ def _no_picture(entry: os.DirEntry) -> str:
     suffix = os.path.splitext(entry.name)[1].lower()
     if suffix in VIDEOS:
         return "video"
-    if entry.is_dir():
+    if pictures.is_folder(entry):
         return "link to a folder: not followed"
     if entry.name.startswith("."):
         return "hidden file"
@@ -325,7 +338,7 @@ def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> _Opened:
     rows["path"] = path_columns.normal(rows["path"])
     absolute = rows["path"].str.startswith("/") | rows["path"].str.match(r"[A-Za-z]:/")
     if absolute.all() and not told:
-        root = Path(os.path.commonpath([os.path.dirname(one) for one in rows["path"]]))
+        root = _common(rows["path"])
     rows.loc[absolute, "path"] = [
         Path(os.path.relpath(one, root)).as_posix() for one in rows["path"][absolute]
     ]
@@ -337,6 +350,18 @@ def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> _Opened:
         return _once(_of_paths(rows[~hidden], root))
 
     return _Opened(root, walk)
+
+
+def _common(paths: pd.Series) -> Path:
+    """The folder that holds all of some absolute paths."""
+    try:
+        return Path(os.path.commonpath([os.path.dirname(one) for one in paths]))
+    except ValueError as error:
+        raise InputError(
+            "the paths of a list are absolute ones of one system",
+            f"{paths.iloc[0]} and others ({error})",
+            "Give the folder that they are relative to as --images, and paths below it.",
+        ) from error
 
 
 def _read_lines(listed: "PictureList") -> pd.DataFrame:

@@ -27,6 +27,8 @@ FOLDER = "by_species"
 LINKS = {"symbolic": os.symlink, "hard": os.link}
 UNREADABLE, NO_ANSWER = "unreadable", "no answer"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # no names on Windows
+# Of a link, what the path of one picture may be to blame for.
+_OF_ONE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 _DRIVE = re.compile(r"[A-Za-z]:")
 log = logging.getLogger("camtrap")
 
@@ -123,11 +125,13 @@ class _View:
             return "" if self._leads_to(link, path) else "another file has its name"
         if not os.path.lexists(target):
             return "the picture is not in the picture folder"
-        if not self._made(os.path.dirname(link)):
-            return "its folder leads out of the view"
         try:
+            if not self._made(os.path.dirname(link)):
+                return "its folder leads out of the view"
             LINKS[self.kind](target, link)
         except OSError as error:
+            if error.errno in _OF_ONE_PATH:
+                return f"no link can have its path: {error.strerror}"
             raise self._refused(error, link) from error
         return ""
 

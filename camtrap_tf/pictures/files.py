@@ -100,20 +100,38 @@ def find(
         folder: where to look.
         skip: is told of each folder that is passed over, and why.
     """
-    root = Path(folder)
-
-    def unopened(error: OSError) -> None:
-        where = Path(error.filename).relative_to(root).as_posix()
-        skip(where, f"folder cannot be opened: {error.strerror}")
-
-    for where, folders, files in os.walk(root, onerror=unopened):
-        for name in sorted(folders):
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        names, folders = _entries(os.path.join(folder, below), below, skip)
+        yield from (below + name for name in names)
+        for name in folders:
             if reason := passed_over(name):
-                skip((Path(where) / name).relative_to(root).as_posix(), reason)
-        folders[:] = sorted(name for name in folders if not passed_over(name))
-        for name in sorted(files):
-            if is_picture_name(name):
-                yield (Path(where) / name).relative_to(root).as_posix()
+                skip(below + name, reason)
+        waiting += [f"{below}{name}/" for name in reversed(folders) if not passed_over(name)]
+
+
+def _entries(
+    folder: str, below: str, skip: Callable[[str, str], None]
+) -> tuple[list[str], list[str]]:
+    """Names of picture files and of folders in a folder, sorted; links to folders are neither."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        skip(below.rstrip("/") or ".", f"folder cannot be opened: {error.strerror}")
+        return [], []
+    folders = [entry.name for entry in entries if is_folder(entry, links=False)]
+    files = [one.name for one in entries if is_picture_name(one.name) and not is_folder(one)]
+    return files, folders
+
+
+def is_folder(entry: os.DirEntry, links: bool = True) -> bool:
+    """Whether a directory entry is a folder, or a link to one; false where that cannot be told."""
+    try:
+        return entry.is_dir(follow_symlinks=links)
+    except OSError:  # a link to itself, a folder that may not be searched
+        return False
 
 
 def is_picture_name(name: str) -> bool:
@@ -225,7 +243,7 @@ def read_padded(
     Raises:
         PictureError: as `read`.
     """
-    content = source if isinstance(source, bytes) else _content(as_path(source))
+    content = source if isinstance(source, bytes) else read_bytes(source)
     with _told(content):
         opened = _open(content)
         width, height = _plausible(opened)
@@ -264,7 +282,7 @@ def glance(source: PathLike | bytes) -> Picture:
     Raises:
         PictureError: the file is missing, empty, truncated or not a picture.
     """
-    content = source if isinstance(source, bytes) else _content(as_path(source))
+    content = source if isinstance(source, bytes) else read_bytes(source)
     with _told(content):
         opened = _open(content)
     _check_end(content)
@@ -302,6 +320,29 @@ def _graph_reads(image: Image.Image | None) -> bool:
 def encode_jpeg(pixels: np.ndarray, quality: int) -> bytes:
     """[height, width, 3] uint8 pixels as JPEG, without chroma subsampling."""
     return _encode(Image.fromarray(pixels), quality)
+
+
+def read_bytes(path: PathLike) -> bytes:
+    """The bytes of a picture file; of nothing that would have to be waited for.
+
+    Raises:
+        PictureError: there is no such file, it is none, or it is implausibly large.
+    """
+    path = as_path(path)
+    try:
+        if is_remote(path):
+            return path.read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PictureError("not a file")
+        if status.st_size > MAX_BYTES:
+            raise PictureError(f"implausible size: {status.st_size:,} bytes")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PictureError("no such file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise PictureError(f"cannot be opened: {reason or error}") from None
 
 
 def decode_scale(height: int, width: int, spec: PictureSpec) -> int:
@@ -385,7 +426,7 @@ class _Decoded(NamedTuple):
 def _read(
     source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None = None
 ) -> _Decoded:
-    content = source if isinstance(source, bytes) else _content(as_path(source))
+    content = source if isinstance(source, bytes) else read_bytes(source)
     with _told(content):
         opened = _open(content)
         width, height = _plausible(opened)
@@ -407,23 +448,6 @@ def _told(content: bytes) -> Iterator[None]:
     except exif.DAMAGE as error:
         _check_end(content)
         raise PictureError(f"damaged: {error}") from None
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if is_remote(path):
-            return path.read_bytes()
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise PictureError("not a file")
-        if status.st_size > MAX_BYTES:
-            raise PictureError(f"implausible size: {status.st_size:,} bytes")
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise PictureError("no such file") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise PictureError(f"cannot be opened: {reason or error}") from None
 
 
 def _open(content: bytes) -> _Opened:

@@ -18,6 +18,7 @@ import dataclasses
 import errno
 import io
 import logging
+import os
 import typing
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def _protect(response: flask.Response) -> flask.Response:
 
 def _picture(path: Path) -> flask.Response:
     """The file itself where a browser shows it, else a JPEG of it."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise LookupError("the file is not there")
     kind = SHOWN.get(path.suffix.lower())
     if kind is not None:

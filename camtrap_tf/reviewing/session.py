@@ -7,6 +7,7 @@ events and for a hundred thousand.
 import collections
 import dataclasses
 import hashlib
+import os
 import statistics
 import threading
 import uuid
@@ -293,7 +294,9 @@ class Session:
     def _check_pictures(self) -> None:
         """A wrong folder is told at once, not picture by picture."""
         paths = self.predictions.ids["path"].iloc[:: max(len(self.predictions) // 20, 1)]
-        if not any(is_inside(path) and on_disk(self.images, path).is_file() for path in paths):
+        if not any(
+            is_inside(path) and os.path.isfile(on_disk(self.images, path)) for path in paths
+        ):
             raise InputError(
                 "--images is the folder that was predicted: the pictures' paths are relative to it",
                 f"{self.images} without {paths.iloc[0]}",

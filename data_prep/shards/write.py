@@ -35,7 +35,7 @@ from camtrap_tf.core.artifacts import (
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.paths import on_disk
+from camtrap_tf.core.paths import is_there, on_disk
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import Dropped
@@ -202,7 +202,7 @@ def _whole(folder: Path, plan: Plan) -> bool:
 def _look(plan: Plan, images: Path) -> None:
     """Raises InputError where none of some pictures is found: the folder must be wrong."""
     few = plan.paths[np.linspace(0, len(plan.paths) - 1, _LOOKED_AT).astype(int)]
-    if not any(on_disk(images, path).exists() for path in few):
+    if not any(is_there(on_disk(images, path)) for path in few):
         raise InputError(
             f"pictures lie in {images} under the paths of the event table",
             few[0],

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def locate(table: EventTable, pictures: Path, metadata: Path | None = None) -> P
     looked, best = 0, Place(pictures, 0, len(tried))
     for folder in _candidates(pictures, metadata):
         looked += 1
-        place = Place(folder, sum((folder / path).is_file() for path in tried), len(tried))
+        place = Place(folder, sum(os.path.isfile(folder / path) for path in tried), len(tried))
         best = max(best, place, key=lambda one: one.found)
         if best.found == len(tried):
             break
@@ -68,12 +69,20 @@ def _candidates(pictures: Path, metadata: Path | None) -> Iterator[Path]:
 
 def _subfolders(folders: Iterable[Path]) -> Iterator[Path]:
     """Folders in the folders, and in these, at most `_FOLDERS`."""
-    below = (sorted(one for one in folder.iterdir() if _is_searched(one)) for folder in folders)
+    below = map(_inside, folders)
     first = list(itertools.islice(itertools.chain.from_iterable(below), _FOLDERS))
     yield from first
-    deeper = (one for folder in first for one in sorted(folder.iterdir()) if _is_searched(one))
+    deeper = (one for folder in first for one in _inside(folder))
     yield from itertools.islice(deeper, _FOLDERS - len(first))
 
 
+def _inside(folder: Path) -> list[Path]:
+    """The folders in a folder; none where it may not be opened."""
+    try:
+        return sorted(one for one in folder.iterdir() if _is_searched(one))
+    except OSError:
+        return []
+
+
 def _is_searched(path: Path) -> bool:
-    return path.is_dir() and not files.passed_over(path.name)
+    return os.path.isdir(path) and not files.passed_over(path.name)

@@ -10,6 +10,7 @@ import json
 import logging
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.extras import needed
 from camtrap_tf.core.labels import UNKNOWN
+from camtrap_tf.events.listing import shown
 from camtrap_tf.pictures import files
 
 log = logging.getLogger("camtrap")
@@ -150,7 +152,7 @@ def predict_folder(
     batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
 
     def ask(batch: list[str]) -> Answers:
-        return client.answer([(root / path).read_bytes() for path in batch])
+        return client.answer([_content(root / path) for path in batch])
 
     with concurrent.futures.ThreadPoolExecutor(connections) as pool:
         answers = pool.map(ask, batches)
@@ -165,12 +167,21 @@ def predict_folder(
     return bad
 
 
+def _content(path: Path) -> bytes:
+    """A picture's bytes; none where it cannot be read, which the server says then."""
+    try:
+        return files.read_bytes(path)
+    except files.PictureError as error:
+        log.warning("%s: %s", path, error)
+        return b""
+
+
 def _rows(paths: Iterable[str], answers: Answers) -> Iterator[dict]:
     unknown = answers.get(UNKNOWN, np.zeros(len(answers["valid"]), bool))
     scalars = [name for name, values in sorted(answers.items()) if values.ndim == 1]
     for row, path in enumerate(paths):
         yield {
-            "path": path,
+            "path": shown(path),
             "species": UNKNOWN if unknown[row] else answers["top_species"][row][0],
             "species_probability": float(answers["top_probabilities"][row][0]),
             **{name: answers[name].tolist()[row] for name in scalars},

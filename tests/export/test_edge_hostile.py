@@ -14,26 +14,10 @@ from export.edge import journal, outbox, watch
 from export.edge.cli import main
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import Policy, parse_rule
+from tests import odd_entries
 from tests.export.test_edge import NOON, after, save
 
 pytestmark = pytest.mark.timeout(60, func_only=True)  # what reads from a pipe waits for ever
-
-
-def strange_entries(folder: Path) -> None:
-    """Directory entries with a picture's suffix that are no ordinary picture files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    good = (folder / "good.jpg").read_bytes()
-    Path(os.fsdecode(os.fsencode(folder) + b"/b\xe4r.jpg")).write_bytes(good)
-    (folder / "two\nlines\x1b[2J.jpg").write_bytes(good)
-    os.mkfifo(folder / "pipe.jpg")
-    (folder / "itself.jpg").symlink_to("itself.jpg")
-    (folder / "nowhere.jpg").symlink_to("nothing")
-    (folder / "endless.jpg").symlink_to("/dev/zero")
-    (folder / "link to a pipe.jpg").symlink_to("pipe.jpg")
-    (folder / "folder.jpg").mkdir()
-    (folder / "round.jpg").symlink_to(".", target_is_directory=True)
-    (folder / ("9" * 240 + ".jpg")).write_bytes(good)
-    (folder / "empty.jpg").touch()
 
 
 def watched(folder: Path, lite: Path, *flags: str) -> list[dict]:
@@ -43,14 +27,15 @@ def watched(folder: Path, lite: Path, *flags: str) -> list[dict]:
 
 def test_no_entry_of_a_folder_stops_it(lite, tmp_path):
     save(tmp_path / "cam" / "good.jpg", "red", None)
-    strange_entries(tmp_path / "cam")
+    odd_entries.write(tmp_path / "cam")
+    odd_entries.deepen(tmp_path)
     entries = watched(tmp_path, lite, "--send=animal")
     told = {os.fsencode(entry["event"]): entry["decision"] for entry in entries}
     assert told == {
         b"cam/good.jpg": "transmit",
-        b"cam/b\xe4r.jpg": "transmit",
-        b"cam/two\nlines\x1b[2J.jpg": "transmit",
-        b"cam/" + b"9" * 240 + b".jpg": "transmit",
+        b"cam/" + odd_entries.NOT_TEXT: "transmit",
+        b"cam/" + odd_entries.LINES: "transmit",
+        b"cam/" + odd_entries.LONG: "transmit",
         b"cam/empty.jpg": "keep",
     }
     assert len(list((tmp_path / ".outbox").iterdir())) == 4
@@ -323,10 +308,10 @@ def test_it_watches_on_after_a_failure(lite, tmp_path, monkeypatch):
 
 def test_answers_of_pictures_with_odd_names(lite, tmp_path, capfdbinary):
     save(tmp_path / "good.jpg", "red", None)
-    strange_entries(tmp_path)
+    odd_entries.write(tmp_path)
     names = sorted(file for file in os.listdir(os.fsencode(tmp_path)))
     paths = [os.fsdecode(os.fsencode(tmp_path) + b"/" + name) for name in names]
     assert main(["answer", *paths, f"--model={lite}"]) == 0
     lines = [json.loads(text) for text in capfdbinary.readouterr().out.splitlines()]
     assert [one["path"] for one in lines] == paths
-    assert sum("failure" in one for one in lines) == 8
+    assert sum("failure" in one for one in lines) == 9
