@@ -13,7 +13,7 @@ from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.bundle import Bundle, with_threshold
 from camtrap_tf.prediction.shards import predict_split
 
 log = logging.getLogger("camtrap")
@@ -178,4 +178,4 @@ def with_recall(
         Effect.of(answers[split], chosen, split, level) for split in splits for level in Level
     ]
     log.info("animal threshold %.4f, chosen on 'val'\n%s", chosen, table(effects))
-    return dataclasses.replace(bundle, animal_threshold=chosen), effects
+    return with_threshold(bundle, chosen), effects

@@ -322,6 +322,13 @@ class SelectBy(enum.Enum):
     LOSS = "loss"  # the lowest cross-entropy
 
 
+class EventRule(enum.Enum):
+    """How a bundle of this run makes one answer of an event's frames."""
+
+    AUTO = "auto"  # by the rule that is best on the validation split
+    MEAN = "mean"  # the mean probability, as the paper does
+
+
 class RareClasses(enum.Enum):
     """What is done for rare classes of the main head (the paper's section on imbalance)."""
 
@@ -377,6 +384,7 @@ class TrainConfig:
         fixed_norm: batch norm stays as it starts: it computes with the averages it has, and its
             averages, scales and shifts do not change. For trained weights and small batches.
         jit: compile forward and backward pass with XLA.
+        event_rule: how a bundle makes one answer of an event's frames; training does not ask.
     """
 
     task: Task = Task.ANIMAL
@@ -409,6 +417,7 @@ class TrainConfig:
     fit_heads: bool = False
     fixed_norm: bool = False
     jit: bool = False
+    event_rule: EventRule = EventRule.AUTO
 
     def __post_init__(self):
         for field in ("epochs", "batch_size", "steps_per_call"):

@@ -8,6 +8,7 @@ from camtrap_tf.core.config import (
     AugmentConfig,
     Config,
     Context,
+    EventRule,
     ModelConfig,
     Normalisation,
     Optimizer,
@@ -69,7 +70,7 @@ RELEASED_CODE = Config(
     model=ModelConfig(
         architecture="resnet50", variant=Variant.RELEASED_CODE, normalisation=Normalisation.IMAGE
     ),
-    train=TrainConfig(schedule=RELEASED_STEPS),
+    train=TrainConfig(schedule=RELEASED_STEPS, event_rule=EventRule.MEAN),
 )
 
 
@@ -91,7 +92,8 @@ EDGE = Config(
 
 
 PRESETS = {
-    "paper": Config(),  # Tables S.1 and S.2
+    # Tables S.1 and S.2, and the mean over an event's frames
+    "paper": Config(train=TrainConfig(event_rule=EventRule.MEAN)),
     "released_code": RELEASED_CODE,  # what the authors' published program does
     # These three start from published weights where they are on the computer (`tuned`); elsewhere:
     "modern": MODERN,  # what has been learnt about training since, and whole events

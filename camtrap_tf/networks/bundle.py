@@ -6,11 +6,10 @@ network of task `empty` or several (averaged) make stage 1; networks of task `an
 """
 
 import dataclasses
-import hashlib
-import json
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,7 +27,7 @@ from camtrap_tf.core.artifacts import (
     write_json,
 )
 from camtrap_tf.core.codec import from_json, to_json
-from camtrap_tf.core.config import Context, InputSpec, PictureSpec, View
+from camtrap_tf.core.config import Context, EventRule, InputSpec, PictureSpec, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.events.detections import Detector, Use, is_stage1
@@ -93,7 +92,8 @@ class Bundle:
         familiarity_threshold: an animal is called unknown where its familiarity is below this,
             set on the validation split; None: never.
         familiarity_score: what familiarity is (`familiarity`); None where there is no threshold.
-        version: hash over the networks and their calibration: what to cite as the model's version.
+        version: hash over the networks, their calibration, thresholds, and rules for events: what
+            to cite as the model's version.
     """
 
     folder: Path
@@ -278,8 +278,9 @@ def make_bundle(
         unknown_share: of the animals of the validation split that may be called unknown, though
             their species is known, in [0, 1); 0: nothing is called unknown.
         event_rule: how the frames of an event make one answer, for all heads, a key of
-            `event_rules.RULES`; None: the best on the validation split (`aggregation`), and
-            without one, the usual of each head. 'mean' is the paper's.
+            `event_rules.RULES`; None: that of the runs' recipes (`train.event_rule`), which is
+            the paper's mean for those of preset `paper`; where they name none, the best on the
+            validation split (`aggregation`), and without one, the usual of each head.
         event_weight: of a picture's event where its species is read, in [0, 1]; None: of probes
             the best on the validation split (`with_event.choose`), of others 0.
 
@@ -313,9 +314,6 @@ def make_bundle(
         event_weight = _event_weight(read, together, rules)
     whole = [v for v, member in zip(validations, members, strict=True) if member.view is View.WHOLE]
     familiarity = _familiarity(whole, together, unknown_share)
-    parts = [part for m in members for part in (m.sha256, json.dumps(m.temperatures))]
-    parts += [] if familiarity is None else [str(familiarity["threshold"])]
-    digest = hashlib.sha256("".join(parts).encode()).hexdigest()
     content = {
         "vocabulary": read[0].vocabulary.to_json(),
         "picture": read[0].picture,
@@ -324,7 +322,9 @@ def make_bundle(
         "event_rules": rules,
         "event_weight": event_weight,
         "familiarity": familiarity,
-        "model_version": digest[:16],
+    }
+    content |= {
+        "model_version": _version(content),
         "versions": {
             "camtrap_tf": __version__,
             "tensorflow": tf.__version__,
@@ -340,6 +340,17 @@ def make_bundle(
         event_weight,
     )
     return Bundle.read(folder)
+
+
+def with_threshold(bundle: Bundle, threshold: float) -> Bundle:
+    """A bundle with another animal threshold: it answers differently, so its version is another."""
+    version = _version([bundle.version, threshold])
+    return dataclasses.replace(bundle, animal_threshold=threshold, version=version)
+
+
+def _version(facts: Any) -> str:
+    """A hash over everything that answers depend on: networks, calibration, thresholds, rules."""
+    return engines.digest(to_json(facts))[:16]
 
 
 def _validation(run: Run) -> Predictions | None:
@@ -371,11 +382,16 @@ def _together(
 
 def _event_rules(runs: list[Run], together: Predictions | None, rule: str | None) -> dict[str, str]:
     """The rule for each head; see `make_bundle`."""
-    heads = {h: c for run in runs for h, c in run.vocabulary.heads(run.config.train.task).items()}
+    heads, named = {}, {}
+    for run in runs:
+        for head, names in run.vocabulary.heads(run.config.train.task).items():
+            heads[head] = names
+            named.setdefault(head, set()).add(run.config.train.event_rule)
     if rule is not None:
         return dict.fromkeys(heads, rule)
     chosen = {} if together is None else aggregation.chosen(aggregation.compare(together))
-    return aggregation.usual(heads) | chosen
+    of_paper = {head for head, rules in named.items() if rules == {EventRule.MEAN}}
+    return aggregation.usual(heads) | chosen | dict.fromkeys(of_paper, EventRule.MEAN.value)
 
 
 def _event_weight(runs: list[Run], together: Predictions | None, rules: dict[str, str]) -> float:

@@ -15,6 +15,7 @@ pictures, so an animal is one detection whose box is the whole picture:
 - where pictures were read with their events, `detector_metadata` has `read_with_event`, the weight
   of the event, and a picture that this changed has `classifications_alone`, what it says by
   itself, which is ours;
+- a picture that is answered but seems to be damaged has `doubt`, the reason, which is ours;
 - a picture that could not be read has `failure` and `detections: null`, never `[]`.
 """
 
@@ -154,16 +155,18 @@ def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
     if unknown.any():
         named_unknown = [[str(_species_names(predictions).index(UNKNOWN)), 1.0]]
     failures = predictions.ids["failure"].fillna("")
+    doubts = [{"doubt": text} if text else {} for text in predictions.ids["doubt"].fillna("")]
     for row, (path, failure) in enumerate(zip(predictions.ids["path"], failures, strict=True)):
         if failure or np.isnan(animal[row]):
             reason = f"{UNREADABLE}: {failure}" if failure else NO_ANSWER
             yield {"file": path, "failure": reason, "detections": None}
         elif animal[row] < floor:
-            yield {"file": path, "detections": []}
+            yield {"file": path, "detections": []} | doubts[row]
         else:
             classes = named_unknown if unknown[row] else _classes(given[row], best[row])
             detection = _detection(categories[row], animal[row], classes)
-            yield {"file": path, "detections": [detection]} | _alone(own[row], changed[row])
+            alone = _alone(own[row], changed[row])
+            yield {"file": path, "detections": [detection]} | alone | doubts[row]
 
 
 def _alone(own: np.ndarray, changed: bool) -> dict[str, Any]:

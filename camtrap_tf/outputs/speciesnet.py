@@ -106,7 +106,7 @@ def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]
     scores, something = _scores(part, codes), part.animal_probability()
     changed, alone = part.read_with_event(), part.alone()
     own = _scores(alone, alone.answer_codes())
-    failures = part.ids["failure"].fillna("").to_numpy(object)
+    failures, doubts = (part.ids[name].fillna("").to_numpy(object) for name in ("failure", "doubt"))
     version = " ".join(
         str(part.info[key]) for key in ("model", "model_version") if key in part.info
     )
@@ -124,6 +124,8 @@ def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]
             entry["prediction"] = words[codes[row]]
             entry["prediction_score"] = round(float(sure[row]), DIGITS)
             entry["prediction_source"] = "human" if by_person[row] else "classifier"
+            if doubts[row]:
+                entry["doubt"] = doubts[row]
         entry["model_version"] = f"camtrap_tf {version}".rstrip()
         yield entry
 

@@ -220,12 +220,14 @@ class Padded:
         pixels: [rows, columns, 3] uint8, red, green, blue.
         filled: rows and columns that the picture fills.
         width, height: of the file, pixels, after EXIF rotation.
+        doubt: as of `Picture`.
     """
 
     pixels: np.ndarray
     filled: tuple[int, int]
     width: int
     height: int
+    doubt: str | None = None
 
 
 def read_padded(
@@ -250,11 +252,12 @@ def read_padded(
         rows, columns = shape_of(width, height)
         filled = _within(width, height, rows, columns)
         scale = next(s for s in (8, 4, 2, 1) if height >= _SPARE * s * filled[0] or s == 1)
-        whole = _eight_bit(_turned(_decoded(opened, content, scale)[0], opened.turn))
+        decoded, doubt = _decoded(opened, content, scale)
+        whole = _eight_bit(_turned(decoded, opened.turn))
         small = whole.resize((filled[1], filled[0]), Image.Resampling.BICUBIC)
     pixels = np.zeros((rows, columns, 3), np.uint8)
     pixels[: filled[0], : filled[1]] = np.asarray(small)
-    return Padded(pixels, filled, width, height)
+    return Padded(pixels, filled, width, height, doubt)
 
 
 def _within(width: int, height: int, rows: int, columns: int) -> tuple[int, int]:

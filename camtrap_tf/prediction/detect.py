@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -43,7 +44,7 @@ from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.outputs import megadetector
 from camtrap_tf.pictures import files as pictures
-from camtrap_tf.prediction.job import BLOCK_SIZE, Block, Job, list_pictures
+from camtrap_tf.prediction.job import BLOCK_SIZE, Block, Job, list_pictures, tell_doubts
 
 KIND, VERSION = "block of boxes", 1
 DETECTIONS_FILE = "detections.json"
@@ -93,10 +94,11 @@ class Search:
 
 
 class Found(NamedTuple):
-    """What came of a picture: its boxes, or the reason why there are none."""
+    """What came of a picture: its boxes, or the reason why there are none; what seems damaged."""
 
     boxes: Boxes | None
-    failure: str | None
+    failure: str | None = None
+    doubt: str | None = None
 
 
 def detect(
@@ -146,7 +148,15 @@ def detect(
                 _write_block(job, block, boxed)
     path = job.folder / DETECTIONS_FILE
     megadetector.write_images(path, _header(search), _images(job))
+    tell_doubts(_doubts(job))
     return path
+
+
+def _doubts(job: Job) -> pd.Series:
+    """What seems to be damaged in each picture; blocks of earlier versions do not tell."""
+    tables = (pq.read_table(job.file(block.number)) for block in job.blocks())
+    found = [table["doubt"].to_pandas() for table in tables if "doubt" in table.column_names]
+    return pd.concat(found or [pd.Series(dtype="string")], ignore_index=True)
 
 
 def _choose_engine(finder: Finder, job: Job, root: PathLike, search: Search) -> None:
@@ -218,7 +228,8 @@ def _answered(
     def ask(batch: list) -> None:
         pixels = np.stack([picture.pixels for _, picture in batch])
         answers = finder.find(pixels, [picture.filled for _, picture in batch])
-        found.update((row, Found(one, None)) for (row, _), one in zip(batch, answers, strict=True))
+        for (row, picture), one in zip(batch, answers, strict=True):
+            found[row] = Found(one, doubt=picture.doubt)
         advance(len(batch))
         batch.clear()
 
@@ -275,6 +286,7 @@ def _write_block(job: Job, block: Block, found: list[Found]) -> None:
         {
             "path": pa.array(block.pictures["path"], pa.string(), from_pandas=True),
             "failure": pa.array([one.failure for one in found], pa.string()),
+            "doubt": pa.array([one.doubt for one in found], pa.string()),
             "confidence": pa.array([one.confidence for one in each], numbers),
             "boxes": pa.array([one.boxes.ravel() for one in each], numbers),
         }
@@ -314,7 +326,8 @@ def _images(job: Job) -> Iterator[dict[str, Any]]:
                 reason = f"{megadetector.UNREADABLE}: {row['failure']}"
                 yield {"file": row["path"], "failure": reason, "detections": None}
             else:
-                yield {"file": row["path"], "detections": _detections(row)}
+                told = {"doubt": row["doubt"]} if row.get("doubt") else {}
+                yield {"file": row["path"], "detections": _detections(row), **told}
 
 
 def _detections(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -344,7 +344,7 @@ class Job:
             [_nothing_read(), *(self._facts(number) for number in numbers)], ignore_index=True
         )
         _tell_failures(facts["failure"])
-        _tell_doubts(facts["doubt"])
+        tell_doubts(facts["doubt"])
         ids = with_times(listed, facts, corrected)
         self._tell_problems(clocks.problems(ids["path"], ids["datetime"], facts["camera"]))
         ids = events_of(ids, facts, gap_seconds).drop(columns="path")
@@ -385,12 +385,12 @@ def _tell_failures(reasons: pd.Series) -> None:
         )
 
 
-def _tell_doubts(reasons: pd.Series) -> None:
+def tell_doubts(reasons: pd.Series) -> None:
     """A line to the log for the pictures that seem to be damaged, by reason."""
     counts = reasons.value_counts()
     if len(counts):
         log.warning(
-            "%s pictures are answered, but seem to be damaged (column doubt): %s",
+            "%s pictures are answered, but seem to be damaged ('doubt' says so): %s",
             f"{counts.sum():,}",
             _most_frequent(counts),
         )

@@ -14,6 +14,7 @@ A run directory holds
 """
 
 import csv
+import dataclasses
 import hashlib
 import io
 import logging
@@ -222,6 +223,8 @@ def check_claim(folder: Path, record: dict[str, Any]) -> bool:
     if (folder / file_names.CONFIG).is_file():
         present = read_json(folder / file_names.CONFIG, KIND, VERSION)
         before, asked = (from_json(one["config"], Config, "config") for one in (present, record))
+        rule = before.train.event_rule  # which a bundle asks for, and not training
+        asked = dataclasses.replace(asked, train=dataclasses.replace(asked.train, event_rule=rule))
         changes = difference(before, asked)
         if present["data"]["manifest_sha256"] != record["data"]["manifest_sha256"]:
             changes.append("data: the shards are others")

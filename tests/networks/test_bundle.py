@@ -1,6 +1,8 @@
 """A bundle carries the calibration of its networks into every answer."""
 
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -79,6 +81,48 @@ def test_the_rule_for_events_is_chosen_on_validation_and_goes_with_the_answers(
     plain = Predictions.read(run.folder / "predictions-val.parquet").probabilities["species"]
     undone = calibration.calibrate(predictions, {"species": 1 / temperature})
     np.testing.assert_allclose(undone.probabilities["species"], plain, atol=1e-4)
+
+
+def test_bundles_that_answer_differently_have_other_versions(run, tmp_path):
+    from camtrap_tf.networks.bundle import make_bundle, with_threshold
+
+    settings = [
+        {},
+        {"event_rule": "mean"},
+        {"event_rule": "surest"},
+        {"event_rule": "mean", "event_weight": 0.5},
+        {"event_rule": "mean", "animal_threshold": 0.4},
+    ]
+    made = [
+        make_bundle([run.folder], tmp_path / str(number), **one)
+        for number, one in enumerate(settings)
+    ]
+    assert len({bundle.version for bundle in made}) == len(settings)
+    again = make_bundle([run.folder], tmp_path / "again", event_rule="mean")
+    assert again.version == made[1].version
+    stricter = with_threshold(again, 0.4)
+    assert stricter.animal_threshold == 0.4 and stricter.version != again.version
+
+
+def test_runs_of_the_preset_paper_keep_its_mean_for_events(run, tmp_path):
+    from camtrap_tf.core.recipes import PRESETS
+    from camtrap_tf.networks.bundle import make_bundle
+
+    assert {name for name, one in PRESETS.items() if one.train.event_rule.value == "mean"} == {
+        "paper", "released_code",
+    }  # fmt: skip
+    shutil.copytree(run.folder, tmp_path / "run")
+    file = tmp_path / "run" / "config.json"
+    content = json.loads(file.read_text())
+    assert content["config"]["train"]["event_rule"] == "auto"
+    content["config"]["train"]["event_rule"] = "mean"
+    file.write_text(json.dumps(content))
+    assert make_bundle([tmp_path / "run"], tmp_path / "paper").event_rules == {"species": "mean"}
+    # Two networks of one head that disagree: it is chosen.
+    both = make_bundle([tmp_path / "run", run.folder], tmp_path / "both")
+    assert both.event_rules == make_bundle([run.folder], tmp_path / "own").event_rules
+    asked = make_bundle([tmp_path / "run"], tmp_path / "asked", event_rule="surest")
+    assert asked.event_rules == {"species": "surest"}
 
 
 def test_shards_of_another_project_are_refused_in_words(colour_bundle, tiny_shards):

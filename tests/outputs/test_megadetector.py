@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import datetime
 import json
 
@@ -105,6 +106,15 @@ def test_images(predictions, tmp_path):
         },
         {"file": "s/none.jpg", "failure": "inference failure", "detections": None},
     ]
+
+
+def test_what_seems_damaged_is_marked(predictions, tmp_path, valid):
+    damaged = predictions.ids.assign(doubt=["restart markers", None, "restart markers", "x", None])
+    results = written(dataclasses.replace(predictions, ids=damaged), tmp_path / "md.json")
+    # A failure is no answer that could be doubted.
+    told = [image.get("doubt") for image in results["images"]]
+    assert told == ["restart markers", None, "restart markers", None, None]
+    valid("megadetector", tmp_path / "md.json")
 
 
 def test_people_and_vehicles_have_their_category(predictions, tmp_path):

@@ -91,6 +91,30 @@ def test_boxes_of_a_folder(season, tmp_path, by_hand):
     assert read.threshold == 0.2 and read.something.tolist() == [True, False, True, False]
 
 
+def test_what_seems_damaged_is_answered_and_marked(season, tmp_path, by_hand, caplog, valid):
+    from camtrap_tf.pictures import wholeness
+    from camtrap_tf.prediction.detect import Search, detect
+    from tests import damaged_jpegs
+    from tests.odd_pictures import saved
+
+    whole = saved(damaged_jpegs.grain())
+    middle = len(whole) // 2
+    lost = whole[:middle] + bytes(damaged_jpegs.CLUSTER) + whole[middle + damaged_jpegs.CLUSTER :]
+    (season / "lost.jpg").write_bytes(lost)
+    (season / "short.jpg").write_bytes(whole[:middle])
+    path = detect([season], tmp_path / "out", Search(floor=0.5))
+    images = {image["file"]: image for image in json.loads(path.read_text())["images"]}
+    assert images["lost.jpg"]["detections"] and images["lost.jpg"]["doubt"]
+    assert images["short.jpg"] == {
+        "file": "short.jpg",
+        "failure": f"image access failure: {wholeness.NO_END}",
+        "detections": None,
+    }
+    assert [name for name, image in images.items() if "doubt" in image] == ["lost.jpg"]
+    assert "1 pictures are answered, but seem to be damaged ('doubt' says so)" in caplog.text
+    valid("megadetector", path)
+
+
 def test_results_obey_the_format(season, tmp_path, by_hand, valid):
     from camtrap_tf.prediction.detect import Search, detect
 
