@@ -342,7 +342,7 @@ def _of_list(rows: pd.DataFrame, root: Path, told: bool) -> _Opened:
     rows.loc[absolute, "path"] = [
         Path(os.path.relpath(one, root)).as_posix() for one in rows["path"][absolute]
     ]
-    hidden = rows["path"].map(pictures.in_system_folder).to_numpy(bool)
+    hidden = path_columns.in_system_folder(rows["path"])
 
     def walk(skip: Skip, leave_out: PathLike | None) -> Iterator[pd.DataFrame]:
         for path in rows["path"][hidden]:

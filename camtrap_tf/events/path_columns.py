@@ -1,10 +1,16 @@
 """Columns of paths of pictures in their one form, and paths that come as a folder and a file."""
 
+import re
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from camtrap_tf.core import paths
+from camtrap_tf.pictures.files import SYSTEM_FOLDERS
+
+_IN_SYSTEM_FOLDER = f"(?i)(^|/)({'|'.join(map(re.escape, sorted(SYSTEM_FOLDERS)))})/"
 
 
 def normal(texts: pd.Series) -> pd.Series:
@@ -29,3 +35,13 @@ def joined(folders: pd.Series, files: pd.Series) -> pd.Series:
     """
     folders = normal(folders.fillna(""))
     return normal((folders + "/").where(folders != "", "") + files)
+
+
+def in_system_folder(texts: pd.Series) -> np.ndarray:
+    """[n] bool: whether relative paths lead through a folder of the system (`SYSTEM_FOLDERS`).
+
+    >>> in_system_folder(pd.Series(["card/@eaDir/IMG_1.JPG/thumb.jpg", "card/IMG_1.JPG"])).tolist()
+    [True, False]
+    """
+    found = pc.match_substring_regex(pa.array(texts, pa.string()), _IN_SYSTEM_FOLDER)
+    return pc.fill_null(found, False).to_numpy(zero_copy_only=False)

@@ -1,7 +1,7 @@
 """Picture files: find them, read them into the stored square, say why one cannot be read.
 
 NumPy and Pillow; simplejpeg, where it is installed, decodes common JPEGs to the same pixels a
-little faster, and Pillow does not look at their headers then. `images.py` does the same inside
+little faster, and Pillow does not look at their headers then. `graph.py` does the same inside
 TensorFlow graphs; tests hold the three together.
 """
 
@@ -152,15 +152,6 @@ def passed_over(folder: str) -> str:
     if folder.casefold() in SYSTEM_FOLDERS:
         return SYSTEM_FOLDER
     return HIDDEN_FOLDER if folder.startswith(".") else ""
-
-
-def in_system_folder(path: str) -> bool:
-    """Whether a relative path leads through a folder of the system (`SYSTEM_FOLDERS`).
-
-    >>> in_system_folder("card/@eaDir/IMG_1.JPG/thumb.jpg"), in_system_folder("card/IMG_1.JPG")
-    (True, False)
-    """
-    return any(part.casefold() in SYSTEM_FOLDERS for part in path.split("/")[:-1])
 
 
 def is_text(path: str) -> bool:

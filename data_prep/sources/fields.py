@@ -16,9 +16,8 @@ from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import declared
 from camtrap_tf.core.labels import BINARY, COUNT_BINS, EMPTY, count_bin
-from camtrap_tf.events import dates
+from camtrap_tf.events import dates, path_columns
 from camtrap_tf.events.table import Dropped, EventTable, occurs
-from camtrap_tf.pictures import files
 
 # Spreadsheet programs read '11-50' as a date and write it back as 'Nov-50'.
 COUNT_REPAIRS = {"Nov-50": "11-50"}
@@ -173,7 +172,7 @@ class Reading:
 
     def without_system_folders(self, table: EventTable) -> EventTable:
         """The table without pictures in folders of the system: previews, and what was deleted."""
-        hidden = table.frames["path"].map(files.in_system_folder).to_numpy(bool)
+        hidden = path_columns.in_system_folder(table.frames["path"])
         table.dropped.add("picture in a folder of the system", table.frames["path"][hidden])
         return table.without_frames(hidden) if hidden.any() else table
 
