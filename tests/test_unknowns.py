@@ -16,6 +16,7 @@ from camtrap_tf.outputs import Options, camtrap_dp, folders, megadetector, parqu
 from camtrap_tf.outputs import csv as csv_output
 from camtrap_tf.reviewing import queue
 from camtrap_tf.reviewing.answers import Answer, Sighting, Verdict, merge
+from tests import edited
 
 NAN = float("nan")
 
@@ -287,9 +288,7 @@ def test_a_bundle_without_a_threshold_answers_as_before(run, tiny_shards, tmp_pa
     assert other.version != bundle.version
     # A bundle of before has no such entry.
     file = tmp_path / "bundle" / "bundle.json"
-    content = json.loads(file.read_text())
-    assert content.pop("familiarity") is None
-    file.write_text(json.dumps(content))
+    edited.edit(file, lambda content: content.pop("familiarity"))
     assert Bundle.read(tmp_path / "bundle") == bundle
 
 
@@ -300,7 +299,7 @@ def test_bad_shares_and_unknown_scores_are_refused(run, tmp_path):
         make_bundle([run.folder], tmp_path / "bad", unknown_share=1.0)
     make_bundle([run.folder], tmp_path / "bundle")
     file = tmp_path / "bundle" / "bundle.json"
-    file.write_text(file.read_text().replace('"energy and distance"', '"entropy"'))
+    edited.replace(file, '"energy and distance"', '"entropy"')
     with pytest.raises(InputError, match="'energy'"):
         Bundle.read(tmp_path / "bundle")
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow.parquet as pq
 
+from camtrap_tf.core import parquet
+
 PART = 1 << 16  # rows in memory while something is made of all
 
 
@@ -84,6 +86,7 @@ class StoredColumn(Column):
 
     def _group(self, group: int) -> np.ndarray:
         if self.kept is None or self.kept[0] != group:
-            lists = self.file.read_row_group(group, [self.name])[0].combine_chunks()
+            with parquet.reading(f"column {self.name} of a predictions file"):
+                lists = self.file.read_row_group(group, [self.name])[0].combine_chunks()
             self.kept = group, lists.flatten().to_numpy().reshape(-1, self.shape[1])
         return self.kept[1]

@@ -8,7 +8,6 @@ and `z_HEAD` (int16), and per head that was read with its event `o_HEAD` (as `p_
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
@@ -19,14 +18,15 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.answers import event_rules
 from camtrap_tf.answers.columns import StoredColumn
-from camtrap_tf.core import heads
-from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_file
+from camtrap_tf.core import heads, parquet
+from camtrap_tf.core.artifacts import PathLike, check_stamp, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING, UNKNOWN
 
 KIND, VERSION = "predictions file", 1
 ROW_GROUP = 16_384  # rows of a file that are read and written at a time
 BLOCK = 1 << 16  # rows of a block
+_WAY_OUT = "Give a predictions.parquet, or make it anew by running the same command again."
 WITH_EVENT = "read_with_event"  # in `info`, the weight of the event; absent where they were not
 ANIMAL = "animal"  # the answer where there is one and no species was asked for
 
@@ -348,8 +348,7 @@ class Predictions:
 
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, atomically."""
-        with atomic(path) as temporary:
-            pq.write_table(self.table(), temporary, ROW_GROUP, compression="zstd")
+        parquet.write(self.table(), path, ROW_GROUP)
 
     def table(self) -> pa.Table:
         """The rows as they are stored."""
@@ -365,7 +364,7 @@ class Predictions:
                 columns[f"{prefix}_{head}"] = pa.array(np.asarray(values, np.int16))
         stamp = {"artifact": KIND, "version": VERSION, "classes": self.classes, "info": self.info}
         stamp["scores"] = list(self.scores)
-        return pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
+        return parquet.stamped(pa.table(columns), stamp)
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a data frame: ids, what is answered, and each head's own answer.
@@ -411,7 +410,7 @@ class Predictions:
         """Reads what `write` wrote.
 
         Raises:
-            InputError: no such file, not a predictions file, or another version of it.
+            InputError: no such file, not a predictions file, another version of it, or damaged.
         """
         found = cls.open(path)
         found.probabilities = {head: np.asarray(v) for head, v in found.probabilities.items()}
@@ -426,14 +425,15 @@ class Predictions:
         whatever else asks for probabilities reads all.
         """
         path = existing_file(path, "a predictions file")
-        try:
-            file = pq.ParquetFile(path)
-        except pa.ArrowInvalid as error:
-            raise InputError(
-                "a predictions file is a Parquet file", str(path), "Give predictions.parquet."
-            ) from error
-        stamp = json.loads((file.schema_arrow.metadata or {}).get(b"camtrap", b"{}"))
+        file = parquet.open_file(path, "a predictions file", _WAY_OUT)
+        stamp = parquet.stamp(file.schema_arrow)
         check_stamp(stamp, KIND, VERSION, path)
+        with parquet.reading(path, _WAY_OUT):
+            return cls._of_file(file, stamp)
+
+    @classmethod
+    def _of_file(cls, file: pq.ParquetFile, stamp: dict) -> "Predictions":
+        """Predictions whose probabilities stay in the file."""
         classes = {head: tuple(names) for head, names in stamp["classes"].items()}
         scores, info = _scores(file, classes, stamp)
         columns = set(file.schema_arrow.names)
@@ -522,10 +522,7 @@ def writing(
             writer.write_table(table.slice(0, whole), row_group_size=rows)
             waiting[:] = [table.slice(whole)]
 
-    with (
-        atomic(path) as temporary,
-        pq.ParquetWriter(temporary, waiting[0].schema, compression="zstd") as writer,
-    ):
+    with parquet.writer(path, waiting[0].schema) as writer:
         yield add
         if sum(map(len, waiting)):
             writer.write_table(pa.concat_tables(waiting), row_group_size=rows)

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 import typing
 import uuid
@@ -16,10 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core import checksums
+from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.core.extras import needed
 
 PathLike = str | os.PathLike
+_SUM_LINE = re.compile(rb'^ "checksum": "[0-9a-f]{8}",\n', re.MULTILINE)
 # Stores where an upload is seen whole or not at all; elsewhere it is renamed when whole.
 _WHOLE_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
 
@@ -83,15 +86,21 @@ def write_text(path: PathLike, text: str) -> None:
 
 
 def write_json(path: PathLike, kind: str, version: int, content: dict[str, Any]) -> None:
-    """Writes `content` as JSON, stamped with its artefact kind and version, atomically."""
+    """Writes `content` as JSON, stamped with kind, version and checksum, atomically.
+
+    A person who changes such a file deletes its line `checksum`.
+    """
     stamped = {"artifact": kind, "version": version, **content}
-    write_text(path, json.dumps(stamped, indent=1, ensure_ascii=False) + "\n")
+    # What will be read: keys are texts, and tuples are lists.
+    told = {checksums.FIELD: checksums.of_json(json.loads(json.dumps(stamped)))}
+    write_text(path, json.dumps(told | stamped, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
     """Reads what `write_json` wrote.
 
     Raises:
+        DamagedFile: its checksum does not fit.
         InputError: no such file, not JSON, another kind of artefact, or another version.
     """
     path = as_path(path)
@@ -101,12 +110,33 @@ def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{_one(kind)} is valid JSON", str(path), f"Write it again: {error}."
         ) from error
     check_stamp(content, kind, version, path)
-    return content
+    check_sum(content, path)
+    return {name: value for name, value in content.items() if name != checksums.FIELD}
+
+
+def check_sum(content: dict[str, Any], path: PathLike) -> None:
+    """Raises DamagedFile where JSON values are not those that were written."""
+    if not checksums.fits(content):
+        raise DamagedFile(
+            path,
+            "Copy it again from where it was made, or make it anew; if you changed it yourself, "
+            f'delete its line "{checksums.FIELD}".',
+            "its values do not fit its checksum",
+        )
+
+
+def content_sha256(path: PathLike) -> str:
+    """SHA-256 of the text of a JSON artefact without its checksum, as 64 hexadecimal digits.
+
+    So a file has the same whether or not the version that wrote it knew of checksums.
+    """
+    text = _SUM_LINE.sub(b"", as_path(path).read_bytes(), count=1)
+    return hashlib.sha256(text).hexdigest()
 
 
 def check_stamp(content: dict[str, Any], kind: str, version: int, path: PathLike) -> None:

@@ -7,7 +7,7 @@ import json
 import typing
 from typing import Any
 
-from camtrap_tf.core.artifacts import PathLike, existing_file
+from camtrap_tf.core.artifacts import PathLike, check_sum, existing_file
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Config
 from camtrap_tf.core.errors import InputError
@@ -57,13 +57,16 @@ def read_config(path: PathLike) -> Config:
     Fields that it does not name have their defaults, those of the paper.
 
     Raises:
-        InputError: no such file, not JSON, no recipe, or an unknown field.
+        InputError: no such file, not JSON, no recipe, an unknown field, or values that do not fit
+            the checksum, if it has one.
     """
     path = existing_file(path, "a recipe")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError("a recipe is valid JSON", str(path), f"Correct it: {error}.") from error
+    if isinstance(content, dict):
+        check_sum(content, path)
     parts = [part.name for part in dataclasses.fields(Config)]
     raw = content.get("config", content) if isinstance(content, dict) else {}
     if not isinstance(raw, dict) or not raw.keys() & set(parts):

@@ -31,3 +31,17 @@ def require(holds: bool, rule: str, value: object, way_out: str) -> None:
     """
     if not holds:
         raise InputError(rule, value, way_out)
+
+
+class DamagedFile(InputError):
+    """A file that is not what was written, as its checksum tells.
+
+    Args:
+        path: of the file.
+        way_out: how to get it whole again.
+        found: what is wrong; its checksum, where nothing else is known.
+    """
+
+    def __init__(self, path: object, way_out: str, found: str = "its checksum does not fit"):
+        super().__init__("a file is as it was written", f"{path}: {found}", way_out)
+        self.args = (path, way_out, found)  # as pickling asks, between processes

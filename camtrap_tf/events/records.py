@@ -21,6 +21,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from camtrap_tf.core.artifacts import PathLike, as_path
+from camtrap_tf.core.errors import DamagedFile
 from camtrap_tf.core.heads import FRAME_HEADS
 from camtrap_tf.core.labels import MISSING, Vocabulary
 
@@ -149,37 +150,57 @@ def read_file(path: PathLike) -> Iterator[bytes]:
     """Yields the serialised records of a TFRecord file, checked, without TensorFlow.
 
     Raises:
-        ValueError: the file is cut short or a checksum does not fit.
+        DamagedFile: it is cut short or a checksum does not fit.
     """
     with as_path(path).open("rb") as file:
-        while length := file.read(_LENGTH.size):
-            if file.read(_CHECKSUM_BYTES) != _checksum(length):
-                raise ValueError(f"{path}: not a TFRecord file, or damaged")
-            record = file.read(_LENGTH.unpack(length)[0])
-            if file.read(_CHECKSUM_BYTES) != _checksum(record):
-                raise ValueError(f"{path}: a record is cut short or damaged")
-            yield record
+        yield from _records(file, path)
+
+
+def _records(file: typing.IO[bytes], path: PathLike) -> Iterator[bytes]:
+    """The records from where a file stands."""
+    while (length := _length(file, path)) is not None:
+        record = file.read(length)
+        if file.read(_CHECKSUM_BYTES) != _checksum(record):
+            raise _damaged(path, "a record is cut short or damaged")
+        yield record
+
+
+def _length(file: typing.IO[bytes], path: PathLike) -> int | None:
+    """Bytes of the record that follows; None at the end of the file."""
+    length = file.read(_LENGTH.size)
+    if length and file.read(_CHECKSUM_BYTES) != _checksum(length):
+        raise _damaged(path, "not a TFRecord file, or damaged")
+    return _LENGTH.unpack(length)[0] if length else None
+
+
+def _damaged(path: PathLike, what: str) -> DamagedFile:
+    return DamagedFile(path, "Write it again: `camtrap shard --verify`.", what)
 
 
 def offsets(path: PathLike) -> np.ndarray:
-    """[records] int64: where each record of a TFRecord file begins, bytes."""
+    """[records] int64: where each record of a TFRecord file begins, bytes.
+
+    Raises:
+        DamagedFile: the length of a record is damaged.
+    """
     places, place, end = [], 0, as_path(path).stat().st_size
     with as_path(path).open("rb") as file:
         while place < end:
             places.append(place)
             file.seek(place)
-            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
-            place += _LENGTH.size + _CHECKSUM_BYTES + length + _CHECKSUM_BYTES
+            place += _LENGTH.size + _CHECKSUM_BYTES + (_length(file, path) or 0) + _CHECKSUM_BYTES
     return np.array(places, np.int64)
 
 
 def read_at(path: PathLike, offset: int) -> bytes:
-    """The serialised record that begins at `offset`, unchecked; see `offsets`."""
+    """The serialised record that begins at `offset`, checked; see `offsets`.
+
+    Raises:
+        DamagedFile: a checksum does not fit.
+    """
     with as_path(path).open("rb") as file:
         file.seek(offset)
-        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
-        file.seek(_CHECKSUM_BYTES, 1)
-        return file.read(length)
+        return next(_records(file, path))
 
 
 # A record is its length, a checksum of that, its content and a checksum of that.

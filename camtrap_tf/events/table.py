@@ -30,16 +30,15 @@ labels (one row per event and species, or per frame and species where a source l
 """
 
 import dataclasses
-import json
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from camtrap_tf.core.artifacts import PathLike, atomic, check_stamp, existing_file
+from camtrap_tf.core import parquet
+from camtrap_tf.core.artifacts import PathLike, check_stamp, existing_file
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY
@@ -126,25 +125,19 @@ class EventTable:
         columns = _arrow_columns(self.events)
         columns["frames"] = _nest(self.frames, order)
         columns["labels"] = _nest(self.labels, order)
-        table = pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
-        with atomic(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        parquet.write(parquet.stamped(pa.table(columns), stamp), path)
 
     @classmethod
     def read(cls, path: PathLike) -> "EventTable":
         """Reads what `write` wrote.
 
         Raises:
-            InputError: no such file, not an event table, or another version of it.
+            InputError: no such file, not an event table, another version of it, or damaged.
         """
         path = existing_file(path, "an event table")
-        try:
-            table = pq.read_table(path)
-        except pa.ArrowInvalid as error:
-            raise InputError(
-                "an event table is a Parquet file", str(path), "Make it with `camtrap prepare`."
-            ) from error
-        stamp = json.loads((table.schema.metadata or {}).get(b"camtrap", b"{}"))
+        way_out = "Make it anew with `camtrap prepare`."
+        table = parquet.read(path, what="an event table", way_out=way_out)
+        stamp = parquet.stamp(table.schema)
         check_stamp(stamp, KIND, VERSION, path)
         ids = table["event_id"].combine_chunks()
         events = table.drop_columns(["frames", "labels"]).to_pandas()

@@ -25,7 +25,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from camtrap_tf.core import cache
+from camtrap_tf.core import cache, checksums
 from camtrap_tf.core.artifacts import PathLike, as_path, atomic, read_json, write_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
@@ -291,7 +291,7 @@ def load(computation: Computation) -> Runner:
     if path.is_file():
         with contextlib.suppress(ValueError, RuntimeError, OSError):  # damaged, or of no use here
             path.touch()
-            return Runner(path.read_bytes())
+            return Runner(path.read_bytes()[: checksums.check_seal(path)])
     try:
         model = litert.convert(
             computation.graph, computation.model.variables, computation.shape, computation.kind
@@ -305,7 +305,7 @@ def load(computation: Computation) -> Runner:
         ) from error
     try:
         with atomic(path) as temporary:
-            temporary.write_bytes(model)
+            temporary.write_bytes(model + checksums.seal(model))
         _forget(path.parent)
     except OSError:
         log.debug("nothing can be kept in %s", path.parent)

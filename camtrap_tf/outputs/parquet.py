@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core import parquet
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.outputs import further
 from camtrap_tf.outputs.options import Options
 
@@ -36,10 +36,7 @@ def write_rows(frames: Iterable[pd.DataFrame], path: PathLike) -> None:
     frames = iter(frames)
     first = next(frames)
     schema = pa.Schema.from_pandas(first, preserve_index=False)
-    with (
-        atomic(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
+    with parquet.writer(path, schema) as writer:
         for part in itertools.chain([first], frames):
             writer.write_table(pa.Table.from_pandas(part, schema, preserve_index=False))
 

@@ -38,7 +38,7 @@ def engine(options: list[str]) -> Engine:
 def answer_one(number: int, bundle: str, root: str, folder: str, options: Options) -> int:
     """On a worker: answers a block of a job; returns its number."""
     job = Job(as_path(folder), {})
-    if not job.file(number).is_file():
+    if not job.has(number):
         for block, answers in _predictor(bundle, pickle.dumps(options)).answer(
             [job.block(number)], root
         ):

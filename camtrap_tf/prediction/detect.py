@@ -15,7 +15,6 @@ import dataclasses
 import datetime
 import functools
 import itertools
-import json
 import logging
 import operator
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -25,10 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from camtrap_tf import __version__
-from camtrap_tf.core.artifacts import PathLike, as_path, atomic, check_stamp
+from camtrap_tf.core import parquet
+from camtrap_tf.core.artifacts import PathLike, as_path, check_stamp
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
 from camtrap_tf.core.paths import on_disk
@@ -292,9 +291,7 @@ def _write_block(job: Job, block: Block, found: list[Found]) -> None:
         }
     )
     stamp = {"artifact": KIND, "version": VERSION}
-    with atomic(job.file(block.number)) as temporary:
-        stamped = table.replace_schema_metadata({"camtrap": json.dumps(stamp)})
-        pq.write_table(stamped, temporary, compression="zstd")
+    parquet.write(parquet.stamped(table, stamp), job.file(block.number))
 
 
 def _header(search: Search) -> dict[str, Any]:
@@ -318,9 +315,8 @@ def _header(search: Search) -> dict[str, Any]:
 def _images(job: Job) -> Iterator[dict[str, Any]]:
     """The pictures of a results file, block by block."""
     for block in job.blocks():
-        table = pq.read_table(job.file(block.number))
-        stamp = json.loads((table.schema.metadata or {}).get(b"camtrap", b"{}"))
-        check_stamp(stamp, KIND, VERSION, f"block {block.number}")
+        table = job.answers(block.number)
+        check_stamp(parquet.stamp(table.schema), KIND, VERSION, f"block {block.number}")
         for row in table.to_pylist():
             if row["failure"] is not None:
                 reason = f"{megadetector.UNREADABLE}: {row['failure']}"

@@ -27,11 +27,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from camtrap_tf.answers import with_event
 from camtrap_tf.answers.predictions import WITH_EVENT, Predictions, writing
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, parquet
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -75,6 +76,8 @@ FACTS = {
     **grouping.FACTS,
     "doubt": "string",  # what seems to be damaged, though there is an answer, see `wholeness`
 }  # fmt: skip
+_AGAIN = "Run the same command again; it makes the damaged answers anew."
+_ANEW = "Predict into a new folder; the answers in this one do not tell their pictures."
 log = logging.getLogger("camtrap")
 
 
@@ -171,7 +174,7 @@ class Job:
     def _move(self, root: Path) -> None:
         """Goes on with pictures that have moved."""
         path = self.folder / PICTURES_FILE
-        rows = pq.read_table(path).to_pandas().astype(_LISTED) if self.listed else None
+        rows = self.read_list().to_pandas().astype(_LISTED) if self.listed else None
         if rows is not None:
             done = {number: self.file(number).is_file() for number in rows["block"].unique()}
             now = whereabouts.moved(rows, ~rows["block"].map(done).to_numpy(bool), root)
@@ -179,9 +182,8 @@ class Job:
                 "the pictures have moved to %s: %s of %s are there with their sizes",
                 root, f"{int(now['what'].isna().sum()):,}", f"{len(now):,}",
             )  # fmt: skip
-            with atomic(path) as temporary:
-                table = pa.Table.from_pandas(now[list(_LISTED)], _schema(), preserve_index=False)
-                pq.write_table(table, temporary)
+            table = pa.Table.from_pandas(now[list(_LISTED)], _schema(), preserve_index=False)
+            parquet.write(table, path)
         write_json(self.folder / JOB_FILE, KIND, VERSION, {"job": self.record})
 
     def _tell_changed(self, root: Path) -> None:
@@ -189,7 +191,7 @@ class Job:
         if not self.listed:
             return
         columns = ["path", "bytes", "modified"]
-        listed = pq.read_table(self.folder / PICTURES_FILE, columns=columns).to_pandas()
+        listed = self.read_list(columns).to_pandas()
         found = whereabouts.changed(listed.astype({c: _LISTED[c] for c in columns}), root)
         path = self.folder / CHANGED
         if found.empty:
@@ -227,13 +229,13 @@ class Job:
         """
         path, before, first = self.folder / PICTURES_FILE, None, 0
         if self.listed:
-            before = pq.ParquetFile(path)
+            before = self._open_list()
             column = before.read(["block"])["block"].to_numpy()
             first = int(column.max()) + 1 if len(column) else 0
         cutter = _Cutter(root, block_size, gap_seconds, first)
         pieces = self._new(pieces) if before is not None else pieces
         added = 0
-        with atomic(path) as temporary, pq.ParquetWriter(temporary, _schema()) as writer:
+        with parquet.writer(path, _schema()) as writer:
             for batch in before.iter_batches(PIECE) if before is not None else ():
                 writer.write_table(pa.Table.from_batches([batch]))
             for piece in cutter.cut(pieces):
@@ -243,7 +245,7 @@ class Job:
 
     def _new(self, pieces: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Pictures that are not listed."""
-        known = pq.read_table(self.folder / PICTURES_FILE, columns=["path"])
+        known = self.read_list(["path"])
         paths = pd.Series(known["path"], dtype="string")
         for piece in pieces:
             there = occurs(piece["path"], paths)
@@ -253,7 +255,7 @@ class Job:
     def blocks(self) -> Iterator[Block]:
         """All blocks in order; a piece of the list is in memory at a time."""
         rest = None
-        for batch in pq.ParquetFile(self.folder / PICTURES_FILE).iter_batches(PIECE):
+        for batch in self._open_list().iter_batches(PIECE):
             rows = pa.Table.from_batches([batch]).to_pandas().astype(_LISTED)
             rows = rows if rest is None else pd.concat([rest, rows], ignore_index=True)
             last = rows["block"].iloc[-1]
@@ -264,23 +266,23 @@ class Job:
 
     def block(self, number: int) -> Block:
         """One block."""
-        rows = pq.read_table(self.folder / PICTURES_FILE, filters=[("block", "=", number)])
+        rows = self.read_list().filter(pc.field("block") == number)
         return Block(number, rows.to_pandas().astype(_LISTED))
 
     def pending(self) -> Iterator[Block]:
         """The blocks that have no answers yet."""
-        return (block for block in self.blocks() if not self.file(block.number).is_file())
+        return (block for block in self.blocks() if not self.has(block.number))
 
     def places(self) -> tuple[pd.Series, pd.Series]:
         """Path and site of every picture."""
-        listed = pq.read_table(self.folder / PICTURES_FILE, columns=["path", "site"]).to_pandas()
+        listed = self.read_list(["path", "site"]).to_pandas()
         return listed["path"].astype("string"), listed["site"].astype("string")
 
     def counts(self) -> tuple[int, int]:
         """Pictures listed, and pictures in blocks that have no answers yet."""
-        column = pq.read_table(self.folder / PICTURES_FILE, columns=["block"])["block"]
+        column = self.read_list(["block"])["block"]
         sizes = np.bincount(column.to_numpy()) if len(column) else np.zeros(0, int)
-        missing = [not self.file(number).is_file() for number in range(len(sizes))]
+        missing = [not self.has(number) for number in range(len(sizes))]
         return len(column), int(sizes[np.array(missing, bool)].sum())
 
     def file(self, number: int) -> Path:
@@ -297,9 +299,30 @@ class Job:
             flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
             columns[f"p_{head}"] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         stamp = {"artifact": BLOCK_KIND, "version": BLOCK_VERSION}
-        table = pa.table(columns).replace_schema_metadata({"camtrap": json.dumps(stamp)})
-        with atomic(self.file(block.number)) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        parquet.write(parquet.stamped(pa.table(columns), stamp), self.file(block.number))
+
+    def has(self, number: int) -> bool:
+        """Whether a block is answered; answers that are damaged are forgotten, to be made anew."""
+        return is_whole(self.file(number))
+
+    def answers(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """The answers of a block as they are kept.
+
+        Raises:
+            DamagedFile: they are not what was written.
+        """
+        return parquet.read(self.file(number), columns, way_out=_AGAIN)
+
+    def read_list(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The list of pictures, or some columns of it.
+
+        Raises:
+            DamagedFile: it is not what was written.
+        """
+        return parquet.read(self.folder / PICTURES_FILE, columns, way_out=_ANEW)
+
+    def _open_list(self) -> pq.ParquetFile:
+        return parquet.open_file(self.folder / PICTURES_FILE, way_out=_ANEW)
 
     def assemble(
         self,
@@ -322,7 +345,7 @@ class Job:
             start = 0
             for block in self.blocks():
                 rows = ids.iloc[start : start + len(block)].reset_index(drop=True)
-                answers = pq.read_table(self.file(block.number))
+                answers = self.answers(block.number)
                 yield _predictions(block, rows, answers, classes, info, scores)
                 start += len(block)
 
@@ -338,7 +361,7 @@ class Job:
 
     def _events(self, gap_seconds: float, corrected: Sequence[Correction]) -> pd.DataFrame:
         """[pictures] `event_id, frame, datetime, time_source, doubt` of all blocks together."""
-        listed = pq.read_table(self.folder / PICTURES_FILE, columns=[*_TOLD, "block"]).to_pandas()
+        listed = self.read_list([*_TOLD, "block"]).to_pandas()
         numbers = range(listed["block"].max() + 1) if len(listed) else ()
         facts = pd.concat(
             [_nothing_read(), *(self._facts(number) for number in numbers)], ignore_index=True
@@ -352,7 +375,8 @@ class Job:
 
     def _facts(self, number: int) -> pd.DataFrame:
         """What reading a block's pictures told; of a block of an earlier version, what it has."""
-        with pq.ParquetFile(self.file(number)) as file:
+        path = self.file(number)
+        with parquet.open_file(path, way_out=_AGAIN) as file, parquet.reading(path, _AGAIN):
             present = [name for name in FACTS if name in file.schema_arrow.names]
             table = file.read(present).to_pandas()
         return table.reindex(columns=list(FACTS)).astype(FACTS)
@@ -445,6 +469,20 @@ def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.
 
 def _nothing_read() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in FACTS.items()})
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of answers is there; one that is damaged is deleted, and a warning given."""
+    if not path.is_file():
+        return False
+    try:
+        if not parquet.check(path):  # of an earlier version
+            parquet.read(path)
+    except InputError as error:
+        log.warning("%s; these pictures are answered again", error.value)
+        path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 class NotProcessed:
@@ -596,7 +634,7 @@ def _check_found(job: Job, root: Path) -> None:
     Raises:
         InputError: so it is; the list is forgotten.
     """
-    listed = pq.read_table(job.folder / PICTURES_FILE, columns=["path", "bytes"])
+    listed = job.read_list(["path", "bytes"])
     if listed["bytes"].null_count < len(listed) or is_remote(root):
         return
     (job.folder / PICTURES_FILE).unlink()
@@ -643,8 +681,7 @@ def _predictions(
     scores: Sequence[str],
 ) -> Predictions:
     """The answers of a block as they stand in predictions.parquet."""
-    stamp = json.loads((answers.schema.metadata or {}).get(b"camtrap", b"{}"))
-    check_stamp(stamp, BLOCK_KIND, BLOCK_VERSION, f"block {block.number}")
+    check_stamp(parquet.stamp(answers.schema), BLOCK_KIND, BLOCK_VERSION, f"block {block.number}")
     rows = block.pictures[["path", "site", "season"]].assign(
         failure=answers["failure"].to_pandas(), **{name: ids[name] for name in ids}
     )

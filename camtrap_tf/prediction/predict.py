@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import file_names
-from camtrap_tf.core.artifacts import PathLike, existing_folder, sha256
+from camtrap_tf.core.artifacts import PathLike, content_sha256, existing_folder
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
@@ -35,7 +34,7 @@ from camtrap_tf.networks.bundle import (
     computation_key,
 )
 from camtrap_tf.prediction.detect import Search, detect
-from camtrap_tf.prediction.job import PICTURES_FILE, Job, list_pictures
+from camtrap_tf.prediction.job import Job, list_pictures
 from camtrap_tf.prediction.predictor import Options, Predictor, calls_at_a_time
 from camtrap_tf.prediction.shards import answer_shards
 
@@ -222,7 +221,7 @@ def _record(found: Listing, bundle: Bundle, options: Options) -> dict:
     """What the answers depend on; of shards their content, wherever they lie."""
     if found.shards:
         return {
-            "shards": sha256(found.shards / file_names.MANIFEST),
+            "shards": content_sha256(found.shards / file_names.MANIFEST),
             "bundle": bundle.version,
             "animal_threshold": bundle.animal_threshold,
         }
@@ -245,7 +244,7 @@ def _check_detections(job: Job, detector: Detector) -> None:
     Raises:
         InputError: none of them.
     """
-    listed = pd.Series(pq.read_table(job.folder / PICTURES_FILE, columns=["path"])["path"])
+    listed = pd.Series(job.read_list(["path"])["path"])
     known = int(occurs(listed.astype("string"), detector.detections.paths).sum())
     log.info("MegaDetector's results have %s of %s pictures", f"{known:,}", f"{len(listed):,}")
     if not known:

@@ -1,15 +1,11 @@
 """People answer what the model is unsure of: a results folder, its pictures and the page."""
 
 import getpass
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, parquet
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import table as event_table
@@ -79,10 +75,10 @@ def journals(results: PathLike, reviews: Sequence[PathLike] = ()) -> list[Path]:
 def read(results: PathLike) -> Predictions:
     """The predictions of a results folder; of an event table, those of no model."""
     file = predictions_file(results)
-    try:
-        stamp = json.loads((pq.read_schema(file).metadata or {}).get(b"camtrap", b"{}"))
-    except (OSError, pa.ArrowInvalid):
+    if not file.is_file():
         return Predictions.read(file)  # which says what is wrong
+    with parquet.open_file(file, "a predictions file", "Give predictions.parquet.") as opened:
+        stamp = parquet.stamp(opened.schema_arrow)
     if stamp.get("artifact") == event_table.KIND:
         return answers.unanswered(EventTable.read(file))
     return Predictions.read(file)

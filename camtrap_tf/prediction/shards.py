@@ -20,7 +20,7 @@ from camtrap_tf.networks.bundle import Bundle, answering_info, classes
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.pictures import crops
 from camtrap_tf.prediction import shard_boxes
-from camtrap_tf.prediction.job import Job
+from camtrap_tf.prediction.job import Job, is_whole
 
 
 class Split:
@@ -139,7 +139,7 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job, event_weight: floa
     found, info = classes(bundle), answering_info(bundle)
     path, splits = job.folder / file_names.PREDICTIONS, Manifest.read(shards).splits()
     files = {split: job.folder / "blocks" / f"{split}.parquet" for split in splits}
-    missing = [split for split, file in files.items() if not file.is_file()]
+    missing = [split for split, file in files.items() if not is_whole(file)]
     networks = bundle.networks() if missing else []
     for split in missing:
         predict_shards(bundle, shards, split, networks).write(files[split])

@@ -2,7 +2,8 @@
 
 `reviews.jsonl` has one JSON object per line, UTF-8, appended and flushed to the disk before the
 person sees 'saved'. No line is ever changed: who changes their mind appends an answer, who
-undoes one appends that. Fields of an answer:
+undoes one appends that. Every line ends with the `checksum` of its other fields (see
+`core.checksums`); lines of earlier versions have none. Fields of an answer:
 
     version    1
     id         unique text; a line that occurs twice (where files were joined) counts once
@@ -21,7 +22,8 @@ An undo has `version`, `id`, `act` 'undo', `reviewer`, `at` and `undoes`, the id
 what one reviewer said of one event the latest answer counts that is not undone.
 
 A power cut leaves at most the beginning of a last line. It is passed over, told of, and closed
-with a newline before the next line is written.
+with a newline before the next line is written. A line that is damaged otherwise is an error, which
+names it: an answer is never read as another, nor left out unseen.
 """
 
 import dataclasses
@@ -35,8 +37,9 @@ import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from camtrap_tf.core import checksums
 from camtrap_tf.core.artifacts import PathLike, existing_file
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.core.labels import EMPTY
 
 try:
@@ -45,6 +48,7 @@ except ImportError:  # Windows: one process at a time writes a file
     fcntl = None
 
 VERSION = 1
+_END = b', "checksum": "........"}'  # how a line ends, with any digits
 log = logging.getLogger("camtrap")
 
 
@@ -192,6 +196,7 @@ class Journal:
         Raises:
             OSError: such as a full disk; the line does not count then.
         """
+        line = {**line, checksums.FIELD: checksums.of_json(line)}
         encoded = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -245,6 +250,8 @@ def _lines(path: Path) -> list[dict]:
         try:
             line = json.loads(begun)
         except ValueError as error:
+            if _was_whole(begun) or _was_whole(begun[:-1]):  # without what was a newline
+                raise _damaged(f"{path}:{number}") from error
             if not begun.startswith(b"{"):
                 raise InputError(
                     "a file of human answers has one JSON object per line",
@@ -262,13 +269,31 @@ def _lines(path: Path) -> list[dict]:
 def _checked(line: object, where: str) -> dict:
     if not isinstance(line, dict) or line.get("act") not in ("answer", "undo"):
         raise InputError("a line is an answer or an undo", where, "Give a reviews.jsonl.")
+    if not checksums.fits(line):
+        raise _damaged(where)
     if line.get("version") != VERSION:
         raise InputError(
             f"this version of camtrap_tf reads version {VERSION} of human answers",
             f"{where}: {line.get('version')}",
             "Install the version that wrote it.",
         )
-    return line
+    return {name: value for name, value in line.items() if name != checksums.FIELD}
+
+
+def _was_whole(line: bytes) -> bool:
+    """Whether a line was written to its end; a byte of that end may be damaged."""
+    end = line[-len(_END) :]
+    other = sum(a != b for a, b in zip(end, _END, strict=False) if b != ord("."))
+    return len(end) == len(_END) and other <= 1
+
+
+def _damaged(where: str) -> DamagedFile:
+    return DamagedFile(
+        where,
+        "Take the line from a copy of the file; without one, delete it, and ask the event again. "
+        f'If you changed it yourself, delete its "{checksums.FIELD}".',
+        "the line does not fit its checksum",
+    )
 
 
 class Ledger:

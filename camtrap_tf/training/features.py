@@ -22,10 +22,11 @@ import numpy as np
 import tensorflow as tf
 
 from camtrap_tf.batches import pipeline
+from camtrap_tf.core import checksums
 from camtrap_tf.core.artifacts import PathLike, atomic, is_remote, write_json
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import InputSpec
-from camtrap_tf.core.errors import require
+from camtrap_tf.core.errors import DamagedFile, require
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest, Shard
@@ -116,8 +117,8 @@ class Features:
         return np.concatenate(parts)
 
     def missing(self, split: str) -> list[Shard]:
-        """Shards of a split without a block."""
-        return [s for s in self.manifest.shards_of(split) if not self._path(s).is_file()]
+        """Shards of a split without a block, or with one that is damaged."""
+        return [s for s in self.manifest.shards_of(split) if not _is_whole(self._path(s))]
 
     def _path(self, shard: Shard) -> Path:
         return self.folder / f"{Path(shard.file).stem}-{shard.sha256[:12]}.npy"
@@ -132,6 +133,7 @@ class Features:
         for shard, block in zip(shards, blocks, strict=True):
             with atomic(self._path(shard)) as temporary, temporary.open("wb") as file:
                 np.save(file, block)
+                checksums.seal_file(temporary, file)
         log.info("wrote features of %s to %s", split, self.folder)
 
     def _batches(self, manifest: Manifest, split: str) -> Iterator[np.ndarray]:
@@ -157,6 +159,17 @@ class Features:
         inputs = [make(squares, self.spec) for squares in both]
         features = self.trunk(tf.concat(inputs, axis=0), training=False)
         return tf.cast(tf.stack(tf.split(features, SEEN), axis=1), tf.float16)
+
+
+def _is_whole(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        checksums.check_seal(path)
+    except DamagedFile as error:
+        log.warning("%s; these features are computed again", error.value)
+        return False
+    return True
 
 
 def _cut(batches: Iterator[np.ndarray], lengths: list[int]) -> Iterator[np.ndarray]:

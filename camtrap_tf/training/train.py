@@ -15,7 +15,6 @@ A run directory holds
 
 import csv
 import dataclasses
-import hashlib
 import io
 import logging
 import time
@@ -31,7 +30,14 @@ from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.batches import sampling
 from camtrap_tf.core import file_names
-from camtrap_tf.core.artifacts import PathLike, atomic, read_json, write_json, write_text
+from camtrap_tf.core.artifacts import (
+    PathLike,
+    atomic,
+    content_sha256,
+    read_json,
+    write_json,
+    write_text,
+)
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Config, SelectBy, TrainConfig, View
 from camtrap_tf.core.config_io import difference
@@ -193,7 +199,7 @@ def check_data(config: Config, manifest: Manifest) -> None:
 
 def describe_run(config: Config, manifest: Manifest) -> dict[str, Any]:
     """What config.json says of a run."""
-    manifest_hash = hashlib.sha256((manifest.folder / file_names.MANIFEST).read_bytes()).hexdigest()
+    manifest_hash = content_sha256(manifest.folder / file_names.MANIFEST)
     return {
         "config": to_json(config),
         "input": to_json(input_spec(config.model, manifest)),

@@ -273,7 +273,10 @@ def _standing(file: Path, made_from: str) -> Report | None:
     """The report of a shard that is whole and made from the same, else None."""
     if not (file.is_file() and file.with_suffix(".json").is_file()):
         return None
-    report = read_report(file)
+    try:
+        report = read_report(file)
+    except (InputError, TypeError):  # damaged: the shard is written again
+        return None
     whole = report.made_from == made_from and report.shard.sha256 == sha256(file)
     return report if whole else None
 

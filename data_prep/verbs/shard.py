@@ -182,18 +182,21 @@ def _selection(values: flags.FlagValues) -> dict:
 
 def _vocabulary(choice: str):
     """None: what the data has."""
-    from camtrap_tf.core.artifacts import existing_file
+    from camtrap_tf.core.artifacts import check_sum, existing_file
     from camtrap_tf.core.labels import Vocabulary
 
     if choice in ("data", "serengeti"):
         return None if choice == "data" else Vocabulary()
     file = existing_file(choice, "a vocabulary other than data or serengeti")
     try:
-        return Vocabulary.from_json(json.loads(file.read_text(encoding="utf-8"))["vocabulary"])
+        content = json.loads(file.read_text(encoding="utf-8"))
+        vocabulary = Vocabulary.from_json(content["vocabulary"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             "a vocabulary is taken from a bundle.json or manifest.json", choice, "Give one."
         ) from error
+    check_sum(content, file)
+    return vocabulary
 
 
 def _engine(values: flags.FlagValues):

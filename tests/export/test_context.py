@@ -11,6 +11,7 @@ from camtrap_tf.core.config import Context
 from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from export.request import Request
+from tests import edited
 from tests.recipes import SMALL
 
 # Trains networks with contexts.
@@ -92,7 +93,7 @@ def test_contexts_that_cannot_be_had_at_once_are_refused(trained, tmp_path):
     mixed = [trained("empty", Context.DIFFERENCE), tmp_path / "other"]
     shutil.copytree(trained("animal", Context.DIFFERENCE), mixed[1])
     config = mixed[1] / "config.json"
-    config.write_text(config.read_text().replace('"difference"', '"nine_channels"'))
+    edited.replace(config, '"difference"', '"nine_channels"')
     with pytest.raises(InputError, match=r"same model\.context.*nine_channels"):
         make_bundle(mixed, tmp_path / "bundle")
 

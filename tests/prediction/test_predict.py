@@ -20,7 +20,7 @@ from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.predict import predict, predict_folder
 from camtrap_tf.prediction.predictor import Options
-from tests import odd_pictures
+from tests import edited, odd_pictures
 
 RED, BLUE, GREY = (230, 90, 90), (90, 90, 230), (100, 100, 100)
 SMALL = Options(batch_size=4, block_size=5)
@@ -397,7 +397,7 @@ def test_shards_are_known_by_their_content(colour_bundle, tiny_shards, tmp_path,
     predict([moved], colour_bundle, tmp_path / "out")
     assert len(loads) == 3
     manifest = moved / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 1'))
+    edited.replace(manifest, '"seed": 0', '"seed": 1')
     with pytest.raises(InputError, match=r"belongs to one job.*shards: "):
         predict([moved], colour_bundle, tmp_path / "out")
 
@@ -440,10 +440,8 @@ def write_package(folder, paths):
 def _with_words_of(bundle, shards, folder):
     """The shards with the vocabulary of a bundle that asks less of them."""
     shutil.copytree(shards, folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["vocabulary"] = bundle.vocabulary.to_json()
-    manifest["picture"] = to_json(bundle.picture)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    told = {"vocabulary": bundle.vocabulary.to_json(), "picture": to_json(bundle.picture)}
+    edited.edit(folder / "manifest.json", lambda manifest: manifest.update(told))
     return folder
 
 

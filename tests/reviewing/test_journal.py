@@ -4,9 +4,10 @@ import os
 
 import pytest
 
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.reviewing import answers, journal
 from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Sighting, Verdict, undo_of
+from tests import flips
 
 LION = (Sighting("lion", "2", {"moving": True, "babies": False}), Sighting("hare"))
 
@@ -153,3 +154,42 @@ def test_a_line_has_the_documented_fields():
     line = lion().to_json()
     documented = {word.split()[0] for word in journal.__doc__.splitlines() if word[:4] == " " * 4}
     assert set(line) <= documented
+
+
+def test_every_line_has_a_checksum_and_lines_without_one_are_read(tmp_path):
+    path = tmp_path / "reviews.jsonl"
+    Journal(path).append(lion("e1", "kim").to_json())
+    line = json.loads(path.read_text())
+    assert list(line)[-1] == "checksum"
+    del line["checksum"]
+    path.write_text(json.dumps(line) + "\n")
+    Journal(path).append(lion("e2", "kim").to_json())
+    assert [answer.event_id for answer in answers.read(path)] == ["e1", "e2"]
+
+
+def test_a_changed_line_is_refused_and_named(tmp_path):
+    path = tmp_path / "reviews.jsonl"
+    for event in ("e1", "e2", "e3"):
+        Journal(path).append(lion(event, "kim").to_json())
+    path.write_text(path.read_text().replace('"e2"', '"e1"'))
+    with pytest.raises(DamagedFile, match=r"reviews.jsonl:2: .*delete its \"checksum\""):
+        answers.read(path)
+
+
+def test_no_flipped_bit_is_another_answer(tmp_path, caplog):
+    path = tmp_path / "reviews.jsonl"
+    Journal(path).append(lion("e1", "kim").to_json())
+    Journal(path).append(empty("e2").to_json())
+    found = flips.counts(path, lambda: answers.read(path), 700)
+    assert set(found) <= {flips.REFUSED, flips.SAME} and found[flips.REFUSED] > 400
+
+
+def test_a_line_cut_short_is_no_damage(tmp_path, caplog):
+    path = tmp_path / "reviews.jsonl"
+    for event in ("e1", "e2"):
+        Journal(path).append(lion(event, "kim").to_json())
+    content = path.read_bytes()
+    for cut in (1, 2, 20, 30, 100):  # 1 byte: all but the newline
+        path.write_bytes(content[:-cut])
+        told = [answer.event_id for answer in answers.read(path)]
+        assert told == (["e1", "e2"] if cut == 1 else ["e1"])

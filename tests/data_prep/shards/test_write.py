@@ -17,7 +17,7 @@ from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.pictures import files as pictures
 from data_prep.shards import plan, tasks, write
-from tests import odd_pictures
+from tests import edited, odd_pictures
 from tests.moments import until_changed
 
 SPEC = PictureSpec(size=8, jpeg_quality=95)
@@ -106,9 +106,8 @@ def test_manifest_and_records(folder):
 def test_the_manifest_tells_by_which_rule_squares_were_made(folder):
     out = folder / "out"
     write.write_shards(make_plan(), folder, out, SPEC, processes=1)
-    content = json.loads((out / "manifest.json").read_text())
-    assert content.pop("picture_rule") == pictures.RULE
-    (out / "manifest.json").write_text(json.dumps(content))
+    assert Manifest.read(out).picture_rule == pictures.RULE
+    edited.edit(out / "manifest.json", lambda content: content.pop("picture_rule"))
     assert Manifest.read(out).picture_rule == 1
 
 
@@ -222,9 +221,9 @@ def test_the_commands_from_metadata_to_shards(folder, capfd, caplog):
     assert "shares are numbers; received 'a'" in capfd.readouterr().err
     # More shards with the vocabulary of some that are there, to train on from their network.
     wider = folder / "wider.json"
-    content = json.loads((out / "manifest.json").read_text())
-    content["vocabulary"]["species"] = ["boar", "fox", "owl"]
-    wider.write_text(json.dumps(content))
+    wider.write_bytes((out / "manifest.json").read_bytes())
+    species = {"species": ["boar", "fox", "owl"]}
+    edited.edit(wider, lambda content: content["vocabulary"].update(species))
     again = [f"--out={folder / 'again'}" if flag.startswith("--out") else flag for flag in flags]
     assert cli.main([*again, f"--vocabulary={wider}"]) == 0
     assert Manifest.read(folder / "again").vocabulary.species == ("boar", "fox", "owl")
