@@ -30,6 +30,7 @@ PUBLIC = {
     "report": "camtrap_tf.reporting:write_report",
     "convert": "camtrap_tf.outputs:write",
     "export": "export.verify:export",
+    "verify": "camtrap_tf.verifying.artefacts:verify",
     "Bundle": "camtrap_tf.networks.bundle:Bundle",
     "EventTable": "camtrap_tf.events.table:EventTable",
     "InputError": "camtrap_tf.core.errors:InputError",

@@ -13,6 +13,7 @@ from camtrap_tf.prediction.review import review as review
 from camtrap_tf.reporting import write_report as report
 from camtrap_tf.training.probes import probe_all as probe
 from camtrap_tf.training.recipe import learn as train
+from camtrap_tf.verifying.artefacts import verify as verify
 from data_prep.prepare import prepare as prepare
 from data_prep.shards.make import shard as shard
 from export.verify import export as export
@@ -39,4 +40,5 @@ __all__ = [
     "review",
     "shard",
     "train",
+    "verify",
 ]

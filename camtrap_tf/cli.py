@@ -115,6 +115,9 @@ VERBS = {
         "export.verbs.remote_predict", "a served export on a folder of new pictures -> answers"
     ),
     "report": Verb("camtrap_tf.verbs.report", "predictions -> one HTML page to read"),
+    "verify": Verb(
+        "camtrap_tf.verbs.verify", "any of these -> whether its files are as they were written"
+    ),
     "synthesize": Verb(
         "data_prep.verbs.synthesize", "a drawn data set with known truth, for demos and experiments"
     ),

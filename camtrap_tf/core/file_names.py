@@ -11,6 +11,7 @@ PREDICTIONS = "predictions.parquet"
 METRICS = "metrics.json"
 REVIEWS = "reviews.jsonl"
 REPORT = "report.html"
+SUMS = "SHA256SUMS"  # of an export, written last: `sha256sum --check SHA256SUMS`
 PARITY, MODEL_CARD = "parity.csv", "model_card.md"  # of an export
 
 # Of a run directory; `camtrap_tf.training.train` says what each holds.

@@ -1,0 +1,1 @@
+"""Whether artefacts are what was written, by their checksums; no TensorFlow."""
