@@ -50,7 +50,7 @@ sys.exit(f"imported {{heavy}}" if heavy else status)
         (["train", "--shards=x", "--run=y"], "--task"),
         (["train", "--shards=x", "--run=y", "--task=emty"], "emty"),
         (["train", "--shards=x", "--run=y", "--task=empty"], "--shards is a folder of shards"),
-        (["bundle", "--run=nowhere", "--out=b"], "--run is a run directory; received 'nowhere'"),
+        (["bundle", "--run=nowhere", "--out=b"], "or a folder of them; received 'nowhere'"),
         (["report", "--predictions=none.parquet", "--out=r.html"], "none.parquet"),
     ],
 )

@@ -1,6 +1,8 @@
 """A run directory: what training leaves, and how it is read. See `camtrap_tf.training.train`."""
 
 import dataclasses
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -9,6 +11,7 @@ from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Config, InputSpec, View
+from camtrap_tf.core.errors import DamagedFile
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import familiarity
 from camtrap_tf.networks.network import Network
@@ -85,8 +88,17 @@ def runs_in(folder: PathLike) -> list[Path]:
 def load_network(
     folder: Path, spec: InputSpec, task: Task, vocabulary: Vocabulary, view: View = View.WHOLE
 ) -> Network:
-    """The network of the best epoch of a run directory."""
-    model = keras.saving.load_model(folder / file_names.NETWORK, compile=False)
+    """The network of the best epoch of a run directory.
+
+    Raises:
+        DamagedFile: it is not what was written; the parts of the file have checksums.
+    """
+    path = folder / file_names.NETWORK
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        way_out = "Copy the run again, or train into a new folder."
+        raise DamagedFile(path, way_out, str(error)) from error
     # What is familiar is told by networks that see the whole picture.
     score = familiarity.score(model) if view is View.WHOLE else None
     return Network(model, spec, task, vocabulary.heads(task), folder.name, score=score, view=view)
