@@ -153,7 +153,7 @@ def detect(
 
 def _doubts(job: Job) -> pd.Series:
     """What seems to be damaged in each picture; blocks of earlier versions do not tell."""
-    tables = (pq.read_table(job.file(block.number)) for block in job.blocks())
+    tables = (job.answers(block.number) for block in job.blocks())
     found = [table["doubt"].to_pandas() for table in tables if "doubt" in table.column_names]
     return pd.concat(found or [pd.Series(dtype="string")], ignore_index=True)
 
