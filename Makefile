@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow docs plain plain-default plain-3.12 plain-3.13 validators lint clean experiments-smoke
+.PHONY: install demo test test-slow docs plain plain-default plain-3.12 plain-3.13 validators test-newest lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -53,14 +53,26 @@ plain-default:
 plain-3.%:
 	$(PYTHON) tests/plain_install.py .plain/3.$* --python=3.$* --brief --tests
 
-# The formats' own validators. Of megadetector only the validator is wanted, not its networks.
+# The formats' own validators and readers. Of megadetector and speciesnet only those are wanted,
+# not their networks.
+PEERS = megadetector==10.0.28 speciesnet==5.0.6
 validators: .validators/.installed
 
 .validators/.installed: tests/validators/requirements.txt
 	test -x .validators/bin/python || $(PYTHON) -m venv .validators
 	.validators/bin/python -m pip install --quiet --requirement tests/validators/requirements.txt
-	.validators/bin/python -m pip install --quiet --no-deps megadetector==10.0.28
+	.validators/bin/python -m pip install --quiet --no-deps $(PEERS)
 	touch $@
+
+# The same tests with the newest release of each: what they refuse, a format that moved on, is
+# noticed here first.
+test-newest: install
+	$(PYTHON) -m venv .validators-newest
+	sed 's/==.*//' tests/validators/requirements.txt | .validators-newest/bin/python -m pip \
+		install --quiet --upgrade --requirement /dev/stdin
+	.validators-newest/bin/python -m pip install --quiet --upgrade --no-deps \
+		$(foreach peer,$(PEERS),$(firstword $(subst ==, ,$(peer))))
+	CAMTRAP_VALIDATORS=.validators-newest $(BIN)/pytest -q -m validators
 
 lint: install
 	$(BIN)/ruff check .
@@ -68,4 +80,4 @@ lint: install
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) .validators .plain demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .validators .validators-newest .plain demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache

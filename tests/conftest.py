@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[1]
 SHARED_DATA = Path(os.environ.get("CAMTRAP_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "valid" in item.fixturenames:
+            item.add_marker("validators")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real pictures and metadata, which are no part of the repository."""

@@ -1,14 +1,14 @@
-"""SpeciesNet's predictions (JSON), which Wildlife Insights and its relatives read.
+"""SpeciesNet's predictions (JSON, version 20261015), for Wildlife Insights and its relatives.
 
-One entry per picture:
+One entry per picture, with `detections` as a classifier of whole pictures has them:
 
-- `classifications`: of a picture with an animal the five most probable species, given that there
-  is an animal; of others, of unknown animals, or where no species was asked for, 'blank' and
-  'animal';
-- `detections`: the whole picture, with the probability that there is something; none in a
-  picture taken for empty;
-- `prediction`, `prediction_score`, `prediction_source`: the answer. A person's has source
-  'human' and score 1, for the format wants a score, and no classifications;
+- the first, of category "0", is the picture itself. Its `raw_classifications` are the five most
+  probable species, given that there is an animal; of pictures without one, of unknown animals, or
+  where no species was asked for, 'blank' and 'animal'. Its `processed_classification` is the
+  answer. A person's has source 'human' and score 1, for the format wants a score, and no raw
+  classifications;
+- a second one, of the whole picture as well, has the probability that there is something, as
+  'animal', 'human' or 'vehicle'; there is none in a picture taken for empty;
 - a picture whose species was changed by reading it with its event has `classifications_alone`,
   what it says by itself, which is ours;
 - a picture that could not be read has `failures` and no answer; `failure_reason` is ours.
@@ -36,8 +36,10 @@ from camtrap_tf.outputs.options import Options
 
 TOP = 5
 DIGITS = 4
+FORMAT_VERSION = "20261015"  # files that do not name it are refused by the tools that read them
 FAILURES = ["CLASSIFIER", "DETECTOR"]
 _WHOLE_PICTURE = [0.0, 0.0, 1.0, 1.0]
+_ITSELF = {"category": "0", "label": "whole_image_classification", "conf": 1.0}
 _CATEGORIES = {"animal": "1", "human": "2", "vehicle": "3", "unknown": "1"}
 _KNOWN = {
     "blank": "f1856211-cfb7-4a5b-9158-c0f72fd09ee6;;;;;;blank",
@@ -73,7 +75,8 @@ def write(predictions: Predictions, path: PathLike, table: PathLike | None = Non
         )
     names = species.names(predictions.words, table)
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        file.write('{\n "predictions": [')
+        info = json.dumps({"format_version": FORMAT_VERSION})
+        file.write(f'{{\n "info": {info},\n "predictions": [')
         before = "\n  "
         for rows in predictions.blocks():
             for entry in _entries(predictions.select(rows), names):
@@ -116,14 +119,11 @@ def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]
             entry["failures"] = FAILURES
             entry["failure_reason"] = failures[row] or "no answer"
         else:
-            if not by_person[row]:
-                entry["classifications"] = _classifications(scores[row], words)
+            raw = None if by_person[row] else _classifications(scores[row], words)
+            itself = _itself(raw, words[codes[row]], float(sure[row]))
+            entry["detections"] = [itself, *_detections(categories[codes[row]], something[row])]
             if changed[row]:
                 entry["classifications_alone"] = _classifications(own[row], words)
-            entry["detections"] = _detections(categories[codes[row]], something[row])
-            entry["prediction"] = words[codes[row]]
-            entry["prediction_score"] = round(float(sure[row]), DIGITS)
-            entry["prediction_source"] = "human" if by_person[row] else "classifier"
             if doubts[row]:
                 entry["doubt"] = doubts[row]
         entry["model_version"] = f"camtrap_tf {version}".rstrip()
@@ -153,6 +153,14 @@ def _classifications(scores: np.ndarray, words: list[str]) -> dict[str, list]:
         "classes": [words[i] for i in shown],
         "scores": [round(float(scores[i]), DIGITS) for i in shown],
     }
+
+
+def _itself(raw: dict[str, list] | None, answer: str, sure: float) -> dict[str, Any]:
+    """The picture as a detection of its own; `raw` is None of a person's answer."""
+    told = {"raw_classifications": raw} if raw and raw["classes"] else {}
+    source = "human" if raw is None else "classifier"
+    processed = {"class": answer, "score": round(sure, DIGITS), "source": source}
+    return {**_ITSELF, "bbox": _WHOLE_PICTURE, **told, "processed_classification": processed}
 
 
 def _detections(category: str | None, something: np.floating) -> list[dict[str, Any]]:

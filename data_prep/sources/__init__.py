@@ -76,6 +76,10 @@ SOURCES = {
         "megadetector", "read", ("threshold",),
         "JSON of MegaDetector: pictures are empty, or show an animal, person or vehicle",
     ),
+    "speciesnet": Source(
+        "speciesnet", "read", ("threshold",),
+        "JSON of SpeciesNet's predictions: its answers as labels",
+    ),
     "zooniverse": Source(
         "zooniverse", "read", (*_VOTES, "workflow", "choices"),
         "CSV export of raw classifications, of Panoptes or the former platform",

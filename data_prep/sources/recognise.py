@@ -140,8 +140,8 @@ def _one_file(path: Path, names: dict[str, Path], encoding: str | None) -> Recog
             candidates += [found] if found.source else []
     if not candidates:
         return None
-    species = [one for one in candidates if one.source != "megadetector"]
-    candidates = species or candidates  # detections often lie beside the labels
+    species = [one for one in candidates if one.source not in ("megadetector", "speciesnet")]
+    candidates = species or candidates  # models' answers often lie beside the labels
     best = min(candidates, key=lambda one: one.uncertain)
     said = (f"{path.name or path} holds {best.metadata.name}.", *best.evidence)
     others = [one.metadata.name for one in candidates if one is not best]
@@ -258,9 +258,8 @@ def _images_alone(path: Path, parts: dict, others: dict) -> Recognised:
 
 def _speciesnet(path: Path, parts: dict, others: dict) -> Recognised:
     return Recognised(
-        None, "SpeciesNet's predictions", path,
-        ("It lists `predictions`: a model's answers, which no source reads as labels.",),
-        has_labels=False,
+        "speciesnet", "SpeciesNet's predictions", path,
+        ("It lists `predictions`: a model's answers, as labels.",),
     )  # fmt: skip
 
 

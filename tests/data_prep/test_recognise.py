@@ -39,7 +39,7 @@ def write(tmp_path):
         (["a/1.jpg", "a/2.jpg"], None, False),
         ({"resources": [{"name": name} for name in ("deployments", "media", "observations")]},
          "camtrap_dp", True),
-        ({"predictions": []}, None, False),
+        ({"predictions": []}, "speciesnet", True),
         ({"images": []}, None, False),
         ({"images": [{"file": "a.jpg", "detections": []}]}, "megadetector", True),
         ("{", None, False),

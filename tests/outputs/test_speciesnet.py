@@ -42,40 +42,42 @@ def predictions() -> Predictions:
 def written(predictions, path) -> list[dict]:
     speciesnet.write(predictions, path)
     content = json.loads(path.read_text(encoding="utf-8"))
-    assert list(content) == ["predictions"]
+    assert list(content) == ["info", "predictions"]
+    assert content["info"] == {"format_version": "20261015"}
     return content["predictions"]
+
+
+WHOLE = [0.0, 0.0, 1.0, 1.0]
 
 
 def test_entries(predictions, tmp_path):
     entries = written(predictions, tmp_path / "s.json")
     zebra = "mammalia;perissodactyla;equidae;equus;quagga;plains zebra"
-    first = entries[0]
-    names = [name.partition(";")[2] for name in first["classifications"]["classes"]]
+    raw = entries[0]["detections"][0]["raw_classifications"]
+    names = [name.partition(";")[2] for name in raw["classes"]]
     assert names == [zebra, "mammalia;carnivora;felidae;panthera;leo;lion", HUMAN.partition(";")[2]]
-    assert first["classifications"]["scores"] == [0.625, 0.25, 0.125]
-    assert first["prediction"] == first["classifications"]["classes"][0]
-    assert first | {"classifications": 0, "prediction": 0} == {
+    assert entries[0] == {
         "filepath": "zebra.jpg",
-        "classifications": 0,
         "detections": [
-            {"category": "1", "label": "animal", "conf": 0.75, "bbox": [0.0, 0.0, 1.0, 1.0]}
+            {
+                "category": "0",
+                "label": "whole_image_classification",
+                "conf": 1.0,
+                "bbox": WHOLE,
+                "raw_classifications": {"classes": raw["classes"], "scores": [0.625, 0.25, 0.125]},
+                "processed_classification": {
+                    "class": raw["classes"][0], "score": 0.625, "source": "classifier"
+                },
+            },
+            {"category": "1", "label": "animal", "conf": 0.75, "bbox": WHOLE},
         ],
-        "prediction": 0,
-        "prediction_score": 0.625,
-        "prediction_source": "classifier",
         "model_version": "camtrap_tf resnet18 abc",
-    }
-    assert entries[1] == {
-        "filepath": "empty.jpg",
-        "classifications": {"classes": [BLANK, ANIMAL], "scores": [0.75, 0.25]},
-        "detections": [],
-        "prediction": BLANK,
-        "prediction_score": 0.75,
-        "prediction_source": "classifier",
-        "model_version": "camtrap_tf resnet18 abc",
-    }
-    assert entries[4]["prediction"] == HUMAN
-    assert entries[4]["detections"][0]["label"] == "human"
+    }  # fmt: skip
+    [itself] = entries[1]["detections"]
+    assert itself["raw_classifications"] == {"classes": [BLANK, ANIMAL], "scores": [0.75, 0.25]}
+    assert itself["processed_classification"]["class"] == BLANK
+    assert entries[4]["detections"][0]["processed_classification"]["class"] == HUMAN
+    assert entries[4]["detections"][1]["label"] == "human"
 
 
 def test_a_failure_and_the_answer_of_a_person(predictions, tmp_path):
@@ -86,15 +88,33 @@ def test_a_failure_and_the_answer_of_a_person(predictions, tmp_path):
         "failure_reason": "truncated file",
         "model_version": "camtrap_tf resnet18 abc",
     }
-    person = entries[3]
-    assert person["prediction_source"] == "human" and person["prediction_score"] == 1
-    assert "classifications" not in person
+    person = entries[3]["detections"][0]
+    assert person["processed_classification"]["source"] == "human"
+    assert person["processed_classification"]["score"] == 1
+    assert "raw_classifications" not in person
+
+
+def test_the_peers_open_it_and_keep_the_species(predictions, tmp_path, valid):
+    """SpeciesNet's own loader takes every answer; megadetector-utils makes species of them."""
+    speciesnet.write(predictions, tmp_path / "s.json")
+    expected = {"zebra.jpg": "plains zebra", "empty.jpg": "", "bad.jpg": "failure",
+                "lion.jpg": "lion", "human.jpg": "human"}  # fmt: skip
+    (tmp_path / "expected.json").write_text(json.dumps(expected))
+    valid("speciesnet", tmp_path / "s.json", tmp_path / "expected.json")
+
+
+def test_the_peers_refuse_the_older_version(predictions, tmp_path, valid):
+    older = {"predictions": [{"filepath": "a.jpg", "prediction": BLANK}]}
+    (tmp_path / "s.json").write_text(json.dumps(older))
+    (tmp_path / "expected.json").write_text('{"a.jpg": ""}')
+    with pytest.raises(AssertionError, match="older output format"):
+        valid("speciesnet", tmp_path / "s.json", tmp_path / "expected.json")
 
 
 def test_a_label_has_seven_parts_and_an_id_of_its_own(predictions, tmp_path):
     p = np.array([[0.5, 0.5]] * 5, np.float32)
     other = Predictions(predictions.ids, {"species": ("bob;cat", "Puma concolor")}, {"species": p})
-    names = written(other, tmp_path / "s.json")[0]["classifications"]["classes"]
+    names = _raw(written(other, tmp_path / "s.json")[0])["classes"]
     parts = [name.split(";") for name in names]
     assert [part[1:] for part in parts] == [
         ["", "", "", "", "", "bob,cat"], ["", "", "", "puma", "concolor", "puma concolor"]
@@ -106,9 +126,14 @@ def test_one_stage(predictions, tmp_path):
     p = np.array([[0.25, 0.75], [0.625, 0.375], [NAN, NAN], [1, 0], [1, 0]], np.float32)
     one = Predictions(predictions.ids, {"species": ("zebra", "empty")}, {"species": p})
     entries = written(one, tmp_path / "s.json")
-    assert entries[0]["prediction"] == BLANK and entries[0]["prediction_score"] == 0.75
-    assert entries[0]["classifications"]["scores"] == [0.75, 0.25]
-    assert entries[1]["detections"][0]["conf"] == 0.625
+    answer = entries[0]["detections"][0]["processed_classification"]
+    assert answer["class"] == BLANK and answer["score"] == 0.75
+    assert _raw(entries[0])["scores"] == [0.75, 0.25]
+    assert entries[1]["detections"][1]["conf"] == 0.625
+
+
+def _raw(entry: dict) -> dict:
+    return entry["detections"][0]["raw_classifications"]
 
 
 def test_events_are_refused(predictions, tmp_path):
