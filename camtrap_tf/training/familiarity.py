@@ -54,9 +54,11 @@ class Distance:
         counts = np.bincount(labels, minlength=classes)[:, None]
         sums = np.eye(classes)[labels].T @ features
         means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-        within = features - means[labels]
-        root = np.linalg.cholesky(np.linalg.inv(_covariance(within)))
         centre = np.nanmean(means, axis=0)
+        within = features - means[labels]
+        if not within.any():  # one picture of each class: how far classes are apart stands in
+            within = features - centre
+        root = np.linalg.cholesky(np.linalg.inv(_covariance(within)))
         return cls(centre, root, (means - centre) @ root)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:

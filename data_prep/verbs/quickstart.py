@@ -133,7 +133,7 @@ def _ending(project) -> Ending:
     )
     predictions = Predictions.open(project.answers / file_names.PREDICTIONS)
     lines = (
-        summary.tally(predictions),
+        f"\nDone. {summary.tally(predictions)}",
         "On pictures that it has not learnt from, with 95% intervals:",
         *(f"  {line}" for line in summary.numbers(scores)),
         f"The report: {project.report}",

@@ -32,6 +32,14 @@ def test_distances_are_those_to_the_nearest_mean():
     np.testing.assert_allclose(distance(asked), np.sqrt(expected), rtol=0.05, atol=0.1)
 
 
+def test_of_one_picture_of_each_class_distances_are_those_between_classes():
+    features = np.random.default_rng(2).normal(size=(7, 40)) * 5
+    distance = familiarity.Distance.learn(features, np.arange(7), 7)
+    assert distance(features).max() < 1e-6
+    between = distance(features[:1] / 2 + features[1:2] / 2)
+    assert 1 < between[0] < 10  # in deviations, not in millions of them
+
+
 def test_the_block_answers_as_the_formulas_do():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 60)
