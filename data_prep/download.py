@@ -12,11 +12,9 @@ Retry-After) gets it from all of them.
 """
 
 import concurrent.futures
-import csv
 import dataclasses
 import datetime
 import email.utils
-import io
 import json
 import logging
 import os
@@ -32,7 +30,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import requests
 
-from camtrap_tf.core import json_files
+from camtrap_tf.core import csv_text, json_files
 from camtrap_tf.core.artifacts import PathLike, atomic, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
@@ -346,6 +344,4 @@ def _fetch_all(
 
 
 def _write_missing(path: Path, rows: list[tuple[str, str]]) -> None:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([("path", "reason"), *rows])
-    write_text(path, buffer.getvalue())
+    write_text(path, csv_text.text([("path", "reason"), *rows]))

@@ -160,7 +160,8 @@ def _is_utf8(start: bytes, file: IO[bytes]) -> bool:
 def _first_lines(path: Path, encoding: str) -> list[str]:
     try:
         with open_text(path, encoding) as file:
-            return file.read(_SAMPLE).splitlines(keepends=True)
+            # Not str.splitlines: it parts lines at form feeds and U+2028, too.
+            return list(io.StringIO(file.read(_SAMPLE), newline=""))
     except (UnicodeError, EOFError, OSError) as error:
         raise InputError(
             f"{path.name} is text in {encoding}", str(error), "Say with --encoding what it is in."

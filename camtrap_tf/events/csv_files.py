@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from camtrap_tf.core import csv_text
 from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events.csv_dialect import Dialect, dialect
@@ -72,7 +73,7 @@ def read_arrow(
         table = pa.csv.read_csv(path, **_options(how, wanted, newlines, encoded, missing))
     except pa.ArrowInvalid as error:
         raise _broken(path, error) from error
-    table = _composed(table.rename_columns(list(wanted.values())))
+    table = _plain(table.rename_columns(list(wanted.values())))
     for name in (optional or {}).values():
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
@@ -96,7 +97,7 @@ def blocks(
     try:
         with pa.csv.open_csv(path, **options) as reader:
             for batch in reader:
-                yield _composed(batch.rename_columns(list(wanted.values())))
+                yield _plain(batch.rename_columns(list(wanted.values())))
     except pa.ArrowInvalid as error:
         raise _broken(path, error) from error
 
@@ -208,18 +209,28 @@ def _options(
     }
 
 
-def _composed(table: Any) -> Any:
+def _plain(table: Any) -> Any:
     """A table or batch of text whose accents are one character with their letters (NFC).
 
-    Spreadsheets of Macs write them apart, so that one name would be two.
+    Spreadsheets of Macs write them apart, so that one name would be two. The apostrophe that
+    stands before what looks like a formula (`core.csv_text`) is taken off.
     """
     for place, column in enumerate(table.columns):
-        if _has_accents(column):
-            encoded = pa.types.is_dictionary(column.type)
-            text = _composed_text(column.cast(pa.string()) if encoded else column)
-            new = pc.dictionary_encode(text) if encoded else text
-            table = table.set_column(place, table.schema.field(place), new)
+        encoded = pa.types.is_dictionary(column.type)
+        for holds, mended in ((_has_accents, _composed_text), (_has_guards, _unguarded)):
+            if holds(column):
+                text = mended(column.cast(pa.string()) if encoded else column)
+                column = pc.dictionary_encode(text) if encoded else text
+                table = table.set_column(place, table.schema.field(place), column)
     return table
+
+
+def _has_guards(column: Any) -> bool:
+    return any(pc.any(pc.starts_with(text, "'")).as_py() for text in _texts(column))
+
+
+def _unguarded(column: Any) -> Any:
+    return pc.replace_substring_regex(column, csv_text.WITH_GUARD, r"\1", max_replacements=1)
 
 
 def _composed_text(column: Any) -> pa.Array:
@@ -232,9 +243,13 @@ def _composed_text(column: Any) -> pa.Array:
 
 def _has_accents(column: Any) -> bool:
     """Whether a column holds more than plain ASCII."""
+    return any(pc.any(pc.invert(pc.string_is_ascii(text))).as_py() for text in _texts(column))
+
+
+def _texts(column: Any) -> list[pa.Array]:
+    """The arrays of text that a column consists of."""
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    texts = (chunk.dictionary if pa.types.is_dictionary(column.type) else chunk for chunk in chunks)
-    return any(pc.any(pc.invert(pc.string_is_ascii(text))).as_py() for text in texts)
+    return [one.dictionary if pa.types.is_dictionary(column.type) else one for one in chunks]
 
 
 def _broken(path: Path, error: Exception) -> InputError:

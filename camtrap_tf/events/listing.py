@@ -12,6 +12,7 @@ name is not valid UTF-8, since no result file could name it.
 """
 
 import dataclasses
+import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -367,7 +368,10 @@ def _common(paths: pd.Series) -> Path:
 def _read_lines(listed: "PictureList") -> pd.DataFrame:
     path = Path(listed.path)
     with csv_dialect.open_text(path, csv_dialect.encoding(path, listed.encoding)) as file:
-        found = [line.strip() for line in file if line.strip()]
+        text = file.read()
+    # Of `find -print0` a name may hold line ends.
+    lines = text.split("\0") if "\0" in text else io.StringIO(text, newline="")
+    found = [line.strip(" \t\r\n") for line in lines if line.strip()]
     if not found:
         raise InputError("a list of files has a path in each line", str(path), "Fill it.")
     return pd.DataFrame({"path": pd.Series(found, dtype="string")})

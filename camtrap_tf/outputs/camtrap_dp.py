@@ -116,9 +116,9 @@ def write(predictions: Predictions, folder: PathLike, options: Options) -> None:
     writer = _Writer(predictions, options, minutes, sites["deploymentID"].to_numpy(object), names)
     (folder / deployments.PACKAGE).unlink(missing_ok=True)
     used = starts.notna()  # all but those that have neither pictures nor dates
-    csv.write_rows([sites.loc[used, list(deployments.COLUMNS)]], folder / "deployments.csv")
-    csv.write_rows(writer.media(place, times), folder / "media.csv")
-    csv.write_rows(writer.observations(place, times), folder / "observations.csv")
+    csv.write_rows([sites.loc[used, list(deployments.COLUMNS)]], folder / "deployments.csv", False)
+    csv.write_rows(writer.media(place, times), folder / "media.csv", False)
+    csv.write_rows(writer.observations(place, times), folder / "observations.csv", False)
     if timeless:
         csv.write_rows(timeless, left_out(folder))
     _warn(writer, place, times, starts, ends)

@@ -1,7 +1,8 @@
 """CSV: one row per picture, or per capture event, for spreadsheets, R and pandas.
 
 UTF-8, comma, header. Numbers have four decimals. An empty cell means 'not known' or 'not
-asked'. Columns:
+asked'. A text that a spreadsheet program would run as a formula has an apostrophe before it, which
+our own readers take off (`core/csv_text.py`). Columns:
 
 path                    picture, relative to its folder; empty in rows of events
 event_id, frame         capture event, position of the picture in it (from 0)
@@ -45,6 +46,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.answers.predictions import Predictions, class_names
+from camtrap_tf.core import csv_text
 from camtrap_tf.core.artifacts import PathLike, atomic
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.outputs import further
@@ -65,9 +67,11 @@ def write_files(predictions: Predictions, folder: Path, options: Options) -> lis
     """Writes predictions.csv, one row per picture, and events.csv, one row per event."""
     files = [folder / "predictions.csv", folder / "events.csv"]
     rows = itertools.chain([np.arange(0)], predictions.blocks())
-    write(map(predictions.select, rows), files[0])
-    events = further.events(predictions)
-    write_rows((frame(part).assign(further_species=seen) for part, seen in events), files[1])
+    how = {"guard": options.guard_formulas, "bom": options.bom}
+    write_rows(map(frame, map(predictions.select, rows)), files[0], **how)
+    seen_too = further.events(predictions)
+    events = (frame(part).assign(further_species=seen) for part, seen in seen_too)
+    write_rows(events, files[1], **how)
     return files
 
 
@@ -76,15 +80,25 @@ def write(parts: Iterable[Predictions], path: PathLike) -> None:
     write_rows(map(frame, parts), path)
 
 
-def write_rows(blocks: Iterable[pd.DataFrame], path: PathLike) -> None:
-    """Writes data frames of the same columns, one below the other, atomically."""
+def write_rows(
+    blocks: Iterable[pd.DataFrame], path: PathLike, guard: bool = True, bom: bool = False
+) -> None:
+    """Writes data frames of the same columns, one below the other, atomically.
+
+    Args:
+        blocks: the frames.
+        path: of the file.
+        guard: whether texts that look like formulas get an apostrophe.
+        bom: whether the file begins with the mark by which Excel knows UTF-8.
+    """
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        file.write(csv_text.BOM if bom else "")
         for number, block in enumerate(blocks):
-            block.to_csv(
+            csv_text.write_frame(
+                block,
                 file,
-                index=False,
+                guard=guard,
                 header=number == 0,
-                lineterminator="\n",
                 float_format="%.4f",
                 date_format="%Y-%m-%d %H:%M:%S",
             )

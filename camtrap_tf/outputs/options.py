@@ -14,6 +14,8 @@ class Options:
     Args:
         pictures: folder that the predictions' paths are relative to.
         completed: when the pictures were answered, local time; now when None.
+        guard_formulas: `csv`: an apostrophe before texts that look like formulas.
+        bom: `csv`: the files begin with the mark by which Excel knows UTF-8.
         floor: `megadetector`: lowest animal probability that is written as a detection.
         species: `camtrap_dp`, `speciesnet`: CSV file of scientific names by label, or
             'serengeti' (`outputs/species.py`).
@@ -33,6 +35,8 @@ class Options:
 
     pictures: PathLike | None = None
     completed: datetime.datetime | None = None
+    guard_formulas: bool = True
+    bom: bool = False
     floor: float = 0.1
     species: PathLike | None = None
     link: str = "symbolic"

@@ -15,7 +15,6 @@ no event is given and files are named without order, they may lie too far apart 
 """
 
 import collections
-import csv
 import dataclasses
 import itertools
 import json
@@ -32,7 +31,7 @@ import pyarrow.parquet as pq
 
 from camtrap_tf.answers import with_event
 from camtrap_tf.answers.predictions import WITH_EVENT, Predictions, writing
-from camtrap_tf.core import file_names, parquet
+from camtrap_tf.core import csv_text, file_names, parquet
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -40,6 +39,7 @@ from camtrap_tf.core.artifacts import (
     is_remote,
     new_folder,
     write_json,
+    write_text,
 )
 from camtrap_tf.core.artifacts import read_json as read_stamped
 from camtrap_tf.core.commands import counted
@@ -197,8 +197,7 @@ class Job:
         if found.empty:
             path.unlink(missing_ok=True)
             return
-        with atomic(path) as temporary:
-            found.to_csv(temporary, index=False, lineterminator="\n")
+        _write_csv(found, path)
         counts = found["what"].value_counts()
         log.warning(
             "%s pictures changed since they were listed (%s), such as %s; answers that they have "
@@ -383,8 +382,7 @@ class Job:
 
     def _tell_problems(self, found: pd.DataFrame) -> None:
         """Writes clock_problems.csv, and a line for each kind of problem to the log."""
-        with atomic(self.folder / CLOCK_PROBLEMS) as temporary:
-            found.to_csv(temporary, index=False, lineterminator="\n")
+        _write_csv(found, self.folder / CLOCK_PROBLEMS)
         for problem, rows in found.groupby("problem", sort=False):
             first = rows.iloc[0]
             log.warning(
@@ -485,6 +483,11 @@ def is_whole(path: Path) -> bool:
     return True
 
 
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        csv_text.write_frame(frame, file)
+
+
 class NotProcessed:
     """Collects what is no picture, for not_processed.csv."""
 
@@ -497,13 +500,7 @@ class NotProcessed:
 
     def write(self, folder: Path) -> None:
         """Writes the file, and a line for each reason to the log."""
-        with (
-            atomic(folder / NOT_PROCESSED) as temporary,
-            open(temporary, "w", encoding="utf-8", newline="") as file,
-        ):
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("path", "reason"))
-            rows.writerows(sorted(self.rows))
+        write_text(folder / NOT_PROCESSED, csv_text.text([("path", "reason"), *sorted(self.rows)]))
         for reason, count in collections.Counter(reason for _, reason in self.rows).most_common():
             log.info("not processed: %s (%s)", counted(count, "files"), reason)
 

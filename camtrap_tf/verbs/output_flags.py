@@ -15,6 +15,14 @@ PACKAGE_INPUTS = {"deployments": Input(Kind.EITHER), "package": Input(Kind.FILE)
 def define(values: flags.FlagValues, formats: list[str]) -> None:
     """Declares the flags; `formats` are written where --format is not given."""
     flags.DEFINE_list("format", formats, "formats to write, see above", flag_values=values)
+    flags.DEFINE_boolean(
+        "guard_formulas", True,
+        "csv: an apostrophe before texts that spreadsheet programs would run as formulas; "
+        "--noguard_formulas writes them as they are", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_boolean(
+        "bom", False, "csv: begin with the mark by which Excel knows UTF-8", flag_values=values
+    )
     flags.DEFINE_float(
         "floor", 0.1, "megadetector: lowest animal probability that is written as a detection",
         flag_values=values, lower_bound=0, upper_bound=1,
@@ -100,7 +108,8 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
             "--format=camtrap_dp",
             "Leave it out here, then run: camtrap convert predictions.parquet --format=camtrap_dp",
         )
-    given = {"floor": values.floor, "species": values.species, "link": values.link}
+    everywhere = ("guard_formulas", "bom", "floor", "species", "link")
+    given = {name: values[name].value for name in everywhere}
     if "place" in values:
         plain = (
             "deployments", "time_zone", "summer_time", "without_time", "project",

@@ -22,7 +22,6 @@ knowing. A copy that is cropped is not found.
 
 import collections
 import concurrent.futures
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -36,6 +35,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from camtrap_tf.core import csv_text
 from camtrap_tf.core.artifacts import PathLike, sha256, write_text
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.events import records
@@ -108,10 +108,8 @@ def audit(folder: PathLike, sites: bool | None = None, processes: int = 0) -> li
 
 def write(offences: list[Offence], path: PathLike) -> None:
     """Writes offences as CSV: kind, what, where, other."""
-    buffer = io.StringIO()
     rows = [["kind", "what", "where", "other"], *map(dataclasses.astuple, offences)]
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    write_text(path, buffer.getvalue())
+    write_text(path, csv_text.text(rows))
 
 
 def thumbnail(encoded: bytes) -> np.ndarray:

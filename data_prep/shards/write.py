@@ -10,9 +10,7 @@ A folder of shards holds, in the order they are written:
 A run that was interrupted goes on where it stopped when it is started again.
 """
 
-import csv
 import functools
-import io
 import itertools
 import logging
 import shutil
@@ -22,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from camtrap_tf.core import file_names
+from camtrap_tf.core import csv_text, file_names
 from camtrap_tf.core.artifacts import (
     PathLike,
     as_path,
@@ -212,9 +210,8 @@ def _look(plan: Plan, images: Path) -> None:
 
 def _write_list(path: Path, what: str, parts: list[list[list[str]]]) -> None:
     """Writes what each shard has to say about some pictures, and how many they are to the log."""
-    rows, buffer = list(itertools.chain.from_iterable(parts)), io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([["path", "event_id", "reason"], *rows])
-    write_text(path, buffer.getvalue())
+    rows = list(itertools.chain.from_iterable(parts))
+    write_text(path, csv_text.text([["path", "event_id", "reason"], *rows]))
     if rows:
         log.warning("%s pictures %s: see %s", f"{len(rows):,}", what, path)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from absl import flags
 
+from camtrap_tf.core import csv_text
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
@@ -63,8 +64,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     )
     log.info("%s: %s events\n%s", values.events, f"{len(table):,}", lint.summary(findings))
     if values.out:
-        with atomic(values.out) as temporary:
-            findings.to_csv(temporary, index=False)
+        with (
+            atomic(values.out) as temporary,
+            open(temporary, "w", encoding="utf-8", newline="") as file,
+        ):
+            csv_text.write_frame(findings, file)
         log.info("wrote %s", values.out)
     if values.strict and len(findings):
         raise InputError(

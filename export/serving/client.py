@@ -3,9 +3,7 @@
 import base64
 import collections
 import concurrent.futures
-import csv
 import http.client
-import io
 import json
 import logging
 import urllib.parse
@@ -15,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from camtrap_tf.core import csv_text
 from camtrap_tf.core.artifacts import PathLike, existing_folder, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.extras import needed
@@ -189,11 +188,7 @@ def _rows(paths: Iterable[str], answers: Answers) -> Iterator[dict]:
 
 
 def _csv(rows: list[dict]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text.text([list(rows[0]), *(list(row.values()) for row in rows)])
 
 
 def _array(values: list) -> np.ndarray:
