@@ -251,6 +251,22 @@ def read_padded(
     return Padded(pixels, filled, width, height, doubt)
 
 
+def as_jpeg(source: PathLike | bytes, longest: int, quality: int = 92) -> bytes:
+    """A picture as a JPEG that any browser shows, upright, no side longer than `longest` pixels.
+
+    Raises:
+        PictureError: as `read`.
+    """
+
+    def shape(width: int, height: int) -> tuple[int, int]:
+        side = min(longest, max(width, height))
+        return (side, side)
+
+    found = read_padded(source, shape)
+    rows, columns = found.filled
+    return encode_jpeg(found.pixels[:rows, :columns], quality)
+
+
 def _within(width: int, height: int, rows: int, columns: int) -> tuple[int, int]:
     """Rows and columns of a picture that just fits into a rectangle.
 

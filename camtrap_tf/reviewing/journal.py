@@ -48,6 +48,7 @@ except ImportError:  # Windows: one process at a time writes a file
     fcntl = None
 
 VERSION = 1
+_LONGEST = 1e6  # seconds that an event is on the screen
 _END = b', "checksum": "........"}'  # how a line ends, with any digits
 log = logging.getLogger("camtrap")
 
@@ -144,7 +145,7 @@ class Answer:
                 verdict=Verdict(content["verdict"]),
                 sightings=tuple(_sighting(one) for one in content["sightings"]),
                 drawn=_text(content["drawn"]),
-                seconds=None if content["seconds"] is None else float(content["seconds"]),
+                seconds=_seconds(content["seconds"]),
                 id=_text(content["id"]),
                 at=datetime.datetime.fromisoformat(content["at"]),
             )
@@ -161,7 +162,17 @@ class Answer:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is not a text")
+    value.encode()  # a surrogate that is alone could not be written down
     return value
+
+
+def _seconds(value: float | None) -> float | None:
+    """A time that a person took; None of a number that no time can be: it must lose no answer."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value) if 0 <= value < _LONGEST else None
 
 
 def _sighting(content: dict) -> Sighting:
@@ -172,6 +183,18 @@ def _sighting(content: dict) -> Sighting:
     choices = {_text(name): _text(value) for name, value in content.get("choices", {}).items()}
     count = None if count is None else _text(count)
     return Sighting(_text(content["species"]), count, attributes, choices)
+
+
+def check_id(value: object) -> str | None:
+    """An id that comes from a browser; None where there is none.
+
+    Raises:
+        InputError: it is no text, or one that cannot be written down.
+    """
+    try:
+        return None if value is None else _text(value)
+    except (TypeError, ValueError) as error:
+        raise InputError("an `id` is a text", value, "Load the page again.") from error
 
 
 def undo_of(answer: Answer, undo_id: str) -> dict:
@@ -249,7 +272,7 @@ def _lines(path: Path) -> list[dict]:
             continue
         try:
             line = json.loads(begun)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if _was_whole(begun) or _was_whole(begun[:-1]):  # without what was a newline
                 raise _damaged(f"{path}:{number}") from error
             if not begun.startswith(b"{"):

@@ -23,14 +23,20 @@ import typing
 from pathlib import Path
 
 import flask
-from PIL import Image, ImageOps
 from waitress.server import create_server
 
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.pictures import files
+from camtrap_tf.reviewing.journal import check_id
 from camtrap_tf.reviewing.session import Session, Stale, said
 
 HOST, PORT = "127.0.0.1", 8765
 THREADS = 8
+# So many connections may be open and wait, so long (seconds) without a word: browsers open some
+# to spare, and one that has died is not told.
+WAITING = {"connection_limit": 900, "channel_timeout": 20, "cleanup_interval": 5}
+LARGEST = 4096  # pixels along a side of a JPEG that is made for the browser
+_NUMBER = "string(maxlength=9)"
 HOSTS = ["127.0.0.1", "localhost"]
 # What browsers show; anything else is made a JPEG.
 SHOWN = {
@@ -56,6 +62,7 @@ def application(session: Session) -> flask.Flask:
     app.before_request(_refuse_foreign)
     app.after_request(_protect)
     app.register_error_handler(InputError, lambda error: (str(error), 400))
+    app.register_error_handler(RecursionError, lambda _: ("the request is nested too deep", 400))
     app.register_error_handler(Stale, lambda _: ("another queue: load the page again", 409))
     app.register_error_handler(LookupError, lambda error: (str(error), 404))
     app.register_error_handler(OSError, lambda error: (f"not saved: {error.strerror}", 507))
@@ -78,9 +85,9 @@ def application(session: Session) -> flask.Flask:
     def results():
         return session.results()
 
-    @app.get("/pictures/<queue>/<int:place>/<int:frame>")
-    def picture(queue: str, place: int, frame: int):
-        return _picture(session.picture(queue, place, frame))
+    @app.get(f"/pictures/<queue>/<{_NUMBER}:place>/<{_NUMBER}:frame>")
+    def picture(queue: str, place: str, frame: str):
+        return _picture(session.picture(queue, _number(place), _number(frame)))
 
     @app.post("/api/answers")
     def answer():
@@ -90,11 +97,18 @@ def application(session: Session) -> flask.Flask:
     @app.post("/api/undo")
     def undo():
         content = _object()
-        undone, place, saved = session.undo(str(content.get("queue", "")), content.get("id"))
+        undo_id = check_id(content.get("id"))
+        undone, place, saved = session.undo(str(content.get("queue", "")), undo_id)
         told = None if undone is None else said(undone) | {"event_id": undone.event_id}
         return {"undone": told, "place": place, "saved": dataclasses.asdict(saved)}
 
     return app
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise LookupError("pictures have numbers")
+    return int(text)
 
 
 def _object() -> dict:
@@ -127,16 +141,12 @@ def _picture(path: Path) -> flask.Response:
     if not os.path.isfile(path):
         raise LookupError("the file is not there")
     kind = SHOWN.get(path.suffix.lower())
-    if kind is not None:
-        return flask.send_file(path.resolve(), mimetype=kind, conditional=True, max_age=3600)
     try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, Warning) as error:
+        if kind is not None:
+            return flask.send_file(path.resolve(), mimetype=kind, conditional=True, max_age=3600)
+        encoded = io.BytesIO(files.as_jpeg(path, LARGEST))
+    except (OSError, files.PictureError) as error:
         raise LookupError(f"cannot be read: {error}") from error
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=92)
-    encoded.seek(0)
     return flask.send_file(encoded, mimetype="image/jpeg", max_age=3600)
 
 
@@ -151,7 +161,7 @@ def create(session: Session, port: int = PORT) -> typing.Any:
         InputError: the port is taken.
     """
     try:
-        return create_server(application(session), host=HOST, port=port, threads=THREADS)
+        return create_server(application(session), host=HOST, port=port, threads=THREADS, **WAITING)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -23,6 +23,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
 from camtrap_tf.core.paths import on_disk
+from camtrap_tf.pictures.files import is_text
 from camtrap_tf.reviewing import queue
 from camtrap_tf.reviewing.agreement import accuracy, agreement
 from camtrap_tf.reviewing.answers import resolve
@@ -359,5 +360,5 @@ def _check(predictions: Predictions, order: pd.DataFrame, reviewer: str) -> None
         )
     if not len(order):
         raise InputError("there is something to review", "no events", "Choose another --only.")
-    if not reviewer.strip():
-        raise InputError("a reviewer has a name", reviewer, "Give --reviewer=NAME.")
+    if not reviewer.strip() or not is_text(reviewer):
+        raise InputError("a reviewer has a name, in UTF-8", reviewer, "Give --reviewer=NAME.")
