@@ -34,7 +34,7 @@ HOST, PORT = "127.0.0.1", 8765
 THREADS = 8
 # So many connections may be open and wait, so long (seconds) without a word: browsers open some
 # to spare, and one that has died is not told.
-WAITING = {"connection_limit": 900, "channel_timeout": 20, "cleanup_interval": 5}
+CONNECTIONS, SILENCE = 900, 20
 LARGEST = 4096  # pixels along a side of a JPEG that is made for the browser
 _NUMBER = "string(maxlength=9)"
 HOSTS = ["127.0.0.1", "localhost"]
@@ -161,7 +161,15 @@ def create(session: Session, port: int = PORT) -> typing.Any:
         InputError: the port is taken.
     """
     try:
-        return create_server(application(session), host=HOST, port=port, threads=THREADS, **WAITING)
+        return create_server(
+            application(session),
+            host=HOST,
+            port=port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            channel_timeout=SILENCE,
+            cleanup_interval=5,
+        )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

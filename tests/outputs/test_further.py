@@ -6,6 +6,7 @@ import pytest
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs import csv, further, parquet
+from camtrap_tf.outputs.options import Options
 
 SPECIES = ("ass", "bat", "cat")
 
@@ -45,7 +46,7 @@ def test_events_and_their_further_species(predictions):
 
 def test_tables_of_events_have_them(predictions, tmp_path):
     tables = [
-        pd.read_csv(csv.write_files(predictions, tmp_path, None)[1], dtype="string"),
+        pd.read_csv(csv.write_files(predictions, tmp_path, Options())[1], dtype="string"),
         pq.read_table(parquet.write_files(predictions, tmp_path, None)[1]).to_pandas(),
     ]
     for table in tables:
@@ -63,4 +64,4 @@ def test_models_without_species_and_no_pictures_at_all(predictions, tmp_path):
     for part in (plain, predictions.select(np.arange(0))):
         assert all(seen.isna().all() for _, seen in further.events(part))
         for write in (csv.write_files, parquet.write_files):
-            assert all(file.is_file() for file in write(part, tmp_path, None))
+            assert all(file.is_file() for file in write(part, tmp_path, Options()))
