@@ -1,0 +1,111 @@
+"""Heads on frozen features of the Californian pictures: fitted to some, asked about others.
+
+Shards and boxes are those of `experiments.california.read_events`; what a probe does, with the
+pictures that it learns from given. Views: the whole picture, the crop around the detector's surest
+box, and both: the mean of the two heads' probabilities.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+from absl import flags
+
+from camtrap_tf.answers import aggregation
+from camtrap_tf.answers.predictions import Predictions, concatenate, ensemble
+from camtrap_tf.core.labels import BINARY, MISSING
+
+if TYPE_CHECKING:
+    from camtrap_tf.training import linear
+
+Heads = dict[str, dict[str, "linear.Head"]]  # by view and name
+WEIGHTED = {"empty": False, "species": True}  # whether rare classes count as much, as in a probe
+
+
+@dataclasses.dataclass(frozen=True)
+class Days:
+    """Pictures of a split of the days.
+
+    Args:
+        answered: of the pictures, without probabilities: ids, classes and labels.
+        views: by name, [n, 2, width] float32.
+    """
+
+    answered: Predictions
+    views: dict[str, np.ndarray]
+
+    def select(self, rows: np.ndarray) -> "Days":
+        """Some of them."""
+        views = {view: seen[rows] for view, seen in self.views.items()}
+        return Days(self.answered.select(rows), views)
+
+
+def join(parts: list[Days]) -> Days:
+    """Those of several splits as one."""
+    names = parts[0].views
+    views = {name: np.concatenate([part.views[name] for part in parts]) for name in names}
+    return Days(concatenate([part.answered for part in parts]), views)
+
+
+def read(pools: dict, split: str) -> Days:
+    """Those of a split of shards, from `read_events.Pool`s by view."""
+    from camtrap_tf.batches import pipeline
+
+    manifest = next(iter(pools.values())).manifest
+    ids, labels, event_labels = pipeline.index(manifest, split)
+    classes = {"empty": BINARY, "species": manifest.vocabulary.species}
+    nothing = {name: np.full((len(ids), len(names)), np.nan) for name, names in classes.items()}
+    kept = [{name: one[name] for name in classes} for one in (labels, event_labels)]
+    views = {view: pool.read(split) for view, pool in pools.items()}
+    return Days(Predictions(ids, classes, nothing, *kept), views)
+
+
+def fit(learnt: Days, rows: np.ndarray) -> Heads:
+    """Heads fitted to some pictures."""
+    return {
+        view: {head: _fit(seen[rows], learnt.answered.select(rows), head) for head in WEIGHTED}
+        for view, seen in learnt.views.items()
+    }
+
+
+def _fit(seen: np.ndarray, rows: Predictions, head: str) -> "linear.Head":
+    from camtrap_tf.training import linear
+
+    known = np.flatnonzero(rows.labels[head] != MISSING)
+    seen, labels, events = seen[known], rows.labels[head][known], rows.event_codes()[known]
+    standard, classes = linear.Standard.learn(seen), len(rows.classes[head])
+    return linear.fit(standard(seen), labels, events, classes, WEIGHTED[head]).behind(standard)
+
+
+def ask(fitted: Heads, asked: Days) -> dict[str, Predictions]:
+    """What heads say of pictures, by view, and what those of the two views say together."""
+    found = {view: _ask(heads, asked, view) for view, heads in fitted.items()}
+    return found | {"both": ensemble([found["whole"], found["crop"]])}
+
+
+def _ask(heads: dict[str, "linear.Head"], asked: Days, view: str) -> Predictions:
+    from scipy import special
+
+    seen, classes = asked.views[view][:, 0], asked.answered.classes
+    values = {name: special.softmax(head.logits(seen), axis=1) for name, head in heads.items()}
+    info = {"animal_threshold": 0.5, "event_rules": aggregation.usual(classes)}
+    return dataclasses.replace(asked.answered, probabilities=values, info=info)
+
+
+def define_flags() -> None:
+    """Declares the flags of experiments on these pictures."""
+    flags.DEFINE_string("shards", None, "folders of shards, {seed} in their name", required=True)
+    flags.DEFINE_string("detections", None, "what `camtrap detect` wrote", required=True)
+    flags.DEFINE_string("features", None, "folder for the features of pictures")
+    flags.DEFINE_string("table", None, "table to write", required=True)
+
+
+def pools(given: flags.FlagValues) -> list[dict]:
+    """By view, the features for each split of the days: the default one and four others."""
+    from camtrap_tf.events import detections
+    from experiments.california.read_events import Pool
+
+    folders = [given.shards.replace("{seed}", str(seed)) for seed in range(5)]
+    boxes = {"whole": None, "crop": detections.read(given.detections)}
+    first = {view: Pool.compute(folders[0], box, given.features) for view, box in boxes.items()}
+    return [{view: pool.of(folder) for view, pool in first.items()} for folder in folders]
