@@ -30,7 +30,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import requests
 
-from camtrap_tf.core import csv_text, json_files
+from camtrap_tf.core import csv_text, json_files, locks
 from camtrap_tf.core.artifacts import PathLike, atomic, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.progress import Meter
@@ -78,6 +78,7 @@ class Unavailable(Exception):
         self.final = final
 
 
+@locks.holds("folder")
 def download(
     folder: PathLike,
     seasons: Iterable[int],

@@ -23,6 +23,7 @@ from camtrap_tf.networks.detector.boxes import Boxes
 from camtrap_tf.networks.detector.finder import FLOOR
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.pictures import files, graph
+from export import sums
 from export.edge import carried
 from export.forms import Form
 from export.saved_model import decode_rows
@@ -193,6 +194,7 @@ def export_detector(
         write_text(unchecked / file_names.PARITY, _as_csv(rows))
         write_text(unchecked / file_names.MODEL_CARD, _card(side, rows))
         _refuse(rows)
+        sums.write(unchecked)
         unchecked.rename(out)
     log.info("wrote %s\n%s", out, _as_csv(rows))
     return rows

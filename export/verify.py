@@ -13,14 +13,14 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.config import Context
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.familiarity import sides
-from export import threshold
+from export import sums, threshold
 from export.checks import Checks, read_checks
 from export.forms import Form
 from export.model_card import model_card
@@ -100,11 +100,12 @@ class Parity:
         return bool(stats.binom.sf(other - 1, self.pictures, 1 - agreement) < 0.05)
 
 
+@locks.holds("out", beside=True)
 def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[Parity]:
     """Writes `out/saved_model/VERSION`, `out/tflite/FORM`, `out/parity.csv`, `out/model_card.md`.
 
     Everything is written to `OUT.unchecked` and renamed when it has passed, so that nothing
-    picks up an export that was refused.
+    picks up an export that was refused. `out/SHA256SUMS` lists the files that passed.
 
     Raises:
         InputError: `out` exists, no readable picture, `Form.INT8` without shards, or an export
@@ -112,8 +113,8 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     """
     out = Path(out)
     unchecked = out.with_name(f"{out.name}.unchecked")
-    if unchecked.exists() and not (unchecked / file_names.MODEL_CARD).is_file():
-        shutil.rmtree(unchecked)  # of a process that was killed: nobody has judged it
+    if unchecked.exists() and not _is_refused(unchecked):
+        shutil.rmtree(unchecked)  # of a process that was killed
     for folder in (out, unchecked):
         if folder.exists():
             raise InputError("an export is written to a new folder", str(folder), "Remove it.")
@@ -130,6 +131,8 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     write_text(unchecked / file_names.PARITY, as_csv(rows))
     faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
     card = model_card(bundle, request, len(checks.encoded), table(rows), effects, faults)
+    if not faults or request.force:
+        sums.write(unchecked, {file_names.MODEL_CARD: card})
     write_text(unchecked / file_names.MODEL_CARD, card)
     if faults and not request.force:
         raise InputError(
@@ -138,6 +141,12 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     unchecked.rename(out)
     log.info("wrote %s", out)
     return rows
+
+
+def _is_refused(unchecked: Path) -> bool:
+    """Whether an export was judged, and has not passed: its files are kept to be looked at."""
+    judged = (unchecked / file_names.MODEL_CARD).is_file()
+    return judged and not (unchecked / file_names.SUMS).is_file()
 
 
 def export(

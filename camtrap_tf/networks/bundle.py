@@ -7,6 +7,7 @@ network of task `empty` or several (averaged) make stage 1; networks of task `an
 
 import dataclasses
 import logging
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import tensorflow as tf
 from camtrap_tf import __version__
 from camtrap_tf.answers import aggregation, calibration, event_rules, with_event
 from camtrap_tf.answers.predictions import Predictions, ensemble
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -39,6 +40,8 @@ from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import Run, runs_in
 
+# What a bundle's folder holds before its description is written, whole or not.
+_OWN = re.compile(r"(\.tmp-[0-9a-f]{8}-)?(empty|animal|species|one_stage)-\d+\.keras")
 KIND, VERSION = "bundle", 1
 UNKNOWN_SHARE = 0.05
 log = logging.getLogger("camtrap")
@@ -259,6 +262,7 @@ def _score(bundle: Bundle, member: Member) -> str | None:
     return bundle.familiarity_score if tells else None
 
 
+@locks.holds("folder")
 def make_bundle(
     runs: list[PathLike],
     folder: PathLike,
@@ -445,9 +449,24 @@ def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
     )
 
 
-def _check_runs(runs: list[Run], folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()):
+def _clear(folder: Path) -> None:
+    """Removes the networks that a process left that was stopped before the bundle was whole.
+
+    Raises:
+        InputError: the folder holds a bundle, or other files.
+    """
+    there = (
+        [path for path in folder.iterdir() if path.name != locks.NAME] if folder.is_dir() else []
+    )
+    own = [path for path in there if _OWN.fullmatch(path.name)]
+    if len(own) < len(there):
         raise InputError("a bundle is written to a new folder", str(folder), "Give another --out.")
+    for path in own:
+        path.unlink()
+
+
+def _check_runs(runs: list[Run], folder: Path) -> None:
+    _clear(folder)
     tasks = {run.config.train.task for run in runs}
     two_stage = Task.EMPTY in tasks and tasks & {Task.ANIMAL, Task.SPECIES}
     if not (tasks == {Task.ONE_STAGE} or (two_stage and Task.ONE_STAGE not in tasks)):

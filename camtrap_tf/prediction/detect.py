@@ -26,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 
 from camtrap_tf import __version__
-from camtrap_tf.core import parquet
+from camtrap_tf.core import locks, parquet
 from camtrap_tf.core.artifacts import PathLike, as_path, check_stamp
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
@@ -100,6 +100,7 @@ class Found(NamedTuple):
     doubt: str | None = None
 
 
+@locks.holds("folder")
 def detect(
     sources: Listing | Sequence[PathLike | EventTable],
     folder: PathLike,

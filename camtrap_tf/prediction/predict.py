@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import PathLike, content_sha256, existing_folder
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
@@ -41,6 +41,7 @@ from camtrap_tf.prediction.shards import answer_shards
 log = logging.getLogger("camtrap")
 
 
+@locks.holds("folder")
 def predict(
     sources: Listing | Sequence[PathLike | EventTable],
     bundle: Bundle | PathLike,

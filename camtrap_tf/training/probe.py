@@ -16,7 +16,7 @@ from pathlib import Path
 
 import keras
 
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
 from camtrap_tf.core.config import Config, Context, RareClasses, View
 from camtrap_tf.core.errors import require
@@ -40,6 +40,7 @@ from camtrap_tf.training.train import (
 log = logging.getLogger("camtrap")
 
 
+@locks.holds("folder")
 def probe(
     config: Config,
     shards: PathLike,

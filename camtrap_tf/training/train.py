@@ -13,10 +13,13 @@ A run directory holds
     result.json               best epoch and its figures; written last
 """
 
+import contextlib
 import csv
 import dataclasses
 import io
+import json
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ from camtrap_tf import __version__
 from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.batches import sampling
-from camtrap_tf.core import file_names
+from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -39,7 +42,7 @@ from camtrap_tf.core.artifacts import (
     write_text,
 )
 from camtrap_tf.core.codec import from_json, to_json
-from camtrap_tf.core.config import Config, SelectBy, TrainConfig, View
+from camtrap_tf.core.config import Config, SelectBy, Strategy, TrainConfig, View
 from camtrap_tf.core.config_io import difference
 from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import MISSING
@@ -73,9 +76,26 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
 
     Raises:
         InputError: `folder` holds a run of another configuration or other data (the message
-            shows the difference), the data cannot serve the task, or the loss diverges.
+            shows the difference), another process trains in it, the data cannot serve the task,
+            or the loss diverges.
     """
-    manifest, folder = Manifest.read(shards), Path(folder)
+    # Workers of one training share its folder, which the first of them holds.
+    with contextlib.nullcontext() if _follows(config) else locks.held(folder):
+        return _train(config, shards, Path(folder), profile)
+
+
+def _follows(config: Config) -> bool:
+    """Whether this process is a worker of several, and not the first."""
+    if config.train.strategy is not Strategy.MULTI_WORKER:
+        return False
+    try:
+        return json.loads(os.environ.get("TF_CONFIG", "{}"))["task"]["index"] != 0
+    except (ValueError, KeyError, TypeError):
+        return False  # `distribution` says what is wrong
+
+
+def _train(config: Config, shards: PathLike, folder: Path, profile: bool) -> Run:
+    manifest = Manifest.read(shards)
     require(
         config.model.view is View.WHOLE,
         "networks that learn see whole pictures; heads of probes may see the part around a box",

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from camtrap_tf.core import csv_text, file_names
+from camtrap_tf.core import csv_text, file_names, locks
 from camtrap_tf.core.artifacts import (
     PathLike,
     as_path,
@@ -48,6 +48,7 @@ PLAN_FILE, QUARANTINE_FILE, DOUBTFUL_FILE = "plan.json", "quarantine.csv", "doub
 _LOOKED_AT = 50  # paths tried before the start, to notice a wrong picture folder
 
 
+@locks.holds("folder")
 def write_shards(
     plan: Plan,
     images: PathLike,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.core import artifacts
+from camtrap_tf.core import artifacts, locks
 from camtrap_tf.core.errors import InputError
 from data_prep.synthetic.events import plan
 from data_prep.synthetic.shooting import shoot_all
@@ -45,6 +45,7 @@ def finished(world: World, folder: Path) -> Summary | None:
     return Summary(**content["summary"]) if marker == MARKER else None
 
 
+@locks.holds("folder")
 def write(
     world: World,
     folder: str | os.PathLike,
