@@ -1,7 +1,6 @@
 """A bundle carries the calibration of its networks into every answer."""
 
 import dataclasses
-import json
 import shutil
 
 import numpy as np
@@ -14,6 +13,7 @@ from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.events.manifest import Manifest
+from tests import edited
 from tests.recipes import SMALL
 
 
@@ -113,10 +113,7 @@ def test_runs_of_the_preset_paper_keep_its_mean_for_events(run, tmp_path):
     }  # fmt: skip
     shutil.copytree(run.folder, tmp_path / "run")
     file = tmp_path / "run" / "config.json"
-    content = json.loads(file.read_text())
-    assert content["config"]["train"]["event_rule"] == "auto"
-    content["config"]["train"]["event_rule"] = "mean"
-    file.write_text(json.dumps(content))
+    edited.replace(file, '"event_rule": "auto"', '"event_rule": "mean"')
     assert make_bundle([tmp_path / "run"], tmp_path / "paper").event_rules == {"species": "mean"}
     # Two networks of one head that disagree: it is chosen.
     both = make_bundle([tmp_path / "run", run.folder], tmp_path / "both")
