@@ -101,7 +101,7 @@ class Holder:
 
 @contextlib.contextmanager
 def held(folder: PathLike, name: str = NAME) -> Iterator[None]:
-    """Holds a folder while the block runs; makes it if it is not there.
+    """Holds a folder while the block runs; makes one for as long if there is none.
 
     The process that holds it already may take it again. A folder that this process must not write
     to is not locked: it may hold finished results.
@@ -114,6 +114,7 @@ def held(folder: PathLike, name: str = NAME) -> Iterator[None]:
         InputError: another process holds it; the message says which, and what to do.
     """
     path = None if is_remote(folder) else Path(folder).resolve() / name
+    there = path is None or path.parent.exists()
     if path is None or (path not in _held and not _take(path)):
         yield
         return
@@ -125,6 +126,9 @@ def held(folder: PathLike, name: str = NAME) -> Iterator[None]:
         if not _held[path]:
             del _held[path]
             path.unlink(missing_ok=True)
+            if not there:  # and nothing was written to it
+                with contextlib.suppress(OSError):
+                    path.parent.rmdir()
 
 
 def holds(

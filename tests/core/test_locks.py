@@ -46,7 +46,11 @@ def test_a_folder_is_made_held_and_left(tmp_path):
     with locks.held(tmp_path / "new" / "out"):
         told = json.loads((tmp_path / "new" / "out" / locks.NAME).read_text())
         assert told["process"] == os.getpid() and told["command"]
-    assert list((tmp_path / "new" / "out").iterdir()) == []
+        (tmp_path / "new" / "out" / "a").touch()
+    assert [path.name for path in (tmp_path / "new" / "out").iterdir()] == ["a"]
+    with locks.held(tmp_path / "other"):
+        pass
+    assert not (tmp_path / "other").exists()
 
 
 def test_another_process_is_refused_and_told_who_holds_it(tmp_path, other):
