@@ -28,12 +28,15 @@ class Checks:
         squares: [n, size, size, 3] uint8, read by Pillow.
         stacked: [n, size, size, channels] uint8, with what stands beside them in their events.
         labels: by head [n], -1 = missing; no heads where nothing is known.
+        boxes: [n, 4] float32, for networks that see crops: what a detector finds, NaN where it is
+            nothing. The squares then have six channels, the last three those of the crop.
     """
 
     encoded: list[bytes]
     squares: np.ndarray
     stacked: np.ndarray
     labels: dict[str, np.ndarray]
+    boxes: np.ndarray | None = None
 
     def alone(self, context: Context) -> np.ndarray:
         """The pictures as events of one frame each."""

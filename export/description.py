@@ -1,9 +1,10 @@
 """What an export carries of its bundle besides the networks."""
 
 from camtrap_tf.core.codec import to_json
-from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.detector.yolox import NAME
 from camtrap_tf.networks.pretrained import origins
+from camtrap_tf.networks.pretrained.weights import known
 
 
 def describe(bundle: Bundle, automatic_at: float) -> dict:
@@ -12,16 +13,8 @@ def describe(bundle: Bundle, automatic_at: float) -> dict:
     Args:
         bundle: what is exported.
         automatic_at: probability from which an answer is taken without a human, in [0, 1].
-
-    Raises:
-        InputError: a bundle that needs a detector's boxes.
     """
-    if bundle.needs_boxes:
-        raise InputError(
-            "what is exported sees whole pictures",
-            "a bundle with networks that see the part around a detector's box",
-            "Put the runs of --view=whole alone into a bundle, and export that.",
-        )
+    detector = (known(NAME).origin,) if bundle.needs_boxes else ()
     return {
         "picture": to_json(bundle.picture),
         "context": bundle.context.value,
@@ -31,5 +24,5 @@ def describe(bundle: Bundle, automatic_at: float) -> dict:
         "event_rules": bundle.event_rules,
         "automatic_at": automatic_at,
         "model_version": bundle.version,
-        "origins": origins.sentences(bundle.origins),
+        "origins": origins.sentences((*bundle.origins, *detector)),
     }

@@ -19,14 +19,13 @@ from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.startup import native_silence
 from camtrap_tf.networks.detector import boxes, yolox
-from camtrap_tf.networks.detector.boxes import Boxes
-from camtrap_tf.networks.detector.finder import FLOOR
+from camtrap_tf.networks.detector.boxes import FLOOR, Boxes
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.pictures import files, graph
 from export import sums
+from export.decoding import decode_rows
 from export.edge import carried
 from export.forms import Form
-from export.saved_model import decode_rows
 
 log = logging.getLogger("camtrap")
 SAVED_MODEL = "SavedModel"
@@ -63,7 +62,7 @@ class Parity:
 class _Picture(NamedTuple):
     """A file and what the network sees of it."""
 
-    path: PathLike
+    path: PathLike | bytes
     padded: files.Padded
 
 
@@ -83,18 +82,23 @@ class Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         """Boxes in encoded pictures."""
-        blanks = tf.zeros((*self.side, 3), tf.uint8), tf.zeros(2, tf.int32)
-        (pixels, filled), valid = decode_rows(image_bytes, self._decode, blanks)
-        return {"valid": valid, **self._boxes(pixels, filled, valid)}
+        (pixels, filled), valid = decode_rows(image_bytes, self.decode, self.blanks)
+        return {"valid": valid, **self.find(pixels, filled, valid)}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
         """Boxes in decoded pictures of one size."""
         pixels, filled = self._padded(images)
         rows = tf.shape(images)[0]
-        return self._boxes(pixels, tf.tile(filled[None], (rows, 1)), tf.ones(rows, tf.bool))
+        return self.find(pixels, tf.tile(filled[None], (rows, 1)), tf.ones(rows, tf.bool))
 
-    def _decode(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    @property
+    def blanks(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What stands for a picture that cannot be decoded."""
+        return tf.zeros((*self.side, 3), tf.uint8), tf.zeros(2, tf.int32)
+
+    def decode(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """[] string -> what the network sees, [rows, columns, 3] uint8, and [2], what it fills."""
         pixels, filled = self._padded(graph.decode_whole(encoded)[None])
         return pixels[0], filled
 
@@ -114,7 +118,7 @@ class Serving(tf.Module):
         beside = [[0, 0], [0, rows - filled[0]], [0, columns - filled[1]], [0, 0]]
         return tf.ensure_shape(tf.pad(small, beside), (None, rows, columns, 3)), filled
 
-    def _boxes(self, pixels: tf.Tensor, filled: tf.Tensor, valid: tf.Tensor) -> dict:
+    def find(self, pixels: tf.Tensor, filled: tf.Tensor, valid: tf.Tensor) -> dict:
         """[n, MOST, 4] left, top, width, height and [n, MOST] confidence; 0 where there is none."""
         corners, confidence = self._decoded(self.model(tf.cast(pixels, tf.float32), training=False))
         index, count = tf.image.non_max_suppression_padded(
@@ -144,9 +148,15 @@ class Serving(tf.Module):
         return tf.concat([centre - half, centre + half], axis=-1), confidence
 
 
+def surest(found: dict[str, tf.Tensor]) -> tf.Tensor:
+    """[n, 4] float32: the surest box of each picture, zeros where there is none."""
+    best = tf.argmax(found["confidence"], axis=1)
+    return tf.gather(found["boxes"], best, batch_dims=1)
+
+
 def export_detector(
     out: PathLike,
-    pictures: Sequence[PathLike],
+    pictures: Sequence[PathLike | bytes],
     longer: int = 0,
     forms: Sequence[Form] = (Form.FLOAT32, Form.INT8),
     model: keras.Model | None = None,
@@ -163,7 +173,8 @@ def export_detector(
 
     Args:
         out: new folder.
-        pictures: files to compare on; for `Form.INT8` every other one is measured instead.
+        pictures: files, or their bytes, to compare on; for `Form.INT8` every other one is measured
+            instead.
         longer: longer side of the network's input, a multiple of 32; 0: by the size of the first
             picture. The other side is as that picture has it (`boxes.side_of`).
         forms: `Form.FLOAT32`, `Form.INT8`.
@@ -205,7 +216,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _read(pictures: Sequence[PathLike], longer: int) -> tuple[tuple[int, int], list["_Picture"]]:
+def _read(
+    pictures: Sequence[PathLike | bytes], longer: int
+) -> tuple[tuple[int, int], list["_Picture"]]:
     """Rows and columns of the network's input, and the pictures brought to it."""
     side, found = None, []
     for path in pictures:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from camtrap_tf.core.config import Context
+from camtrap_tf.core.config import Context, View
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.pretrained import origins
 from export import threshold
@@ -39,7 +39,7 @@ On {count} pictures of `{check_on}`. By class: `parity.csv`.
 - It knows the species listed and no others: {others}.
 - Several species in one picture: it names one.
 - Do not use it to decide about people, and keep pictures of people private.
-- The SavedModel heeds no EXIF rotation and reads no TIFF; `camtrap predict` does both.
+- The SavedModel reads no TIFF; `camtrap predict` does.
 """
 
 
@@ -52,6 +52,12 @@ intervals; an event passes with any of its frames):
 {table}
 ```
 """
+
+
+_VIEWS = {
+    View.WHOLE: "whole picture",
+    View.CROP: "part around the surest box of the detector (`detector/model_card.md`)",
+}
 
 
 def model_card(
@@ -78,7 +84,8 @@ def model_card(
     extra += [f"{head}: {', '.join(names)}." for head, names in vocabulary.further.items()]
     members = [
         f"- `{member.file}`: {member.architecture}, task {member.task.value}, "
-        f"{member.input.crop} pixels, context {member.input.context.value}; "
+        f"{member.input.crop} pixels, context {member.input.context.value}, "
+        f"sees the {_VIEWS[member.view]}; "
         f"data `{json.dumps(member.data)}`; best epoch `{json.dumps(member.result)}`"
         for member in bundle.members
     ]

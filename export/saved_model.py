@@ -3,27 +3,32 @@
 import json
 import logging
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
 from camtrap_tf.core.artifacts import PathLike
-from camtrap_tf.core.config import Context, PictureSpec
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.config import Context
+from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.heads import Head, find
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
-from camtrap_tf.pictures import context_graph, files, graph
+from camtrap_tf.pictures import context_graph, crops_graph, graph
 from camtrap_tf.pictures.context_graph import stacked_alone
-from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP, event_rules
+from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP, detector, event_rules
+from export.decoding import decode_batch, decode_rows, squash_batch
 from export.description import describe
 
 log = logging.getLogger("camtrap")
 
 
-def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AUTOMATIC_AT) -> Path:
+def write_saved_model(
+    bundle: Bundle,
+    folder: PathLike,
+    automatic_at: float = AUTOMATIC_AT,
+    finder: detector.Serving | None = None,
+) -> Path:
     """Writes a SavedModel that plain TensorFlow loads without this package.
 
     Endpoints (signatures):
@@ -33,6 +38,9 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
             row's pictures belong to the event; the rest is padding. One answer per event, by
             the bundle's rules, of its readable frames (for stage 2: of those with an animal).
         classes: no input; class names of every head.
+        boxes: of bundles that see crops: `image_bytes` [n] string, and `boxes` [n, 4] float32, the
+            surest box of each picture: left, top, width and height as shares of it, 0 where
+            nothing was found. The other endpoints look for boxes themselves.
 
     Answers, one row per picture or event:
         valid               bool: the picture (a frame of the event) could be decoded
@@ -61,20 +69,22 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
         folder: new or empty.
         automatic_at: an answer is taken without a human when its probability reaches this, in
             [0, 1]: of 'empty' where no animal is seen, else of the most probable species.
+        finder: the detector, of bundles that see crops.
 
     Raises:
-        InputError: `folder` is not new or empty.
+        InputError: `folder` is not new or empty, or no detector for a bundle that sees crops.
     """
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError("an export is written to a new folder", str(folder), "Give another one.")
     with tempfile.TemporaryDirectory() as assets:
-        module = Serving(bundle, automatic_at, Path(assets))
+        module = Serving(bundle, automatic_at, Path(assets), finder)
         signatures = {
             "serving_default": module.serve,
             "pixels": module.pixels,
             "event": module.event,
             "classes": module.classes,
+            **({"boxes": module.boxes} if bundle.needs_boxes else {}),
         }
         tf.saved_model.save(module, str(folder), signatures=signatures)
     log.info("wrote SavedModel %s", folder)
@@ -84,8 +94,21 @@ def write_saved_model(bundle: Bundle, folder: PathLike, automatic_at: float = AU
 class Serving(tf.Module):
     """The graph of a bundle."""
 
-    def __init__(self, bundle: Bundle, automatic_at: float, assets: Path):
+    def __init__(
+        self,
+        bundle: Bundle,
+        automatic_at: float,
+        assets: Path,
+        finder: detector.Serving | None = None,
+    ):
         super().__init__()
+        require(
+            bundle.needs_boxes == (finder is not None),
+            "a detector goes with a bundle that sees crops, and only with one",
+            str(bundle.folder),
+            "Export it with `camtrap export`.",
+        )
+        self.finder = finder
         self.picture, self.context = bundle.picture, bundle.context
         self.first, self.second = bundle.networks(stage=1), bundle.networks(stage=2)
         self.models = [net.model for net in self.first + self.second]  # tracked: their variables
@@ -105,14 +128,29 @@ class Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         """Answers encoded pictures."""
-        squares, valid = decode_batch(image_bytes, self.picture)
+        squares, valid = self._squares(image_bytes)
         squares = stacked_alone(squares, self.context)
+        return self._answers(*self._probabilities(squares, valid), valid)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name="image_bytes"),
+            tf.TensorSpec([None, 4], tf.float32, name="boxes"),
+        ]
+    )
+    def boxes(self, image_bytes, boxes):
+        """Answers encoded pictures with what a detector found."""
+        squares, valid = decode_batch(image_bytes, self.picture)
+        squares = crops_graph.with_parts(squares, boxes)
         return self._answers(*self._probabilities(squares, valid), valid)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
         """Answers decoded pictures."""
-        squares = stacked_alone(squash_batch(images, self.picture), self.context)
+        squares = squash_batch(images, self.picture)
+        if self.finder is not None:
+            squares = crops_graph.with_parts(squares, detector.surest(self.finder.pixels(images)))
+        squares = stacked_alone(squares, self.context)
         valid = tf.ones(tf.shape(squares)[:1], tf.bool)
         return self._answers(*self._probabilities(squares, valid), valid)
 
@@ -128,7 +166,7 @@ class Serving(tf.Module):
         within = tf.reshape(tf.sequence_mask(frames, shape[1]), [-1])
         # Padding is not decoded into answers, whatever a client fills it with.
         encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
-        squares, valid = decode_batch(encoded, self.picture)
+        squares, valid = self._squares(encoded)
         squares = stack_events(squares, valid, shape, self.context)
         probabilities, asked = self._probabilities(squares, valid)
         means = self._of_events(probabilities, valid, asked, shape)
@@ -143,6 +181,18 @@ class Serving(tf.Module):
     def classes(self):
         """Class names of every head."""
         return dict(self.names)
+
+    def _squares(self, encoded) -> tuple[tf.Tensor, tf.Tensor]:
+        """Stored squares of encoded pictures, with their crops where some network sees those."""
+        if self.finder is None:
+            return decode_batch(encoded, self.picture)
+        finder, size = self.finder, self.picture.size
+        blanks = tf.zeros((size, size, 3), tf.uint8), *finder.blanks
+        (squares, seen, filled), valid = decode_rows(
+            encoded, lambda one: (graph.decode(one, self.picture), *finder.decode(one)), blanks
+        )
+        found = detector.surest(finder.find(seen, filled, valid))
+        return crops_graph.with_parts(squares, found), valid
 
     def _of_events(self, probabilities, valid, asked, shape) -> dict[str, tf.Tensor]:
         """By head [events, classes], zeros where no frame was asked.
@@ -251,61 +301,6 @@ def mean_probabilities(networks: list[Network], pixels: tf.Tensor) -> dict[str, 
     return {head: tf.reduce_mean([a[head] for a in answers if head in a], axis=0) for head in heads}
 
 
-def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes pictures so that a damaged one fails its row, not the batch.
-
-    Args:
-        encoded: [n] string.
-        spec: how to cut and resize.
-
-    Returns:
-        pixels: [n, size, size, 3] uint8, zeros where the picture is damaged.
-        valid: [n] bool.
-    """
-    blank = tf.zeros((spec.size, spec.size, 3), tf.uint8)
-    (pixels,), valid = decode_rows(encoded, lambda one: (graph.decode(one, spec),), (blank,))
-    return pixels, valid
-
-
-def decode_rows(
-    encoded: tf.Tensor, decode: Callable[[tf.Tensor], tuple], blanks: tuple[tf.Tensor, ...]
-) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-    """What a function makes of encoded pictures; what it cannot decode fails its row alone.
-
-    An error inside `tf.map_fn` would fail the whole call, and no op tells beforehand whether a
-    JPEG decodes. A small dataset inside the graph drops the rows that raise; a sentinel keeps
-    it from being empty.
-
-    Args:
-        encoded: [n] string.
-        decode: from [] string to tensors of fixed shapes.
-        blanks: what stands for those of a row that fails: zeros of their shapes and types.
-
-    Returns:
-        The tensors, [n, ...] each, and [n] bool: which rows could be decoded.
-    """
-    count = tf.shape(encoded, out_type=tf.int64)[0]
-    rows = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-    rows = rows.map(
-        lambda i, one: (i, *decode(_plausible(one))), num_parallel_calls=tf.data.AUTOTUNE
-    )
-    sentinel = tf.data.Dataset.from_tensors((count, *blanks))
-    good = rows.ignore_errors().concatenate(sentinel).batch(count + 1)
-    index, *parts = good.get_single_element()
-    index = index[:-1]
-    whole = tuple(
-        _spread(index, part[:-1], count, blank) for part, blank in zip(parts, blanks, strict=True)
-    )
-    return whole, tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
-
-
-def _spread(index: tf.Tensor, values: tf.Tensor, count: tf.Tensor, blank: tf.Tensor) -> tf.Tensor:
-    """[count, ...]: rows at their places, zeros elsewhere. There is no scatter of uint8."""
-    shape = tf.concat([count[None], tf.constant(blank.shape.as_list(), tf.int64)], axis=0)
-    whole = tf.cast(tf.scatter_nd(index[:, None], tf.cast(values, tf.int32), shape), blank.dtype)
-    return tf.ensure_shape(whole, (None, *blank.shape))
-
-
 def stack_events(
     squares: tf.Tensor, valid: tf.Tensor, shape: tf.Tensor, context: Context
 ) -> tf.Tensor:
@@ -342,29 +337,6 @@ def stack_events(
     signature = tf.TensorSpec((None, size, size, context.channels), tf.uint8)
     found = tf.map_fn(one, (by_event, tf.reshape(valid, shape)), fn_output_signature=signature)
     return tf.reshape(found, (-1, size, size, context.channels))
-
-
-def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
-    """[n, height, width, 3] uint8 -> stored squares [n, size, size, 3] uint8."""
-    squares = tf.map_fn(
-        lambda one: graph.to_square(one, spec), decoded, fn_output_signature=tf.uint8
-    )
-    return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
-
-
-def _plausible(encoded: tf.Tensor) -> tf.Tensor:
-    """The same picture, unless it is a JPEG whose header claims an implausible size.
-
-    Decoders of the other formats refuse more than 2^29 values themselves.
-    """
-    pixels = tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)),
-        lambda: tf.constant(0, tf.int64),
-    )
-    plausible = tf.debugging.Assert(pixels <= files.MAX_PIXELS, ["implausible size"])
-    with tf.control_dependencies([plausible]):
-        return tf.identity(encoded)
 
 
 def _blank(values: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:

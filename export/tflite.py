@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.artifacts import PathLike, atomic
-from camtrap_tf.core.config import Context
+from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING, Task
 from camtrap_tf.core.startup import native_silence
@@ -44,8 +44,9 @@ def write_tflite(
     A file's signature `serving_default` takes `image` [1, size, size, channels] uint8, the raw
     pixels of the stored square and what stands beside them (`context.stacked`), and gives `HEAD`
     [1, classes] float32, calibrated probabilities; `familiarity` is [1, 1]. Ask for outputs by
-    name: their order is not defined. Class names, preprocessing and thresholds are appended to the
-    file (`edge.carried`).
+    name: their order is not defined. Networks that see the crop take it in place of the square
+    (`pictures.crops`): `view` in the file says which. Class names, preprocessing and thresholds are
+    appended to the file (`edge.carried`).
 
     Args:
         bundle: what to export.
@@ -66,6 +67,7 @@ def write_tflite(
         squares = representative(network.task) if representative else None
         content = describe(bundle, automatic_at) | {
             "task": member.task.value,
+            "view": member.view.value,
             "name": member.name,
             "architecture": member.architecture,
             "form": form.value,
@@ -74,7 +76,8 @@ def write_tflite(
         path = folder / f"{Path(member.file).stem}.tflite"
         with atomic(path) as temporary:
             side = bundle.context.side(bundle.picture.size)
-            shape = (side, side, bundle.context.channels)
+            crop = member.view is View.CROP
+            shape = (side, side, 3 if crop else bundle.context.channels)
             threshold = bundle.familiarity_threshold or 0.0
             temporary.write_bytes(convert(network, shape, form, squares, threshold))
             carried.append(temporary, content)

@@ -14,6 +14,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle, with_threshold
+from camtrap_tf.prediction import shard_boxes
 from camtrap_tf.prediction.shards import predict_split
 
 log = logging.getLogger("camtrap")
@@ -171,7 +172,10 @@ def with_recall(
     manifest = Manifest.read(shards)
     # 'val' first, whose threshold the others are held to.
     splits = sorted({*manifest.splits()} - {"train"}, key=lambda split: (split != "val", split))
-    answers = {split: predict_split(networks, manifest, split) for split in splits}
+    found = shard_boxes.kept(manifest) if bundle.needs_boxes else None
+    answers = {
+        split: predict_split(networks, manifest, split, detections=found) for split in splits
+    }
     seen = Seen.of(answers["val"], level)
     chosen = at_recall(seen.probability, seen.animal, recall)
     effects = [

@@ -15,13 +15,16 @@ from scipy import stats
 
 from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import PathLike, write_text
-from camtrap_tf.core.config import Context
+from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING
 from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.networks.detector import yolox
 from camtrap_tf.networks.familiarity import sides
-from export import sums, threshold
+from export import crops, detector, sums, threshold
 from export.checks import Checks, read_checks
+from export.edge import carried
+from export.edge import finder as edge_finder
 from export.forms import Form
 from export.model_card import model_card
 from export.request import ASKED, Request
@@ -30,7 +33,7 @@ from export.serving.warmup import write_warmup
 from export.tflite import draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
-SAVED_MODEL = "SavedModel"
+SAVED_MODEL, OWN_BOXES = "SavedModel", "own boxes"  # of bundles that see crops: given, and found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +52,12 @@ class Limits:
 # Given the same pixels a float export differs by about 1e-6; a graph that resizes differs from
 # Pillow by up to one of 255 levels. Quantised networks are held to their answers instead.
 FLOAT, QUANTISED = Limits(0.01, 0.99), Limits(0.2, 0.97)
+# Where a graph looks for boxes itself: of two that are about as sure it may take the other one,
+# and see another crop.
+BOXES = Limits(1.0, 0.9)
 LIMITS = {
     SAVED_MODEL: FLOAT,
+    OWN_BOXES: BOXES,
     **{form.value: QUANTISED if form.quantised else FLOAT for form in Form},
 }
 
@@ -104,6 +111,9 @@ class Parity:
 def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[Parity]:
     """Writes `out/saved_model/VERSION`, `out/tflite/FORM`, `out/parity.csv`, `out/model_card.md`.
 
+    Of a bundle that sees crops, also `out/detector`, as `export_detector` writes it; the SavedModel
+    has it inside, and every `out/tflite/FORM` beside its networks.
+
     Everything is written to `OUT.unchecked` and renamed when it has passed, so that nothing
     picks up an export that was refused. `out/SHA256SUMS` lists the files that passed.
 
@@ -118,6 +128,7 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     for folder in (out, unchecked):
         if folder.exists():
             raise InputError("an export is written to a new folder", str(folder), "Remove it.")
+    crops.check(bundle, request)
     effects: list[threshold.Effect] = []
     if request.recall is not None:
         bundle, effects = threshold.with_recall(
@@ -171,19 +182,31 @@ def export(
 
 
 def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Checks) -> list[Parity]:
-    networks = bundle.networks()
+    networks, finder = bundle.networks(), None
+    if bundle.needs_boxes:
+        detector_network = yolox.load_network()
+        side, checks = crops.see(checks, detector_network)
+        pictures = checks.encoded
+        detector.export_detector(out / "detector", pictures, 0, (Form.FLOAT32,), detector_network)
+        finder = detector.Serving(detector_network, side)
     expected, alone = (
         _mean([network.probabilities(squares) for network in networks])
         for squares in (checks.stacked, checks.alone(bundle.context))
     )
     folder = out / "saved_model" / str(request.version)
-    write_saved_model(bundle, folder, request.automatic_at)
+    write_saved_model(bundle, folder, request.automatic_at, finder)
     write_warmup(folder, bundle.picture.size)
     rows = compare(SAVED_MODEL, alone, _saved_model(folder, checks), checks.labels, bundle)
+    if finder is not None:
+        found = _saved_model(folder, dataclasses.replace(checks, boxes=None))
+        rows += compare(OWN_BOXES, alone, found, checks.labels, bundle)
     draw = draw_representative(request.shards, bundle.context) if request.shards else None
     for form in request.forms:
         drawn = draw if form is Form.INT8 else None
         paths = write_tflite(bundle, out / "tflite" / form.value, form, drawn, request.automatic_at)
+        if finder is not None:
+            beside = out / "detector" / "tflite" / Form.FLOAT32.value / edge_finder.FILE
+            shutil.copyfile(beside, paths[0].with_name(edge_finder.FILE))
         rows += compare(form.value, expected, _tflite(paths, checks), checks.labels, bundle)
     return rows
 
@@ -295,11 +318,14 @@ def _way_out(rows: list[Parity], unchecked: Path) -> str:
 
 def _saved_model(folder: Path, checks: Checks) -> dict[str, np.ndarray]:
     loaded = tf.saved_model.load(str(folder))
-    serve = loaded.signatures["serving_default"]
+    given = {"image_bytes": np.array(checks.encoded, object)}
+    if checks.boxes is not None:
+        given["boxes"] = np.nan_to_num(checks.boxes)
+    serve = loaded.signatures["serving_default" if checks.boxes is None else "boxes"]
     parts = [
-        {name: values.numpy() for name, values in serve(image_bytes=tf.constant(some)).items()}
+        {name: values.numpy() for name, values in serve(**some).items()}
         for start in range(0, len(checks.encoded), 32)
-        for some in [checks.encoded[start : start + 32]]
+        for some in [{k: tf.constant(v[start : start + 32]) for k, v in given.items()}]
     ]
     answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     found = {}
@@ -323,7 +349,10 @@ def _tflite(paths: list[Path], checks: Checks) -> dict[str, np.ndarray]:
     members = []
     for path in paths:
         runner = Interpreter(model_path=str(path), num_threads=2).get_signature_runner()
-        answers = [runner(image=one[None]) for one in checks.stacked]
+        crop = carried.read(path)["view"] == View.CROP.value
+        own = slice(-3, None) if crop else slice(-3 if checks.boxes is not None else None)
+        seen = np.ascontiguousarray(checks.stacked[..., own])
+        answers = [runner(image=one[None]) for one in seen]
         members.append({head: np.concatenate([a[head] for a in answers]) for head in answers[0]})
     return _mean(members)
 

@@ -57,6 +57,7 @@ WITHOUT_TENSORFLOW = (
 WITH_TENSORFLOW = (
     "camtrap_tf.pictures.graph",
     "camtrap_tf.pictures.context_graph",
+    "camtrap_tf.pictures.crops_graph",
     "camtrap_tf.pictures.upright_graph",
     "camtrap_tf.pictures.augmentation",
     "camtrap_tf.events.records",

@@ -245,6 +245,7 @@ def computation_key(bundle: Bundle, member: Member) -> str:
         member.temperatures,
         _score(bundle, member),
         bundle.context.side(bundle.picture.size),
+        *(() if member.view is View.WHOLE else (member.view.value,)),
     )
 
 

@@ -86,7 +86,8 @@ class Network:
 
 def part_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     """Parts of stored squares [n, size, size, 3] uint8, seen to their edges -> network input."""
-    return images.normalise(tf.image.resize(pixels, (spec.crop, spec.crop)), spec)
+    values = tf.cast(pixels, tf.float32)  # LiteRT resizes no whole numbers
+    return images.normalise(tf.image.resize(values, (spec.crop, spec.crop)), spec)
 
 
 def layers_within(model: keras.Model) -> list[keras.Layer]:

@@ -36,8 +36,8 @@ from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks import engines
 from camtrap_tf.networks.detector import boxes
-from camtrap_tf.networks.detector.boxes import Boxes
-from camtrap_tf.networks.detector.finder import FLOOR, Finder
+from camtrap_tf.networks.detector.boxes import FLOOR, Boxes
+from camtrap_tf.networks.detector.finder import Finder
 from camtrap_tf.networks.detector.yolox import NAME
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.pretrained import weights

@@ -9,12 +9,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.codec import from_json
-from camtrap_tf.core.config import Context, PictureSpec
+from camtrap_tf.core.config import Context, PictureSpec, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, Task
 from camtrap_tf.pictures import files as pictures
 from camtrap_tf.pictures.context import stacked
-from export.edge import carried
+from export.edge import carried, finder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,8 @@ class EdgeModel:
 
     def __init__(self, path: PathLike, threads: int = 1, animal_threshold: float | None = None):
         path = Path(path)
-        files = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+        every = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+        files = [file for file in every if file.name != finder.FILE]
         contents = [carried.read(file) for file in files]
         _check_together(path, contents)
         self.content = contents[0]
@@ -62,7 +63,10 @@ class EdgeModel:
         self.familiarity_threshold: float | None = self.content.get("familiarity_threshold")
         # Exports of earlier versions carry no rules.
         self.event_rules: dict[str, str] = self.content.get("event_rules", {})
-        runners = [_runner(file, threads) for file in files]
+        crops = any(content.get("view") == View.CROP.value for content in contents)
+        self._finder = _open_finder(path, threads) if crops else None
+        pairs = zip(files, contents, strict=True)
+        runners = [_runner(file, threads, content) for file, content in pairs]
         tasks = [content["task"] for content in contents]
         self._first = [r for r, task in zip(runners, tasks, strict=True) if task == EMPTY]
         self._second = [r for r, task in zip(runners, tasks, strict=True) if task != EMPTY]
@@ -80,7 +84,7 @@ class EdgeModel:
         Raises:
             pictures.PictureError: it cannot be read, or the network fails on it.
         """
-        picture = pictures.read(source, self.picture)
+        picture = self._read_picture(source)
         answer = self._try_square(stacked(picture.pixels[None], self.context)[0])
         if isinstance(answer, str):
             raise pictures.PictureError(answer)
@@ -99,9 +103,17 @@ class EdgeModel:
     def _read(self, source: PathLike) -> pictures.Picture | str:
         """A picture, or the reason why it cannot be read."""
         try:
-            return pictures.read(source, self.picture)
+            return self._read_picture(source)
         except pictures.PictureError as error:
             return str(error)
+
+    def _read_picture(self, source: PathLike | bytes) -> pictures.Picture:
+        """A picture; with its crop in three more channels, where some network sees that."""
+        picture = pictures.read(source, self.picture)
+        if self._finder is None:
+            return picture
+        both = self._finder.with_part(source, picture.pixels)
+        return dataclasses.replace(picture, pixels=both)
 
     def _try_square(self, square: np.ndarray) -> Answer | str:
         """Answers a square, or says why the network has no answer to it."""
@@ -129,15 +141,31 @@ class EdgeModel:
         species = np.mean([answer["species"][0] for answer in answers], axis=0)
         if self.familiarity_threshold is None:
             return species, None
-        return species, float(np.mean([answer[FAMILIARITY][0, 0] for answer in answers]))
+        told = [answer[FAMILIARITY][0, 0] for answer in answers if FAMILIARITY in answer]
+        return species, float(np.mean(told))
 
 
 def _doubted(answer: Answer | str, picture: pictures.Picture) -> Answer | str:
     return answer if isinstance(answer, str) else dataclasses.replace(answer, doubt=picture.doubt)
 
 
-def _runner(file: Path, threads: int):
-    return Interpreter(model_path=str(file), num_threads=threads).get_signature_runner()
+def _open_finder(path: Path, threads: int) -> finder.EdgeFinder:
+    file = path / finder.FILE
+    if not file.is_file():
+        raise InputError(
+            f"networks that see crops have their detector beside them, {finder.FILE}",
+            str(path),
+            "Give a folder such as export/tflite/float16, whole.",
+        )
+    return finder.EdgeFinder(file, threads)
+
+
+def _runner(file: Path, threads: int, content: dict):
+    """A network, asked with all channels that a picture has."""
+    runner = Interpreter(model_path=str(file), num_threads=threads).get_signature_runner()
+    crop = content.get("view") == View.CROP.value
+    own = slice(-3, None) if crop else slice(Context(content["context"]).channels)
+    return lambda image: runner(image=np.ascontiguousarray(image[..., own]))
 
 
 def _check_together(path: Path, contents: list[dict]) -> None:

@@ -55,7 +55,11 @@ def lite(tmp_path_factory):
     bundle = types.SimpleNamespace(
         members=[
             types.SimpleNamespace(
-                file=f"{net.name}-{i}.keras", task=net.task, name=net.name, architecture="by hand"
+                file=f"{net.name}-{i}.keras",
+                task=net.task,
+                name=net.name,
+                architecture="by hand",
+                view=net.view,
             )
             for i, net in enumerate(networks)
         ],

@@ -62,7 +62,7 @@ def test_boxes_are_suppressed_and_clipped_as_in_numpy():
     module = serving(floor=0.3)
     module.model = lambda pixels, training: tf.constant(answers)
     filled = [(64, 60), (40, 96)]
-    found = module._boxes(
+    found = module.find(
         tf.zeros((2, *SIDE, 3), tf.uint8), tf.constant(filled), tf.constant([True, True])
     )
     for row in range(2):

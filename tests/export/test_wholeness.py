@@ -14,8 +14,8 @@ from camtrap_tf.pictures import files, wholeness
 from camtrap_tf.pictures.wholeness import DISORDER, INVALID, LEFT_OVER, MISSING, NO_END, OVERWRITTEN
 from camtrap_tf.prediction.predict import Options, predict
 from data_prep.shards import plan, write
+from export.decoding import decode_batch
 from export.edge.model import EdgeModel
-from export.saved_model import decode_batch
 from tests import damaged_jpegs, odd_pictures
 
 WHOLE = {

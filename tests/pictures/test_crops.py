@@ -42,3 +42,26 @@ def test_batches_keep_to_their_boxes():
     found = list(crops.batches([pixels[:2], pixels[2:]], boxes))
     assert [len(one) for one in found] == [2, 3]
     assert np.concatenate(found)[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_graphs_cut_the_same_parts_as_pillow():
+    import tensorflow as tf
+
+    from camtrap_tf.pictures import crops_graph
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (40, 24, 24, 3), np.uint8)
+    corners, sides = rng.uniform(0, 1, (40, 2)), rng.uniform(0.01, 0.9, (40, 2))
+    boxes = np.concatenate([corners, np.minimum(sides, 1 - corners)], axis=1).astype(np.float32)
+    boxes[0], boxes[1] = NAN, 0  # nothing was found, said either way
+    around = crops.squares(np.where(boxes[:, 2:3] > 0, boxes, np.float32(NAN)))
+    np.testing.assert_allclose(crops_graph.squares(boxes), around, atol=1e-6)
+    expected = crops.cut(pixels, around)
+    for cut in (crops_graph.cut, tf.function(crops_graph.cut)):
+        found = cut(pixels, tf.constant(around)).numpy()
+        np.testing.assert_array_equal(found[:2], pixels[:2])
+        apart = np.abs(found.astype(int) - expected)
+        assert apart.max() <= 1 and (apart > 0).mean() < 0.001  # where a half is rounded
+    both = crops_graph.with_parts(tf.constant(pixels), tf.constant(boxes)).numpy()
+    np.testing.assert_array_equal(both[..., :3], pixels)
+    assert np.abs(both[..., 3:].astype(int) - expected).max() <= 1

@@ -168,7 +168,7 @@ def test_bad_input(season, tmp_path, monkeypatch, capsys):
     assert not out.exists()
 
 
-def _cells():
+def cells():
     """A Keras network whose every position is as sure as its cell at stride 32 is bright."""
     import keras
     from keras import layers
@@ -194,7 +194,7 @@ def test_litert_finds_what_keras_finds(season, tmp_path, monkeypatch):
 
     class Told(finder.Finder):
         def __init__(self, floor):
-            super().__init__(floor, _cells())
+            super().__init__(floor, cells())
 
     monkeypatch.setattr(detect, "Finder", Told)
     monkeypatch.setattr(weights, "require", lambda name: None)

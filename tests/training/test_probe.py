@@ -234,14 +234,11 @@ def test_a_bundle_of_two_views_gives_the_mean_of_both(two_views, tiny_shards, bo
         predict_shards(bundle, tiny_shards, "val", detections=absent)
 
 
-def test_pictures_are_answered_by_both_views_and_exports_refuse(
-    two_views, tiny_shards, boxes, tmp_path
-):
+def test_pictures_are_answered_by_both_views(two_views, tiny_shards, boxes, tmp_path):
     from camtrap_tf.events.detections import Detector, Use
     from camtrap_tf.prediction.predict import predict
     from camtrap_tf.prediction.predictor import Options
     from camtrap_tf.prediction.shards import predict_shards
-    from export.description import describe
 
     write_pictures(tiny_shards, tmp_path / "card", ("val",))
     expected = predict_shards(two_views, tiny_shards, "val", detections=boxes)
@@ -253,8 +250,6 @@ def test_pictures_are_answered_by_both_views_and_exports_refuse(
     np.testing.assert_allclose(
         found.probabilities["species"], expected.probabilities["species"][place], atol=1e-4
     )
-    with pytest.raises(InputError, match="sees whole pictures"):
-        describe(two_views, 0.9)
 
 
 @pytest.mark.parametrize(

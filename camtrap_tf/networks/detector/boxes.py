@@ -9,6 +9,7 @@ STRIDES = (8, 16, 32)
 COARSEST = STRIDES[-1]  # sides of inputs are multiples of it
 # Smallest longer side of a picture -> longer side of the input.
 _SIDES = ((800, 640), (400, 416), (0, 320))
+FLOOR = 0.01  # lowest confidence of a box, where nobody says otherwise
 OVERLAP = 0.45  # of two boxes (intersection over union), above which the less sure one goes
 
 

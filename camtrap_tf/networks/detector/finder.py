@@ -8,10 +8,9 @@ import tensorflow as tf
 
 from camtrap_tf.networks import engines
 from camtrap_tf.networks.detector import boxes, yolox
-from camtrap_tf.networks.detector.boxes import Boxes
+from camtrap_tf.networks.detector.boxes import FLOOR, Boxes
 from camtrap_tf.networks.litert import Runner
 
-FLOOR = 0.01
 _CLOSE = 1e-3  # of raw answers, up to 10: of confidences and sides of boxes that is some 1e-5
 
 

@@ -1,0 +1,86 @@
+"""Encoded pictures inside an exported graph: what cannot be decoded fails its row alone."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.pictures import files, graph
+
+
+def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes pictures so that a damaged one fails its row, not the batch.
+
+    Args:
+        encoded: [n] string.
+        spec: how to cut and resize.
+
+    Returns:
+        pixels: [n, size, size, 3] uint8, zeros where the picture is damaged.
+        valid: [n] bool.
+    """
+    blank = tf.zeros((spec.size, spec.size, 3), tf.uint8)
+    (pixels,), valid = decode_rows(encoded, lambda one: (graph.decode(one, spec),), (blank,))
+    return pixels, valid
+
+
+def decode_rows(
+    encoded: tf.Tensor, decode: Callable[[tf.Tensor], tuple], blanks: tuple[tf.Tensor, ...]
+) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+    """What a function makes of encoded pictures; what it cannot decode fails its row alone.
+
+    An error inside `tf.map_fn` would fail the whole call, and no op tells beforehand whether a
+    JPEG decodes. A small dataset inside the graph drops the rows that raise; a sentinel keeps
+    it from being empty.
+
+    Args:
+        encoded: [n] string.
+        decode: from [] string to tensors of fixed shapes.
+        blanks: what stands for those of a row that fails: zeros of their shapes and types.
+
+    Returns:
+        The tensors, [n, ...] each, and [n] bool: which rows could be decoded.
+    """
+    count = tf.shape(encoded, out_type=tf.int64)[0]
+    rows = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
+    rows = rows.map(
+        lambda i, one: (i, *decode(_plausible(one))), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    sentinel = tf.data.Dataset.from_tensors((count, *blanks))
+    good = rows.ignore_errors().concatenate(sentinel).batch(count + 1)
+    index, *parts = good.get_single_element()
+    index = index[:-1]
+    whole = tuple(
+        _spread(index, part[:-1], count, blank) for part, blank in zip(parts, blanks, strict=True)
+    )
+    return whole, tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
+
+
+def _spread(index: tf.Tensor, values: tf.Tensor, count: tf.Tensor, blank: tf.Tensor) -> tf.Tensor:
+    """[count, ...]: rows at their places, zeros elsewhere. There is no scatter of uint8."""
+    shape = tf.concat([count[None], tf.constant(blank.shape.as_list(), tf.int64)], axis=0)
+    whole = tf.cast(tf.scatter_nd(index[:, None], tf.cast(values, tf.int32), shape), blank.dtype)
+    return tf.ensure_shape(whole, (None, *blank.shape))
+
+
+def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """[n, height, width, 3] uint8 -> stored squares [n, size, size, 3] uint8."""
+    squares = tf.map_fn(
+        lambda one: graph.to_square(one, spec), decoded, fn_output_signature=tf.uint8
+    )
+    return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
+
+
+def _plausible(encoded: tf.Tensor) -> tf.Tensor:
+    """The same picture, unless it is a JPEG whose header claims an implausible size.
+
+    Decoders of the other formats refuse more than 2^29 values themselves.
+    """
+    pixels = tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)),
+        lambda: tf.constant(0, tf.int64),
+    )
+    plausible = tf.debugging.Assert(pixels <= files.MAX_PIXELS, ["implausible size"])
+    with tf.control_dependencies([plausible]):
+        return tf.identity(encoded)
