@@ -22,9 +22,10 @@ CROP_SHARE = 224 / 256  # of the stored square's side (the paper)
 # Processor time to learn from one picture, in seconds, of a crop of 112 pixels; it grows with the
 # square of the crop. Two cores of an AMD EPYC, decoding and augmentation included.
 COST = {"small": 0.020, "edge": 0.014, "resnet18": 0.075, "lite0": 0.011}
-# Processor time in seconds to find boxes in a picture and features of it and of its crop, mirrored
-# too: lite0 and 2048x1536 pictures on the same machine.
-PROBING = 0.15
+# Processor time in seconds to find boxes in a picture (0.07) and features of it and of its crop,
+# mirrored too (0.11 each): the detector at 320 pixels and lite0 at 256, in LiteRT, on two cores of
+# that machine while others computed on them.
+PROBING = 0.3
 ANSWERING = 0.2  # of the cost of learning, to answer a picture
 
 
