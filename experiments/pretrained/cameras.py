@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from experiments.pretrained import collections
+from experiments.pretrained import collections, probes
 from experiments.pretrained.collections import Collection
 from experiments.pretrained.scored import Scored
 from experiments.rows import write_lines
@@ -80,17 +80,13 @@ def answers(learnt: Collection, more: Collection | None, asked: Collection, name
 def _answer(learnt, more, asked, names, parts) -> np.ndarray:
     from scipy import special
 
-    from camtrap_tf.training import linear
-
     seen, labels = sight(learnt, parts), np.searchsorted(names, learnt.species)
-    standard = linear.Standard.learn(seen)
-    head = linear.fit(standard(seen), labels, learnt.cameras, len(names), weighted=True)
+    head = probes.fit_head(seen, labels, learnt.cameras, len(names), weighted=True)
     if more is not None:
         seen = np.concatenate([seen, sight(more, parts)])
         labels = np.concatenate([labels, np.searchsorted(names, more.species)])
-        standard = linear.Standard.learn(seen)
-        head = _refit(standard(seen), labels, len(names), head.strength)
-    return special.softmax(head.behind(standard).logits(sight(asked, parts)[:, 0]), axis=1)
+        head = _refit(seen, labels, len(names), head.strength)
+    return special.softmax(head.logits(sight(asked, parts)[:, 0]), axis=1)
 
 
 def _refit(seen: np.ndarray, labels: np.ndarray, classes: int, strength: float):
@@ -99,12 +95,14 @@ def _refit(seen: np.ndarray, labels: np.ndarray, classes: int, strength: float):
 
     from camtrap_tf.training import linear
 
+    standard = linear.Standard.learn(seen)
     rows, width = np.repeat(labels, seen.shape[1]), seen.shape[2]
     found = LogisticRegression(C=strength, class_weight="balanced", max_iter=300, tol=1e-3)
-    found.fit(seen.reshape(-1, width), rows)
+    found.fit(standard(seen).reshape(-1, width), rows)
     kernel, bias = np.zeros((width, classes)), np.full(classes, linear.ABSENT)
     kernel[:, found.classes_], bias[found.classes_] = found.coef_.T, found.intercept_
-    return linear.Head(kernel.astype(np.float32), bias.astype(np.float32), strength)
+    head = linear.Head(kernel.astype(np.float32), bias.astype(np.float32), strength)
+    return head.behind(standard)
 
 
 def leave_out(pictures: Collection, groups: np.ndarray, more: Collection | None = None) -> dict:

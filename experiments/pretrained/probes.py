@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from camtrap_tf.answers import aggregation
+from camtrap_tf.answers import aggregation, calibration
 from camtrap_tf.answers.predictions import Predictions, concatenate, ensemble
 from camtrap_tf.core.labels import BINARY, MISSING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from camtrap_tf.training import linear
 
 Heads = dict[str, dict[str, "linear.Head"]]  # by view and name
+VIEWS = ("whole", "crop")
 WEIGHTED = {"empty": False, "species": True}  # whether rare classes count as much, as in a probe
 
 
@@ -69,18 +70,41 @@ def fit(learnt: Days, rows: np.ndarray) -> Heads:
 
 
 def _fit(seen: np.ndarray, rows: Predictions, head: str) -> "linear.Head":
+    known = np.flatnonzero(rows.labels[head] != MISSING)
+    labels, events = rows.labels[head][known], rows.event_codes()[known]
+    return fit_head(seen[known], labels, events, len(rows.classes[head]), WEIGHTED[head])
+
+
+def fit_head(
+    seen: np.ndarray, labels: np.ndarray, folds: np.ndarray, classes: int, weighted: bool
+) -> "linear.Head":
+    """A head for features [n, 2, width], with the strength that folds favour (`linear.fit`)."""
     from camtrap_tf.training import linear
 
-    known = np.flatnonzero(rows.labels[head] != MISSING)
-    seen, labels, events = seen[known], rows.labels[head][known], rows.event_codes()[known]
-    standard, classes = linear.Standard.learn(seen), len(rows.classes[head])
-    return linear.fit(standard(seen), labels, events, classes, WEIGHTED[head]).behind(standard)
+    standard = linear.Standard.learn(seen)
+    axes = axes_of(standard(seen))
+    head = linear.fit(standard(seen) @ axes, labels, folds, classes, weighted)
+    return turned_back(head, axes).behind(standard)
+
+
+def axes_of(seen: np.ndarray) -> np.ndarray:
+    """[width, k]: axes of the space that pictures [n, 2, width] span.
+
+    A head with an L2 penalty lies within it: for features in these axes it is the same head, found
+    sooner where there are fewer pictures than features.
+    """
+    return np.linalg.svd(seen.reshape(-1, seen.shape[-1]), full_matrices=False)[2].T
+
+
+def turned_back(head: "linear.Head", axes: np.ndarray) -> "linear.Head":
+    """A head for features from one for features in some axes."""
+    return dataclasses.replace(head, kernel=(axes @ head.kernel).astype(np.float32))
 
 
 def ask(fitted: Heads, asked: Days) -> dict[str, Predictions]:
     """What heads say of pictures, by view, and what those of the two views say together."""
     found = {view: _ask(heads, asked, view) for view, heads in fitted.items()}
-    return found | {"both": ensemble([found["whole"], found["crop"]])}
+    return found | ({"both": ensemble(list(found.values()))} if len(found) > 1 else {})
 
 
 def _ask(heads: dict[str, "linear.Head"], asked: Days, view: str) -> Predictions:
@@ -92,11 +116,23 @@ def _ask(heads: dict[str, "linear.Head"], asked: Days, view: str) -> Predictions
     return dataclasses.replace(asked.answered, probabilities=values, info=info)
 
 
+def calibrated(rows: Predictions, validation: Predictions) -> Predictions:
+    """Answers with the temperatures that the validation days' ask for."""
+    tempered = calibration.calibrate(rows, calibration.temperatures(validation))
+    return with_facts(tempered, animal_threshold=0.5)
+
+
+def with_facts(rows: Predictions, **facts) -> Predictions:
+    """Answers with further facts in their `info`."""
+    return dataclasses.replace(rows, info=rows.info | facts)
+
+
 def define_flags() -> None:
     """Declares the flags of experiments on these pictures."""
     flags.DEFINE_string("shards", None, "folders of shards, {seed} in their name", required=True)
     flags.DEFINE_string("detections", None, "what `camtrap detect` wrote", required=True)
     flags.DEFINE_string("features", None, "folder for the features of pictures")
+    flags.DEFINE_multi_enum("views", list(VIEWS), list(VIEWS), "what heads see")
     flags.DEFINE_string("table", None, "table to write", required=True)
 
 
@@ -107,5 +143,5 @@ def pools(given: flags.FlagValues) -> list[dict]:
 
     folders = [given.shards.replace("{seed}", str(seed)) for seed in range(5)]
     boxes = {"whole": None, "crop": detections.read(given.detections)}
-    first = {view: Pool.compute(folders[0], box, given.features) for view, box in boxes.items()}
+    first = {v: Pool.compute(folders[0], boxes[v], given.features) for v in given.views}
     return [{view: pool.of(folder) for view, pool in first.items()} for folder in folders]

@@ -43,11 +43,11 @@ def scores(days: dict[str, probes.Days], detected: dict[str, np.ndarray]) -> dic
     """By name and split, [n] float: the larger, the surer that there is something."""
     fitted = probes.fit(days["train"], np.arange(len(days["train"].answered)))
     found = {("detector", s): log_odds(np.maximum(values, LEAST)) for s, values in detected.items()}
-    for split in detected:
-        for view, rows in probes.ask(fitted, days[split]).items():
-            found[f"probe, {view}", split] = log_odds(rows.animal_probability())
-    for view in ("whole", "both"):
+    said = {split: probes.ask(fitted, days[split]) for split in detected}
+    for view in said["val"]:
         name = f"probe, {view}"
+        for split, views in said.items():
+            found[name, split] = log_odds(views[view].animal_probability())
         found |= _joined(name, found, days["val"].answered.labels["empty"], detected)
     return found
 

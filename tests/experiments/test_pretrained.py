@@ -149,3 +149,17 @@ def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them():
     lines = few_labels.lines(found)
     assert {line["view"] for line in lines} == {"whole", "crop", "both"}
     assert all(line["right"] == 1.0 and line["scored"] == 60 for line in lines), lines
+
+
+def test_a_head_in_the_axes_of_its_pictures_is_the_same_head():
+    from camtrap_tf.training import linear
+
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(12, 2, 40)).astype(np.float32)
+    labels, folds = np.arange(12) % 2, np.arange(12) // 2
+    standard = linear.Standard.learn(seen)
+    plain = linear.fit(standard(seen), labels, folds, 2, weighted=True).behind(standard)
+    found = probes.fit_head(seen, labels, folds, 2, weighted=True)
+    assert found.strength == plain.strength
+    asked = rng.normal(size=(5, 40)).astype(np.float32)
+    np.testing.assert_allclose(found.logits(asked), plain.logits(asked), atol=0.01)
