@@ -5,7 +5,11 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.pictures import files, graph
+from camtrap_tf.pictures import graph, size_graph
+
+# Pixels of a picture in the graph, which takes some 33 bytes for each: half a gigabyte. JPEGs are
+# decoded at a fraction, but one in several scans is kept whole, with 6 bytes for a pixel.
+MOST_PIXELS, WHOLE_JPEG = 16_000_000, 64_000_000
 
 
 def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,15 +76,14 @@ def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
 
 
 def _plausible(encoded: tf.Tensor) -> tf.Tensor:
-    """The same picture, unless it is a JPEG whose header claims an implausible size.
-
-    Decoders of the other formats refuse more than 2^29 values themselves.
-    """
+    """The same picture, unless its header claims more pixels than a graph has memory for."""
+    is_jpeg = tf.io.is_jpeg(encoded)
     pixels = tf.cond(
-        tf.io.is_jpeg(encoded),
+        is_jpeg,
         lambda: tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.int64)),
-        lambda: tf.constant(0, tf.int64),
+        lambda: size_graph.pixels(encoded),
     )
-    plausible = tf.debugging.Assert(pixels <= files.MAX_PIXELS, ["implausible size"])
+    most = tf.cast(tf.where(is_jpeg, WHOLE_JPEG, MOST_PIXELS), tf.int64)
+    plausible = tf.debugging.Assert(pixels <= most, ["implausible size"])
     with tf.control_dependencies([plausible]):
         return tf.identity(encoded)

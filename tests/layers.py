@@ -59,6 +59,7 @@ WITH_TENSORFLOW = (
     "camtrap_tf.pictures.context_graph",
     "camtrap_tf.pictures.crops_graph",
     "camtrap_tf.pictures.upright_graph",
+    "camtrap_tf.pictures.size_graph",
     "camtrap_tf.pictures.augmentation",
     "camtrap_tf.events.records",
 )

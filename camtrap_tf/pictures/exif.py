@@ -33,6 +33,8 @@ DAMAGE = (
     OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error,
     LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError, Warning,
 )  # fmt: skip
+# Pillow's names of the formats that are read; it reads many more, some by starting other programs.
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP")
 BLOCK = b"Exif\0\0"  # what an EXIF segment of a JPEG begins with
 _HEAD = 1 << 17  # bytes at the beginning of a file in which a damaged header is looked for
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
@@ -137,7 +139,7 @@ def read(path: PathLike) -> Facts:
             return facts(None, name)  # a pipe would be waited for
         with as_path(path).open("rb") as file:
             try:
-                image = Image.open(file)
+                image = Image.open(file, formats=FORMATS)
                 return facts(load(image), name, xmp(image))
             except DAMAGE:
                 file.seek(0)

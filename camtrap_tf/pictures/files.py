@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from camtrap_tf.core.artifacts import PathLike, as_path, is_remote
 from camtrap_tf.core.config import Fit, PictureSpec
-from camtrap_tf.pictures import exif, pillow_inside, wholeness
+from camtrap_tf.pictures import exif, memory, pillow_inside, wholeness
 
 try:
     import simplejpeg
@@ -38,7 +38,7 @@ SYSTEM_FOLDERS = frozenset({
 })  # fmt: skip
 HIDDEN_FOLDER, SYSTEM_FOLDER = "hidden folder: not searched", "system folder: not searched"
 # Larger ones are refused as implausible for a camera trap, before anything is decoded.
-MAX_PIXELS, MAX_BYTES = 200_000_000, 500_000_000
+MAX_PIXELS, MAX_BYTES = 200_000_000, 200_000_000
 # Goes up when a file gives other pixels than before: a folder of shards is made by one rule.
 RULE = 2
 MARGIN = 0.1  # around a detected box, share of its longer side
@@ -243,28 +243,33 @@ def read_padded(
         rows, columns = shape_of(width, height)
         filled = _within(width, height, rows, columns)
         scale = next(s for s in (8, 4, 2, 1) if height >= _SPARE * s * filled[0] or s == 1)
-        decoded, doubt = _decoded(opened, content, scale)
-        whole = _eight_bit(_turned(decoded, opened.turn))
-        small = whole.resize((filled[1], filled[0]), Image.Resampling.BICUBIC)
+        with _room(opened, content, scale):
+            decoded, doubt = _decoded(opened, content, scale)
+            whole = _eight_bit(_turned(decoded, opened.turn))
+            small = whole.resize((filled[1], filled[0]), Image.Resampling.BICUBIC)
+            del decoded, whole
     pixels = np.zeros((rows, columns, 3), np.uint8)
     pixels[: filled[0], : filled[1]] = np.asarray(small)
     return Padded(pixels, filled, width, height, doubt)
 
 
-def as_jpeg(source: PathLike | bytes, longest: int, quality: int = 92) -> bytes:
-    """A picture as a JPEG that any browser shows, upright, no side longer than `longest` pixels.
+def as_jpeg(source: PathLike | bytes, within: tuple[int, int], quality: int = 92) -> bytes:
+    """A picture as a JPEG that any browser shows, upright, made smaller where it is larger.
+
+    Args:
+        source: a file, or its bytes.
+        within: width and height in pixels, at most.
+        quality: of the JPEG.
 
     Raises:
         PictureError: as `read`.
     """
 
     def shape(width: int, height: int) -> tuple[int, int]:
-        side = min(longest, max(width, height))
-        return (side, side)
+        share = min(1.0, within[0] / width, within[1] / height)
+        return max(1, round(share * height)), max(1, round(share * width))
 
-    found = read_padded(source, shape)
-    rows, columns = found.filled
-    return encode_jpeg(found.pixels[:rows, :columns], quality)
+    return encode_jpeg(read_padded(source, shape).pixels, quality)
 
 
 def _within(width: int, height: int, rows: int, columns: int) -> tuple[int, int]:
@@ -318,7 +323,8 @@ def store(source: PathLike | bytes, spec: PictureSpec) -> Stored:
         return Stored(_encode(square, spec.jpeg_quality), histogram, doubt)
     if opened.turn is None and _graph_reads(opened.image):
         return Stored(content, histogram, doubt)
-    whole = _eight_bit(_turned(_pillow(content), opened.turn))
+    with _told(content), _room(opened, content, 1):
+        whole = _eight_bit(_turned(_pillow(content), opened.turn))
     return Stored(_encode(whole, spec.jpeg_quality), histogram, doubt)
 
 
@@ -416,6 +422,7 @@ class _Opened(NamedTuple):
     header: Image.Exif | None
     turn: Image.Transpose | None
     xmp: bytes
+    progressive: bool  # a JPEG, as far as Pillow was not needed to tell
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -442,9 +449,19 @@ def _read(
         width, height = _plausible(opened)
         share = 1.0 if box is None else part_around(box)[2]
         scale = decode_scale(round(height * share), round(width * share), spec)
-        whole, doubt = _decoded(opened, content, scale)
-        square = _square(_eight_bit(_turned(whole, opened.turn)), spec, box)
+        with _room(opened, content, scale):
+            whole, doubt = _decoded(opened, content, scale)
+            square = _square(_eight_bit(_turned(whole, opened.turn)), spec, box)
+            del whole
         return _Decoded(content, opened, square, doubt)
+
+
+def _room(opened: _Opened, content: bytes, scale: int) -> contextlib.AbstractContextManager:
+    """Room in memory for decoding a picture."""
+    image = opened.image
+    progressive = opened.progressive or bool(image and image.info.get("progressive"))
+    scans = memory.in_scans(content, progressive)
+    return memory.budget.room(memory.need(opened.size, content, image, scale, scans))
 
 
 @contextlib.contextmanager
@@ -455,6 +472,8 @@ def _told(content: bytes) -> Iterator[None]:
     except UnidentifiedImageError:
         reason = "not a picture, or its header is damaged" if content else "empty file"
         raise PictureError(reason) from None
+    except memory.TooLarge as error:
+        raise PictureError(str(error)) from None
     except exif.DAMAGE as error:
         _check_end(content)
         raise PictureError(f"damaged: {error}") from None
@@ -463,21 +482,22 @@ def _told(content: bytes) -> Iterator[None]:
 def _open(content: bytes) -> _Opened:
     found = _common_jpeg(content) if simplejpeg else None
     if found:
-        image, (size, block), xmp = None, found, b""
+        image, (size, block, progressive), xmp = None, found, b""
         header = exif.load(block)
     else:
-        image = _pillow(content)
+        image, progressive = _pillow(content), False
         size, header, xmp = image.size, exif.load(image), exif.xmp(image)
     turn = _UPRIGHT.get(header.get(_ORIENTATION, 1)) if header else None
-    return _Opened(image, size, header, turn, xmp)
+    return _Opened(image, size, header, turn, xmp, progressive)
 
 
 def _pillow(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content))
+    """The picture, of a format that cameras and people use: others have readers of their own."""
+    return Image.open(io.BytesIO(content), formats=exif.FORMATS)
 
 
-def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
-    """Width and height of a JPEG of three components, and its EXIF block.
+def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes, bool] | None:
+    """Width and height of a JPEG of three components, its EXIF block, whether it is progressive.
 
     None where Pillow is to look at the file: there is anything to object to, or more than one
     picture or block of metadata.
@@ -489,7 +509,8 @@ def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes] | None:
         marker, length = _SEGMENT.unpack_from(content, at)
         if marker in _FRAME_MARKERS:
             bits, height, width, components = _FRAME.unpack_from(content, at + 4)
-            return ((width, height), block) if (bits, components) == (8, 3) else None
+            progressive = marker == _FRAME_MARKERS[-1]
+            return ((width, height), block, progressive) if (bits, components) == (8, 3) else None
         if marker == _APP1 and not block and content.startswith(exif.BLOCK, at + 4):
             block = content[at + 4 : at + 2 + length]
         elif marker not in _PASSED:
@@ -544,7 +565,7 @@ def _decoded_quickly(content: bytes, size: tuple[int, int], scale: int) -> Image
 def _check(image: Image.Image, content: bytes) -> None:
     """Raises where a PNG's checksums do not fit: Pillow leaves the rest of it black in silence."""
     if image.format == "PNG":
-        Image.open(io.BytesIO(content)).verify()
+        _pillow(content).verify()
 
 
 def _turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:

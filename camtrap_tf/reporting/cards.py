@@ -2,18 +2,17 @@
 
 import base64
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.heads import COUNT, EMPTY, SPECIES
 from camtrap_tf.core.labels import MISSING, UNKNOWN
+from camtrap_tf.pictures import files
 from camtrap_tf.reporting.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels
@@ -184,15 +183,10 @@ def thumbnail(path: Path, width: int = WIDTH) -> str | None:
     Nothing is said about those: unreadable pictures are in the report's list of failures.
     """
     try:
-        with Image.open(path) as picture:
-            picture.draft("RGB", (width, width))  # a large JPEG is decoded at a fraction
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        encoded = files.as_jpeg(path, (width, 2 * width), QUALITY)
+    except files.PictureError:
         return None
-    upright.thumbnail((width, 2 * width))
-    buffer = io.BytesIO()
-    upright.save(buffer, "JPEG", quality=QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
 
 
 def _choices(one: Predictions) -> list[str]:

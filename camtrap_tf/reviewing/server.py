@@ -144,7 +144,7 @@ def _picture(path: Path) -> flask.Response:
     try:
         if kind is not None:
             return flask.send_file(path.resolve(), mimetype=kind, conditional=True, max_age=3600)
-        encoded = io.BytesIO(files.as_jpeg(path, LARGEST))
+        encoded = io.BytesIO(files.as_jpeg(path, (LARGEST, LARGEST)))
     except (OSError, files.PictureError) as error:
         raise LookupError(f"cannot be read: {error}") from error
     return flask.send_file(encoded, mimetype="image/jpeg", max_age=3600)

@@ -81,6 +81,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--threads", type=_at_least(1, int), default=1, help="of each network (default: 1)"
     )
     parser.add_argument(
+        "--memory",
+        type=_at_least(8, int),
+        default=256,
+        metavar="MB",
+        help="that decoding a picture may take; others are kept unread (default: %(default)s)",
+    )
+    parser.add_argument(
         "--animal_threshold",
         type=_at_least(0, most=1),
         help="in place of the one that the model carries, 0 to 1",
@@ -106,6 +113,7 @@ def _watch(values: argparse.Namespace) -> None:
     from export.edge.policy import Policy, parse_rule
     from export.edge.watch import Settings, Watch
 
+    _limit(values.memory)
     folder = values.folder
     if not folder.is_dir():
         raise InputError("the watched folder exists", str(folder), "Check the path.")
@@ -131,12 +139,19 @@ def _watch(values: argparse.Namespace) -> None:
             watch.run(values.poll)
 
 
+def _limit(megabytes: int) -> None:
+    from camtrap_tf.pictures import memory
+
+    memory.limit(megabytes)
+
+
 def _answer(values: argparse.Namespace) -> None:
     from camtrap_tf.pictures import files
     from export.edge.journal import as_line
     from export.edge.model import EdgeModel
     from export.edge.policy import judge
 
+    _limit(values.memory)
     model = EdgeModel(values.model, values.threads, values.animal_threshold)
     for path in values.pictures:
         try:

@@ -140,6 +140,7 @@ def test_a_log_of_before_sizes_were_written_counts(lite, tmp_path):
         ("--animal_threshold=7", "0 to 1, not 7"),
         ("--event_gap=-1", "at least 0, not -1"),
         ("--poll=nan", "at least 0, not nan"),
+        ("--memory=0", "at least 8, not 0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(flag, told, tmp_path, capsys):

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from camtrap_tf.pictures import memory
 from export.edge import journal, outbox, watch
 from export.edge.cli import main
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import Policy, parse_rule
 from tests import odd_entries
 from tests.export.test_edge import NOON, after, save
+from tests.pictures.test_memory import bomb_png
 
 pytestmark = pytest.mark.timeout(60, func_only=True)  # what reads from a pipe waits for ever
 
@@ -172,6 +174,15 @@ def test_an_outbox_that_leads_elsewhere_gets_nothing(lite, tmp_path, capsys):
     assert main(arguments) == 2
     assert "outbox" in capsys.readouterr().err
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_picture_that_takes_too_much_memory_is_kept(lite, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "budget", memory.budget)  # put back afterwards
+    (tmp_path / "1.png").write_bytes(bomb_png(3000, 3000))
+    [entry] = watched(tmp_path, lite, "--delete_dropped", "--memory=20")
+    assert entry["decision"] == "keep"
+    assert entry["unreadable"]["1.png"].startswith("too large: would take")
+    assert (tmp_path / "1.png").exists()
 
 
 def test_what_was_not_read_is_not_called_empty(lite, tmp_path):
