@@ -21,7 +21,7 @@ from typing import NamedTuple
 from absl import flags
 
 from camtrap_tf import __version__
-from camtrap_tf.core import inputs, startup
+from camtrap_tf.core import inputs, startup, words
 from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import look
@@ -173,8 +173,13 @@ def _run(verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = words.mishap(error)
+        if said is None or (values.is_parsed() and values.traceback):
+            raise
+        return _complain(said, verb)
     if ending is not None:
-        print(ending.tally if values.quiet else ending, flush=True)
+        print(words.plain(str(ending.tally if values.quiet else ending)), flush=True)
     return 0
 
 
@@ -195,7 +200,9 @@ def _do(verb: str, command: ModuleType, values: flags.FlagValues, rest: list[str
 def _set_up_log(values: flags.FlagValues) -> None:
     """Messages go to stderr, as many of them as --quiet or --verbose ask for."""
     text = "%(asctime)s %(message)s" if values.verbose else "%(message)s"
-    logging.basicConfig(format=text, stream=sys.stderr, level=logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(words.Formatter(text))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     level = logging.DEBUG if values.verbose else logging.INFO
     log.setLevel(logging.WARNING if values.quiet else level)
 
@@ -223,11 +230,11 @@ def _found(name: str) -> Callable:
 _MISSING_FLAG = re.compile(r"flag --(\w+)=None: Flag --\1 must have a value other than None\.")
 
 
-def _complain(error: Exception, verb: str = "") -> int:
+def _complain(error: Exception | str, verb: str = "") -> int:
     hint = f"camtrap {verb} --help".replace("  ", " ")
     text = _MISSING_FLAG.sub(r"--\1 is needed.", " ".join(str(error).split()))
     text = text if text.endswith("?") else f"{text.rstrip('.')}."
-    print(f"error: {text} ({hint})", file=sys.stderr)
+    print(words.plain(f"error: {text} ({hint})"), file=sys.stderr)
     return 2
 
 

@@ -1,6 +1,8 @@
 """Directory entries with a picture's suffix that are no ordinary picture files."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # By name: what becomes of each; None of one that is an ordinary picture under an odd name.
@@ -27,8 +29,14 @@ def write(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/f\xe4lder")).mkdir()
 
 
-def deepen(folder: Path) -> None:
-    """Makes folders in one another."""
+@contextlib.contextmanager
+def deepened(folder: Path) -> Iterator[None]:
+    """Folders in one another; they are removed again, since shutil.rmtree cannot do that."""
+    folder.mkdir(exist_ok=True)
     for start in range(0, DEPTH, 400):
         below = folder / "/".join("d" * min(DEPTH, start + 400))
         below.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        os.removedirs(folder / "/".join("d" * DEPTH))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 import types
 import typing
 from typing import Any
@@ -54,6 +55,8 @@ def from_json(raw: Any, kind: Any, where: str) -> Any:
         return float(raw)
     right = isinstance(raw, kind) and not (kind is int and isinstance(raw, bool))
     require(right, f"{where} is of type {kind.__name__}", raw, "Correct the value.")
+    finite = kind is not float or math.isfinite(raw)
+    require(finite, f"{where} is a finite number", raw, "Correct the value.")
     return raw
 
 

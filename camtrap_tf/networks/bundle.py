@@ -31,9 +31,10 @@ from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Context, EventRule, InputSpec, PictureSpec, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
+from camtrap_tf.core.words import mishap
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.networks import engines
+from camtrap_tf.networks import bundle_description, engines
 from camtrap_tf.networks.familiarity import BOTH, ENERGY
 from camtrap_tf.networks.network import Network, shared_context
 from camtrap_tf.networks.pretrained import origins
@@ -120,6 +121,7 @@ class Bundle:
         """
         folder = existing_folder(folder, "a bundle")
         content = read_json(folder / file_names.BUNDLE, KIND, VERSION)
+        bundle_description.check(content, folder / file_names.BUNDLE)
         members = from_json(content["members"], tuple[Member, ...], str(folder / file_names.BUNDLE))
         for member in members:
             path = folder / member.file
@@ -212,7 +214,7 @@ class Bundle:
         """
         return [
             Network(
-                keras.saving.load_model(self.folder / member.file, compile=False),
+                _load(self.folder / member.file),
                 member.input,
                 member.task,
                 self.vocabulary.heads(member.task),
@@ -223,6 +225,20 @@ class Bundle:
             )
             for member in self.of_stage(stage)
         ]
+
+
+def _load(path: Path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        if mishap(error) is not None and not isinstance(error, RecursionError):
+            raise  # a full disk, no memory: not the file's fault
+        # Keras raises whatever its reader of a crafted file stumbles upon.
+        raise InputError(
+            "a bundle's network is a Keras model that this version reads",
+            f"{path}: {' '.join(str(error).split())[:200]}",
+            "Copy the bundle again, or make it anew with `camtrap bundle`.",
+        ) from error
 
 
 def _differ(head: str, ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from camtrap_tf.core import words
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 
@@ -20,15 +21,18 @@ _RULE = "all, none, animal, confident, unsure, unknown or species:NAME,NAME"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `camtrap-edge`; returns the exit status: 0 done, 2 bad input, 130 interrupted."""
     values = _parser().parse_args(arguments)
-    logging.basicConfig(format="%(message)s", stream=sys.stderr, level=logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(words.Formatter("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("camtrap").setLevel(logging.INFO)
     try:
         values.run(values)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(words.plain(f"error: {error}"), file=sys.stderr)
         return 2
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"error: {error}; what was decided before is on the log", file=sys.stderr)
+        said = words.plain(f"error: {error}; what was decided before is on the log")
+        print(said, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)

@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ log = logging.getLogger("camtrap")
 RESERVE = 1 << 16  # bytes kept free for the log on a disk that is full
 _LONGEST = 1 << 22  # bytes of a line; ours are far below
 _BLOCK = 1 << 16  # bytes
+# What JSON leaves as it is and terminals do not show; and surrogates, which no file can hold.
+_CONTROL = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Journal:
@@ -142,7 +145,8 @@ def as_line(content: dict[str, Any]) -> str:
     >>> print(as_line({"path": "b\udce4r.jpg", "camera": "Bär"}))
     {"path": "b\udce4r.jpg", "camera": "Bär"}
     """
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    text = json.dumps(content, ensure_ascii=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read(

@@ -52,6 +52,8 @@ class EdgeModel:
         every = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
         files = [file for file in every if file.name != finder.FILE]
         contents = [carried.read(file) for file in files]
+        for file, content in zip(files, contents, strict=True):
+            carried.check(content, file)
         _check_together(path, contents)
         self.content = contents[0]
         self.picture = from_json(self.content["picture"], PictureSpec, "picture")

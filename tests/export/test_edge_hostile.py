@@ -5,13 +5,15 @@ import json
 import os
 import random
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.pictures import memory
-from export.edge import journal, outbox, watch
+from export.edge import carried, journal, outbox, watch
 from export.edge.cli import main
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import Policy, parse_rule
@@ -30,8 +32,8 @@ def watched(folder: Path, lite: Path, *flags: str) -> list[dict]:
 def test_no_entry_of_a_folder_stops_it(lite, tmp_path):
     save(tmp_path / "cam" / "good.jpg", "red", None)
     odd_entries.write(tmp_path / "cam")
-    odd_entries.deepen(tmp_path)
-    entries = watched(tmp_path, lite, "--send=animal")
+    with odd_entries.deepened(tmp_path / "deep"):
+        entries = watched(tmp_path, lite, "--send=animal")
     told = {os.fsencode(entry["event"]): entry["decision"] for entry in entries}
     assert told == {
         b"cam/good.jpg": "transmit",
@@ -326,3 +328,25 @@ def test_answers_of_pictures_with_odd_names(lite, tmp_path, capfdbinary):
     lines = [json.loads(text) for text in capfdbinary.readouterr().out.splitlines()]
     assert [one["path"] for one in lines] == paths
     assert sum("failure" in one for one in lines) == 9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"animal_threshold": float("nan")}, {"automatic_at": 7}, {"task": "x"}, {"classes": 3},
+     {"context": None}, {"picture": []}, {"picture": {"size": -1}}, {"model_version": 3},
+     {"familiarity_threshold": float("inf")}, {"classes": {"species": [3]}}],
+)  # fmt: skip
+def test_a_model_whose_description_cannot_be(lite, tmp_path, change):
+    content = carried.read(lite / "empty-0.tflite") | change
+    bare = (lite / "empty-0.tflite").read_bytes()
+    (tmp_path / "x.tflite").write_bytes(bare[: bare.index(b"PK\x03\x04")])
+    with zipfile.ZipFile(tmp_path / "x.tflite", "a") as archive:
+        archive.writestr(carried.ENTRY, json.dumps(content))
+    with pytest.raises(InputError):
+        EdgeModel(tmp_path / "x.tflite")
+
+
+def test_what_json_leaves_as_it_is_reaches_no_terminal(tmp_path):
+    name = "\x9b2J\u202e\x7f\udce4.jpg"
+    line = journal.as_line({"path": name})
+    assert line.isascii() and json.loads(line) == {"path": name}

@@ -28,8 +28,8 @@ def odd(tmp_path):
     """A folder with an ordinary picture, a few odd ones, and entries that are none."""
     save(tmp_path / "card" / "cam" / "good.jpg", RED, 0)
     odd_entries.write(tmp_path / "card" / "cam")
-    odd_entries.deepen(tmp_path / "card" / "deep")
-    return tmp_path / "card"
+    with odd_entries.deepened(tmp_path / "card" / "deep"):
+        yield tmp_path / "card"
 
 
 def named(names) -> set[str]:
