@@ -42,7 +42,9 @@ from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import Run, runs_in
 
 # What a bundle's folder holds before its description is written, whole or not.
-_OWN = re.compile(r"(\.tmp-[0-9a-f]{8}-)?(empty|animal|species|one_stage)-\d+\.keras")
+_OWN = re.compile(
+    r"(\.tmp-[0-9a-f]{8}-)?(empty|animal|species|one_stage)-\d+\.keras|\.tmp-[0-9a-f]{8}-bundle\.json"
+)
 KIND, VERSION = "bundle", 1
 UNKNOWN_SHARE = 0.05
 log = logging.getLogger("camtrap")
@@ -467,7 +469,7 @@ def _member(run: Run, path: Path, temperatures: dict[str, float]) -> Member:
 
 
 def _clear(folder: Path) -> None:
-    """Removes the networks that a process left that was stopped before the bundle was whole.
+    """Removes what a process left that was stopped before the bundle was whole.
 
     Raises:
         InputError: the folder holds a bundle, or other files.
