@@ -370,7 +370,7 @@ def _read_lines(listed: "PictureList") -> pd.DataFrame:
     with csv_dialect.open_text(path, csv_dialect.encoding(path, listed.encoding)) as file:
         text = file.read()
     # Of `find -print0` a name may hold line ends.
-    lines = text.split("\0") if "\0" in text else io.StringIO(text, newline="")
+    lines = text.split("\0") if text.endswith("\0") else io.StringIO(text, newline="")
     found = [line.strip(" \t\r\n") for line in lines if line.strip()]
     if not found:
         raise InputError("a list of files has a path in each line", str(path), "Fill it.")
