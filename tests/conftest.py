@@ -25,6 +25,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker("validators")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Processes of tests hand reports on as UTF-8, whatever names of files were printed."""
+    report = yield
+    report.sections = [(title, _utf8(text)) for title, text in report.sections]
+    if report.longrepr is not None and _utf8(str(report.longrepr)) != str(report.longrepr):
+        report.longrepr = _utf8(str(report.longrepr))
+    return report
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real pictures and metadata, which are no part of the repository."""

@@ -13,7 +13,24 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
+from camtrap_tf.core.config import Fit, PictureSpec
+from camtrap_tf.core.errors import require
+
 ROOM, LEAST = 1.25, 96 / 256
+
+
+def check(picture: PictureSpec) -> None:
+    """Parts around boxes are cut out of squares that hold the whole picture.
+
+    Raises:
+        InputError: of these squares a share is cut off, or filled, that boxes do not know of.
+    """
+    require(
+        picture.fit is Fit.SQUASH and picture.bar_share == 0,
+        "squares that crops are cut from are whole pictures: fit=squash, bar_share=0",
+        f"fit={picture.fit.value}, bar_share={picture.bar_share:g}",
+        "Make such shards with `camtrap shard`, or give --view=whole.",
+    )
 
 
 def squares(boxes: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from camtrap_tf.networks import architectures
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, STRENGTH, VERSION, Run
+from camtrap_tf.pictures import crops
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training.features import Features, trunk_of
 from camtrap_tf.training.heads import fit_heads
@@ -69,6 +70,8 @@ def probe(
     """
     manifest, folder = Manifest.read(shards), Path(folder)
     _check(config, detections)
+    if config.model.view is View.CROP:
+        crops.check(manifest.picture)
     check_data(config, manifest)
     record = describe_run(config, manifest)
     begun = check_claim(folder, record)

@@ -20,6 +20,7 @@ from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.networks.run import Run
+from camtrap_tf.pictures import crops
 from camtrap_tf.prediction import shard_boxes
 from camtrap_tf.training.probe import probe
 
@@ -75,6 +76,8 @@ def probe_all(
         for view in views
     ]
     _check(configs[0], views, detections or images)
+    if View.CROP in views:
+        crops.check(manifest.picture)
     if View.CROP in views and detections is None:
         detections = shard_boxes.find(manifest, images, engine)
     return [

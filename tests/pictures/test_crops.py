@@ -1,7 +1,10 @@
 """The part around a box: where it lies, and which pixels it shows."""
 
 import numpy as np
+import pytest
 
+from camtrap_tf.core.config import Fit, PictureSpec
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.pictures import crops
 
 NAN = float("nan")
@@ -65,3 +68,12 @@ def test_graphs_cut_the_same_parts_as_pillow():
     both = crops_graph.with_parts(tf.constant(pixels), tf.constant(boxes)).numpy()
     np.testing.assert_array_equal(both[..., :3], pixels)
     assert np.abs(both[..., 3:].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "picture", [PictureSpec(fit=Fit.PAD), PictureSpec(fit=Fit.SHORTEST), PictureSpec(bar_share=0.1)]
+)
+def test_squares_that_are_not_the_whole_picture_have_no_crops(picture):
+    crops.check(PictureSpec())
+    with pytest.raises(InputError, match="are whole pictures: fit=squash, bar_share=0"):
+        crops.check(picture)
