@@ -19,22 +19,19 @@ def end_at(call: Callable[[], object], moment: int, ending: str) -> bool:
     """
     child = os.fork()
     if not child:
-        status = _FAILED
+        status, full = _FAILED, []
         try:
-            _arm(moment, ending)
+            _arm(moment, ending, full)
             call()
             status = 0
-        except BaseException as error:  # noqa: BLE001 a full disk ends in some error
-            told = f"{error} {error.__cause__} {error.__context__}"
-            status = _REACHED if os.strerror(errno.ENOSPC) in told else _FAILED
-        finally:
-            os._exit(status)
+        finally:  # a full disk ends in an error, or in a status that is not 0
+            os._exit(_REACHED if full else status)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert status in (0, _REACHED), f"ended with status {status}"
     return status == _REACHED
 
 
-def _arm(moment: int, ending: str) -> None:
+def _arm(moment: int, ending: str, full: list[int]) -> None:
     count = itertools.count()
 
     def armed(real: Callable) -> Callable:
@@ -45,6 +42,7 @@ def _arm(moment: int, ending: str) -> None:
                     Path(args[1]).write_bytes(content[: len(content) // 2])
                 if ending == "killed":
                     os._exit(_REACHED)
+                full.append(moment)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return real(*args, **options)
 

@@ -43,7 +43,7 @@ def mishap(error: BaseException) -> str | None:
     """What happened outside the program, in words; None of an error that is not known as such.
 
     >>> mishap(OSError(errno.ENOSPC, "No space left on device", "runs/a.keras"))
-    "runs/a.keras: No space left on device. Make room; the same command goes on from what is there."
+    'runs/a.keras: No space left on device. Make room; the same command goes on from what is there.'
     >>> mishap(MemoryError())
     'there is not enough memory. Give it less at a time, or a larger computer.'
     >>> mishap(KeyError("x")) is None

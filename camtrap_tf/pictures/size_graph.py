@@ -1,4 +1,4 @@
-"""How many pixels a PNG, GIF or BMP has, told by its header inside a TensorFlow graph.
+"""How many pixels a PNG, GIF, BMP or WebP has, told by its header inside a TensorFlow graph.
 
 TensorFlow has such an op for JPEGs alone.
 """
@@ -6,6 +6,8 @@ TensorFlow has such an op for JPEGs alone.
 import tensorflow as tf
 
 _PNG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
+_WEBP, _WEBP_SIDES = b"RIFF....WEBPVP8", 1 << 14  # a simple one's sides take 14 bits each
+_ANIMATED = 2  # a flag of an extended one
 _TOO_MANY = 1 << 40  # for what is none of these
 
 
@@ -34,8 +36,22 @@ def pixels(encoded: tf.Tensor) -> tf.Tensor:
         screen = number(6, 2, little=True) * number(8, 2, little=True)
         return screen * _frames(encoded)
 
+    def of_webp() -> tf.Tensor:
+        kind, bits = head[15], number(21, 4, little=True)  # the letter behind VP8
+        simple = (number(26, 2, little=True) % _WEBP_SIDES) * (
+            number(28, 2, little=True) % _WEBP_SIDES
+        )
+        lossless = (bits % _WEBP_SIDES + 1) * (bits // _WEBP_SIDES % _WEBP_SIDES + 1)
+        whole = (number(24, 3, little=True) + 1) * (number(27, 3, little=True) + 1)
+        whole = tf.where(head[20] // _ANIMATED % 2 == 1, _TOO_MANY, whole)
+        return tf.case(
+            [(kind == ord("X"), lambda: whole), (kind == ord("L"), lambda: lossless)],
+            default=lambda: simple,
+        )
+
     return tf.case(
         [
+            (tf.strings.regex_full_match(tf.strings.substr(encoded, 0, 15), _WEBP), of_webp),
             (begins(_PNG), lambda: number(16, 4, little=False) * number(20, 4, little=False)),
             (begins(_GIF), of_gif),
             (begins(_BMP), of_bmp),

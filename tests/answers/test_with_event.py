@@ -125,7 +125,9 @@ def test_every_output_says_which_pictures_were_read_so(tmp_path):
     assert "classifications_alone" not in content["images"][3]
     speciesnet.write(found, tmp_path / "s.json")
     entry = json.loads((tmp_path / "s.json").read_text())["predictions"][1]
-    assert entry["classifications"]["classes"][0].endswith("lion")
+    itself = entry["detections"][0]
+    assert itself["processed_classification"]["class"].endswith("lion")
+    assert itself["raw_classifications"]["classes"][0].endswith("lion")
     assert entry["classifications_alone"]["scores"] == [0.6, 0.4]
     comments = camtrap_dp._comments(found, found.answers().notna().to_numpy())
     assert comments[1] == "read with its event; by itself: zebra (0.60)"

@@ -226,4 +226,4 @@ def test_a_species_named_twice_in_a_classification_tells_what_agrees():
 def test_a_source_that_cannot_says_so(source, tmp_path):
     with pytest.raises(InputError, match=f"'{source}'. Leave head out"):
         read(source, tmp_path, head=["collar"])
-    assert source in ("folders", "megadetector")
+    assert source in ("folders", "megadetector", "speciesnet")

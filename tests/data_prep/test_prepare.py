@@ -48,8 +48,8 @@ def test_a_wrong_source_is_told_which_one_fits(labels):
 
 def test_what_no_source_reads_is_named(tmp_path):
     path = tmp_path / "x.json"
-    path.write_text('{"predictions": []}')
-    with pytest.raises(InputError, match="is SpeciesNet's predictions; received"):
+    path.write_text('["a.jpg", "b.jpg"]')
+    with pytest.raises(InputError, match="is a list of pictures; received"):
         prepare(path)
 
 
