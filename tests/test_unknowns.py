@@ -203,11 +203,14 @@ def test_speciesnet(predictions, tmp_path):
     speciesnet.write(predictions, tmp_path / "s.json")
     entry = json.loads((tmp_path / "s.json").read_text())["predictions"][1]
     none = "no cv result;" * 6
-    assert entry["prediction"] == "f2efdae9-efb8-48fb-8a91-eccf79ab4ffb;" + none[:-1]
-    assert entry["prediction_score"] == 0.875
-    assert entry["detections"][0]["label"] == "animal"
-    names = [name.rpartition(";")[2] for name in entry["classifications"]["classes"]]
-    assert (names, entry["classifications"]["scores"]) == (["animal", "blank"], [0.875, 0.125])
+    itself, animal = entry["detections"]
+    answer = itself["processed_classification"]
+    assert answer["class"] == "f2efdae9-efb8-48fb-8a91-eccf79ab4ffb;" + none[:-1]
+    assert answer["score"] == 0.875
+    assert animal["label"] == "animal"
+    raw = itself["raw_classifications"]
+    names = [name.rpartition(";")[2] for name in raw["classes"]]
+    assert (names, raw["scores"]) == (["animal", "blank"], [0.875, 0.125])
 
 
 def test_camtrap_dp(predictions, tmp_path):

@@ -1,5 +1,7 @@
 """Flags of the verbs that write foreign formats, and the options made of them."""
 
+from typing import Any
+
 from absl import flags
 
 from camtrap_tf import outputs
@@ -109,7 +111,7 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
             "Leave it out here, then run: camtrap convert predictions.parquet --format=camtrap_dp",
         )
     everywhere = ("guard_formulas", "bom", "floor", "species", "link")
-    given = {name: values[name].value for name in everywhere}
+    given: dict[str, Any] = {name: values[name].value for name in everywhere}
     if "place" in values:
         plain = (
             "deployments", "time_zone", "summer_time", "without_time", "project",
