@@ -91,6 +91,12 @@ def write_saved_model(
     return folder
 
 
+_WITH_BOXES = (
+    tf.TensorSpec([None], tf.string, name="image_bytes"),
+    tf.TensorSpec([None, 4], tf.float32, name="boxes"),
+)
+
+
 class Serving(tf.Module):
     """The graph of a bundle."""
 
@@ -120,6 +126,8 @@ class Serving(tf.Module):
         self.animal_threshold = bundle.animal_threshold
         self.familiarity_threshold = bundle.familiarity_threshold
         self.automatic_at = automatic_at
+        if bundle.needs_boxes:  # else it is no part of what is saved
+            self.boxes = tf.function(self._boxes, input_signature=_WITH_BOXES)
         labels = assets / "labels.json"
         content = describe(bundle, automatic_at) | {"classes": heads}
         labels.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -132,13 +140,7 @@ class Serving(tf.Module):
         squares = stacked_alone(squares, self.context)
         return self._answers(*self._probabilities(squares, valid), valid)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.string, name="image_bytes"),
-            tf.TensorSpec([None, 4], tf.float32, name="boxes"),
-        ]
-    )
-    def boxes(self, image_bytes, boxes):
+    def _boxes(self, image_bytes, boxes):
         """Answers encoded pictures with what a detector found."""
         squares, valid = decode_batch(image_bytes, self.picture)
         squares = crops_graph.with_parts(squares, boxes)
