@@ -247,7 +247,7 @@ def test_the_whole_chain(write, capsys):
     command += [f"--out={folder / 'out'}", "--epochs=1"]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
-    assert said.startswith("90 pictures: ")
+    assert said.startswith("\nDone. 90 pictures: ")
     assert "\n  empty or not: " in said
     assert (
         f"\nThe report: {folder}/out/report.html\nNext: camtrap review {folder}/out/answers" in said
