@@ -18,8 +18,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
 from camtrap_tf.core.errors import DamagedFile
 
 FIELD = "checksum"
@@ -28,13 +26,35 @@ SEAL_BYTES = 24
 _PIECE = 1 << 20  # bytes read at a time
 
 
+def slowly(crc: int, content: bytes) -> int:
+    """What `google_crc32c.extend` does, where it is not installed: on a camera's computer.
+
+    >>> f"{slowly(0, b'123456789'):08x}"
+    'e3069283'
+    """
+    crc ^= 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+try:
+    import google_crc32c
+
+    _extend = google_crc32c.extend
+except ImportError:
+    _extend = slowly
+
+
 def of_bytes(*parts: bytes) -> str:
     """The checksum of some bytes, one after the other.
 
     >>> of_bytes(b"123456789") == of_bytes(b"1234", b"56789") == "e3069283"
     True
     """
-    return f"{functools.reduce(google_crc32c.extend, parts, 0):08x}"
+    return f"{functools.reduce(_extend, parts, 0):08x}"
 
 
 def of_json(content: Mapping[str, Any]) -> str:
@@ -99,5 +119,5 @@ def of_file(file: Any, size: int, start: int = 0, crc: int = 0) -> str:
     """The checksum of `size` bytes of an open file from `start` on, after what `crc` tells of."""
     file.seek(start)
     while size > 0 and (piece := file.read(min(size, _PIECE))):
-        crc, size = google_crc32c.extend(crc, piece), size - len(piece)
+        crc, size = _extend(crc, piece), size - len(piece)
     return f"{crc:08x}"
