@@ -21,31 +21,16 @@ from typing import Any
 from camtrap_tf.core.errors import DamagedFile
 
 FIELD = "checksum"
-_SEAL = re.compile(rb"\ncamtrap-crc32c ([0-9a-f]{8})\Z")
+_MARK = b"\ncamtrap-crc32c "
+_SEAL = re.compile(_MARK + rb"([0-9a-f]{8})\Z")
 SEAL_BYTES = 24
 _PIECE = 1 << 20  # bytes read at a time
 
 
-def slowly(crc: int, content: bytes) -> int:
-    """What `google_crc32c.extend` does, where it is not installed: on a camera's computer.
+def _extend(crc: int, content: bytes) -> int:
+    import google_crc32c  # a camera's computer has it not, and makes and checks none
 
-    >>> f"{slowly(0, b'123456789'):08x}"
-    'e3069283'
-    """
-    crc ^= 0xFFFFFFFF
-    for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-try:
-    import google_crc32c
-
-    _extend = google_crc32c.extend
-except ImportError:
-    _extend = slowly
+    return google_crc32c.extend(crc, content)
 
 
 def of_bytes(*parts: bytes) -> str:
@@ -74,7 +59,7 @@ def fits(content: Mapping[str, Any]) -> bool:
 
 def seal(content: bytes) -> bytes:
     """What to write after the content of a file, so that `check_seal` can check it."""
-    return b"\ncamtrap-crc32c " + of_bytes(content).encode()
+    return _MARK + of_bytes(content).encode()
 
 
 def seal_file(path: Path, file: Any) -> None:
@@ -82,7 +67,7 @@ def seal_file(path: Path, file: Any) -> None:
     file.flush()
     with open(path, "rb") as written:
         told = of_file(written, path.stat().st_size)
-    file.write(b"\ncamtrap-crc32c " + told.encode())
+    file.write(_MARK + told.encode())
 
 
 def check_seal(path: Path) -> int:

@@ -20,8 +20,7 @@ count as much as common ones; C is chosen by folds of the cameras that are learn
     gold       31 frames of the Serengeti, learnt from the guide's photos: right where the answer
                is one of the species on the frame
 
-Intervals: cameras (bursts, frames) drawn anew. Cost: the detector and 6 passes of the network over
-2,000 pictures, ten minutes of a processor.
+Intervals: cameras (bursts, frames) drawn anew.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ Shards and boxes as of `experiments.california.read_events`: 1,143 pictures of 2
                           size (1000x750, seen at 640) and shrunk to 256 pixels (seen at 320).
                           Recall and precision of boxes, each matched once, the surest first
 
-Intervals: events (frames) drawn anew. Cost: a minute.
+Intervals: events (frames) drawn anew.
 """
 
 import csv

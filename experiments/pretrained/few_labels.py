@@ -16,7 +16,7 @@ Two ways to label, as in `few_labels.csv` and in the trial that it is compared w
     pictures  pictures at random, on the four splits where a fifth of the days is tested
 
 Species right on pictures with an animal, mean over draws (and splits); intervals: events drawn
-anew, for all draws and splits together. Cost: the features, then a quarter of an hour.
+anew, for all draws and splits together.
 """
 
 import itertools

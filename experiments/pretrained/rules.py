@@ -19,7 +19,7 @@ and answer the last third, in turn; ways choose on 22 of these events, drawn at 
 scored on the others, 200 times. `test days`: ways choose on the validation days, once. What is to
 be the default is decided by the first; the second is read once.
 
-Intervals of test days: events drawn anew. Cost: the features, then four minutes.
+Intervals of test days: events drawn anew.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ fitted on the validation days. On the test days of the four splits together:
     at 96%           the threshold keeps 96% of the test days: no one can set it, but it compares
                      the scores alone
 
-Intervals: events drawn anew. Cost: the features, then a minute.
+Intervals: events drawn anew.
 """
 
 import math
