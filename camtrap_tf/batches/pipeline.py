@@ -18,8 +18,9 @@ from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.core.heads import EMPTY, FRAME_HEADS, Head, find
 from camtrap_tf.core.labels import MISSING, Task, Vocabulary
 from camtrap_tf.events import records
+from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.pictures import augmentation, context_graph, graph
+from camtrap_tf.pictures import augmentation, context_graph, crops, crops_graph, graph
 from camtrap_tf.pictures.context import NINE_FRAMES
 
 _SHUFFLE_FRAMES = 4096  # encoded; shards are shuffled globally when they are planned
@@ -37,6 +38,7 @@ class TrainingData:
         split, task, spec, augment, seed: what they are called.
         batch_size: over all replicas.
         oversample: show all classes of the main head equally often.
+        detections: boxes that the network sees the parts around; None: it sees pictures whole.
     """
 
     split: str
@@ -46,6 +48,12 @@ class TrainingData:
     batch_size: int
     seed: int
     oversample: bool = False
+    detections: Detections | None = None
+
+    @property
+    def decoded(self) -> bool:
+        """Whether pictures are decoded before they are shuffled, for what is made of them."""
+        return self.spec.context is not Context.NONE or self.detections is not None
 
 
 class Traced:
@@ -57,6 +65,7 @@ class Traced:
 
     def __init__(self, manifest: Manifest, data: TrainingData):
         self.manifest, self.data = manifest, data
+        self.around = squares_of(manifest, data)
         self.pictures = tf.function(self._pictures, autograph=False)
         self.decode = tf.function(self._decode, autograph=False)
 
@@ -71,6 +80,7 @@ class Traced:
         manifest, data = self.manifest, self.data
         columns = _columns(manifest.vocabulary, shards, numbers, stored)
         hidden = _hidden(data, columns, tf.stack([-seed, shards[0] * 2**32 + numbers[0]]))
+        columns = _with_parts(columns, manifest, self.around)
         columns = _with_context(columns, manifest, data.spec.context, hidden)
         kept = {
             "frame": columns["frame"],
@@ -142,6 +152,7 @@ class Again:
         self.data = data
         self.files = [manifest.folder / shard.file for shard in manifest.shards_of(data.split)]
         self.offsets: dict[int, np.ndarray] = {}
+        around = squares_of(manifest, data)
 
         @tf.function(reduce_retracing=True)
         def build(serialised, places, seeds):
@@ -150,6 +161,7 @@ class Again:
                 zero = tf.zeros([1], tf.int64)  # keys are not used
                 columns = _columns(manifest.vocabulary, zero, zero, record[None])
                 hidden = _hidden(data, columns, tf.stack([-seed[0], seed[1]]))
+                columns = _with_parts(columns, manifest, around)
                 columns = _with_context(columns, manifest, data.spec.context, hidden)
                 frame = {name: values[place] for name, values in columns.items()}
                 drawn, pixels = _drawn_and_pixels(manifest, data, seed, frame["frame"])
@@ -200,17 +212,16 @@ def _epoch_order(
     numbers = order.permutation(len(shards))
     files = [str(manifest.folder / shards[number].file) for number in numbers]
     seed = tf.constant(_epoch_seed(data, epoch))
-    decoded = data.spec.context is not Context.NONE
     frames = _frames(
         files,
         lambda *events: traced.pictures(seed, *events),
-        at_once=1 if decoded else _EVENTS_AT_ONCE,
+        at_once=1 if data.decoded else _EVENTS_AT_ONCE,
         numbers=numbers,
     )
     if data.oversample:
         frames = _oversampled(frames, manifest, data, epoch).repeat()
     frames = frames.shuffle(
-        _SHUFFLE_DECODED if decoded else _SHUFFLE_FRAMES,
+        _SHUFFLE_DECODED if data.decoded else _SHUFFLE_FRAMES,
         seed=int(order.integers(2**31)),
         reshuffle_each_iteration=False,
     )
@@ -263,13 +274,7 @@ def _with_context(
     """
     if context is Context.NONE:
         return columns
-    spec = manifest.picture
-    square = tf.TensorSpec((spec.size, spec.size, 3), tf.uint8)
-    squares = tf.map_fn(
-        lambda encoded: graph.decode_stored(encoded, spec),
-        columns["frame"],
-        fn_output_signature=square,
-    )
+    spec, squares = manifest.picture, _decoded(columns, manifest)
     stacked = context_graph.stacked_quickly(squares, context)
     if hidden is not None:
         alone = context_graph.stacked_alone(squares, context)
@@ -283,16 +288,54 @@ def _with_context(
     return columns
 
 
+def squares_of(manifest: Manifest, data: TrainingData) -> tuple | None:
+    """Where each training picture's part lies: a table of paths, and squares [n + 1, 4] float32.
+
+    The last is the whole picture, for paths that boxes were never looked for. None: pictures are
+    seen whole.
+    """
+    if data.detections is None:
+        return None
+    paths = index(manifest, data.split)[0]["path"].astype("string").drop_duplicates()
+    around = crops.squares(boxes_of(data.detections, paths))
+    known = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(list(paths)), tf.range(len(paths), dtype=tf.int64)
+    )
+    table = tf.lookup.StaticHashTable(known, len(paths))  # of other paths: the last square
+    return table, tf.constant(np.concatenate([around, [[0, 0, 1, 1]]]), tf.float32)
+
+
+def _with_parts(columns: dict, manifest: Manifest, around: tuple | None) -> dict:
+    """Columns whose `frame` is the decoded part around a box, where boxes are given."""
+    if around is None:
+        return columns
+    table, squares = around
+    place = table.lookup(columns["path"])
+    return columns | {
+        "frame": crops_graph.cut(_decoded(columns, manifest), tf.gather(squares, place))
+    }
+
+
+def _decoded(columns: dict, manifest: Manifest) -> tf.Tensor:
+    """[pictures, size, size, 3] uint8, the stored squares."""
+    spec = manifest.picture
+    return tf.map_fn(
+        lambda encoded: graph.decode_stored(encoded, spec),
+        columns["frame"],
+        fn_output_signature=tf.TensorSpec((spec.size, spec.size, 3), tf.uint8),
+    )
+
+
 def _drawn_and_pixels(manifest: Manifest, data: TrainingData, seed, frame) -> tuple:
     """A picture's draws and its cropped pixels [crop, crop, channels] uint8."""
     spec, crop = manifest.picture, data.spec.crop
     drawn = augmentation.draws(data.augment, seed)
     side = data.spec.context.side(spec.size)
     window = augmentation.window(drawn, tf.constant((side, side)), crop, data.augment)
-    if data.spec.context is Context.NONE:
-        pixels = graph.decode_window(frame, window, spec)
-    else:
+    if data.decoded:
         pixels = graph.cut(frame, window[0], window[1], crop)
+    else:
+        pixels = graph.decode_window(frame, window, spec)
     pixels = tf.ensure_shape(pixels, (crop, crop, data.spec.context.channels))
     return drawn, pixels
 

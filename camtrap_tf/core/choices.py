@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from camtrap_tf.core import cache
 from camtrap_tf.core.commands import counted
-from camtrap_tf.core.config import Config, Context
+from camtrap_tf.core.config import Config, Context, View
 from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS, STARTED, tuned
@@ -114,7 +114,9 @@ def fit(config: Config, data: Data, given: Collection[str] = ()) -> tuple[Config
         The recipe, and a note on each field that was changed, for people.
     """
     notes = []
-    crop = round(config.model.context.side(data.size) * CROP_SHARE)
+    # The part around a box is seen to its edges, as new pictures' parts are.
+    share = 1 if config.model.view is View.CROP else CROP_SHARE
+    crop = round(config.model.context.side(data.size) * share)
     if "model.crop" not in given and crop != config.model.crop:
         notes.append(f"model.crop={crop} instead of {config.model.crop}: shards of {data.size}")
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, crop=crop))

@@ -16,6 +16,7 @@ from camtrap_tf.core.artifacts import is_remote
 from camtrap_tf.core.config import Config, Context, RareClasses
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.engines import Engine
@@ -28,7 +29,9 @@ from camtrap_tf.training.features import Features, trunk_of
 log = logging.getLogger("camtrap")
 
 
-def fit_published(config: Config, manifest: Manifest) -> dict[str, linear.Head]:
+def fit_published(
+    config: Config, manifest: Manifest, detections: Detections | None = None
+) -> dict[str, linear.Head]:
     """Heads for the published weights that a training starts from, by name.
 
     A fourth channel counts nothing at the start: features are those of the pictures alone, the
@@ -38,6 +41,7 @@ def fit_published(config: Config, manifest: Manifest) -> dict[str, linear.Head]:
     Args:
         config: its `model.context` is none or difference.
         manifest: of the shards.
+        detections: boxes, where the network sees the parts around them.
     """
     if origins.origin_of(config.model) is None:
         return {}
@@ -50,7 +54,7 @@ def fit_published(config: Config, manifest: Manifest) -> dict[str, linear.Head]:
     spec, alone = input_spec(model, manifest), dataclasses.replace(config, model=model, train=train)
     with tempfile.TemporaryDirectory() as temporary:
         local = not is_remote(manifest.folder) and os.access(manifest.folder, os.W_OK)
-        store = Features.open(trunk, spec, manifest, None if local else temporary)
+        store = Features.open(trunk, spec, manifest, None if local else temporary, detections)
         return fit_heads(store, alone, every=False)
 
 

@@ -18,7 +18,7 @@ import keras
 
 from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
-from camtrap_tf.core.config import Config, Context, RareClasses, View
+from camtrap_tf.core.config import Config, Context, RareClasses
 from camtrap_tf.core.errors import require
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
@@ -26,13 +26,13 @@ from camtrap_tf.networks import architectures
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.run import KIND, STRENGTH, VERSION, Run
-from camtrap_tf.pictures import crops
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training.features import Features, trunk_of
 from camtrap_tf.training.heads import fit_heads
 from camtrap_tf.training.train import (
     check_claim,
     check_data,
+    check_view,
     describe_run,
     finish,
     is_finished,
@@ -69,11 +69,10 @@ def probe(
             not on this computer, or a configuration that a probe cannot obey.
     """
     manifest, folder = Manifest.read(shards), Path(folder)
-    _check(config, detections)
-    if config.model.view is View.CROP:
-        crops.check(manifest.picture)
+    check_view(config, manifest, detections)
+    _check(config)
     check_data(config, manifest)
-    record = describe_run(config, manifest)
+    record = describe_run(config, manifest, detections)
     begun = check_claim(folder, record)
     if is_finished(folder):
         return Run.read(folder)
@@ -95,13 +94,7 @@ def probe(
     return Run.read(folder)
 
 
-def _check(config: Config, detections: Detections | None) -> None:
-    require(
-        (config.model.view is View.CROP) == (detections is not None),
-        "a probe takes boxes if it sees the part around them, and only then",
-        config.model.view.value,
-        "Give --view=crop with --detections=FILE, what `camtrap detect` wrote, or neither.",
-    )
+def _check(config: Config) -> None:
     require(
         config.model.context is Context.NONE,
         "a probe sees pictures by themselves",

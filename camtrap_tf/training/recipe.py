@@ -22,12 +22,14 @@ from camtrap_tf.core.config import (
     Context,
     Normalisation,
     Variant,
+    View,
 )
 from camtrap_tf.core.config_io import override, parse, read_config
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS, PROBED, STARTED, tuned
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 
 AUTO = "auto"
@@ -87,6 +89,8 @@ def choose(
     """
     changes = {name: _text(value) for name, value in (changes or {}).items()}
     changes["train.task"] = task.value
+    if changes.get("model.view") == View.CROP.value:  # which is seen by itself
+        changes = {"model.context": Context.NONE.value, "augment.hide_context": "0"} | changes
     begun = _begun(folder)
     if given is not None and preset != AUTO:
         raise InputError(
@@ -190,6 +194,9 @@ def learn(
     vocabulary: str | None = None,
     select_on: str | None = None,
     profile: bool = False,
+    view: str | None = None,
+    images: PathLike | None = None,
+    detections: Detections | None = None,
 ):
     """Trains one network on shards; goes on where a run was stopped.
 
@@ -205,6 +212,11 @@ def learn(
         select_on: split that chooses the best epoch; 'val' where neither this nor `config` says
             another.
         profile: trace some steps for TensorBoard.
+        view: what the network sees: 'whole' pictures, or the 'crop' around the surest box; None:
+            as `config` says, else whole pictures.
+        images: folder that the shards were made from, to look for boxes in; needed for crops
+            where there are neither `detections` nor boxes beside the shards (`shard_boxes`).
+        detections: boxes, in place of those that are looked for.
 
     Returns:
         The finished `Run`.
@@ -212,7 +224,12 @@ def learn(
     Raises:
         InputError: shards that cannot teach the task, or a run directory of another recipe.
     """
-    named = {"train.init": init, "train.vocabulary": vocabulary, "train.select_on": select_on}
+    named = {
+        "train.init": init,
+        "train.vocabulary": vocabulary,
+        "train.select_on": select_on,
+        "model.view": view,
+    }
     every = {name: str(value) for name, value in named.items() if value is not None}
     every |= {name: _text(value) for name, value in (changes or {}).items()}
     parse(every)  # before anything is read that takes longer
@@ -223,9 +240,12 @@ def learn(
     from camtrap_tf.core.startup import start_tensorflow
 
     start_tensorflow()
+    from camtrap_tf.prediction import shard_boxes
     from camtrap_tf.training.train import train
 
-    return train(recipe.config, shards, run, profile)
+    if recipe.config.model.view is View.CROP and detections is None:
+        detections = shard_boxes.find(manifest, images)
+    return train(recipe.config, shards, run, profile, detections)
 
 
 def present(computer: Hardware) -> Hardware:

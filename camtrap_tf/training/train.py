@@ -47,12 +47,14 @@ from camtrap_tf.core.config_io import difference
 from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.events import tasks
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import transfer
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
 from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
+from camtrap_tf.pictures import crops
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training import familiarity, heads, tensorboard
 from camtrap_tf.training.remaining import by_epoch
@@ -62,7 +64,13 @@ SMALLEST_CROP = 0.7  # share of the stored square, below which a crop is most li
 log = logging.getLogger("camtrap")
 
 
-def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = False) -> Run:
+def train(
+    config: Config,
+    shards: PathLike,
+    folder: PathLike,
+    profile: bool = False,
+    detections: Detections | None = None,
+) -> Run:
     """Trains one network; goes on where a run in `folder` stopped.
 
     Args:
@@ -70,6 +78,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
         shards: folder of shards with its manifest.
         folder: the run directory.
         profile: whether to trace the second call of the compiled steps for TensorBoard's profiler.
+        detections: boxes, where `model.view` is crop.
 
     Returns:
         The finished run.
@@ -81,7 +90,7 @@ def train(config: Config, shards: PathLike, folder: PathLike, profile: bool = Fa
     """
     # Workers of one training share its folder, which the first of them holds.
     with contextlib.nullcontext() if _follows(config) else locks.held(folder):
-        return _train(config, shards, Path(folder), profile)
+        return _train(config, shards, Path(folder), profile, detections)
 
 
 def _follows(config: Config) -> bool:
@@ -94,16 +103,13 @@ def _follows(config: Config) -> bool:
         return False  # `distribution` says what is wrong
 
 
-def _train(config: Config, shards: PathLike, folder: Path, profile: bool) -> Run:
+def _train(
+    config: Config, shards: PathLike, folder: Path, profile: bool, detections: Detections | None
+) -> Run:
     manifest = Manifest.read(shards)
-    require(
-        config.model.view is View.WHOLE,
-        "networks that learn see whole pictures; heads of probes may see the part around a box",
-        config.model.view.value,
-        "Set model.view=whole, or run `camtrap probe --view=crop`.",
-    )
+    check_view(config, manifest, detections)
     check_data(config, manifest)
-    record = describe_run(config, manifest)
+    record = describe_run(config, manifest, detections)
     begun = check_claim(folder, record)
     if is_finished(folder):
         return Run.read(folder)
@@ -113,7 +119,7 @@ def _train(config: Config, shards: PathLike, folder: Path, profile: bool) -> Run
             config.train.select_on,
             " (the paper chose on its expert test set)" * (config.train.select_on == "expert_test"),
         )
-    trainer = Trainer(config, manifest)
+    trainer = Trainer(config, manifest, detections)
     if profile and trainer.chief:
         trainer.profile = folder / file_names.TENSORBOARD
     progress, save = trainer.progress, lambda: trainer.save(folder)
@@ -123,11 +129,11 @@ def _train(config: Config, shards: PathLike, folder: Path, profile: bool) -> Run
     elif config.train.init:
         transfer.initialise(trainer.network, config.train.init, config.train.vocabulary)
         trainer.adopt()
-    watched = _Watched(config, manifest) if trainer.chief else None
+    watched = _Watched(config, manifest, detections) if trainer.chief else None
     if not begun:
         write_json(folder / file_names.CONFIG, KIND, VERSION, record)
     if config.train.fit_heads and not restored:
-        fitted = heads.fit_published(config, manifest) if trainer.chief else {}
+        fitted = heads.fit_published(config, manifest, detections) if trainer.chief else {}
         trainer.take_heads({name: [one.kernel, one.bias] for name, one in fitted.items()})
         save()  # so that they are fitted once
     start, first = time.monotonic(), progress.epoch
@@ -167,9 +173,9 @@ def _tell_untraced(trainer: Trainer) -> None:
 class _Watched:
     """The split that chooses the best epoch, and the pictures of it that people see."""
 
-    def __init__(self, config: Config, manifest: Manifest):
+    def __init__(self, config: Config, manifest: Manifest, detections: Detections | None):
         name = config.train.select_on
-        self.split = Split(manifest, name, config.model.context)
+        self.split = Split(manifest, name, config.model.context, detections=detections)
         self.pictures = tensorboard.examples(manifest, name)
 
 
@@ -181,6 +187,19 @@ def _keep(trainer: Trainer, folder: Path, row: dict, left: str) -> None:
         with atomic(folder / file_names.NETWORK) as temporary:
             trainer.network.model.save(temporary)
     _write_log(folder, rows)
+
+
+def check_view(config: Config, manifest: Manifest, detections: Detections | None) -> None:
+    """Raises InputError where boxes are missing, or of no use, for what the network sees."""
+    crop = config.model.view is View.CROP
+    require(
+        crop == (detections is not None),
+        "boxes go with a network that sees the part around them, and only with such a one",
+        f"model.view={config.model.view.value}",
+        "Give --view=crop with --images=PICTURES or --detections=FILE, or none of them.",
+    )
+    if crop:
+        crops.check(manifest.picture)
 
 
 def check_data(config: Config, manifest: Manifest) -> None:
@@ -217,7 +236,9 @@ def check_data(config: Config, manifest: Manifest) -> None:
             )
 
 
-def describe_run(config: Config, manifest: Manifest) -> dict[str, Any]:
+def describe_run(
+    config: Config, manifest: Manifest, detections: Detections | None = None
+) -> dict[str, Any]:
     """What config.json says of a run."""
     manifest_hash = content_sha256(manifest.folder / file_names.MANIFEST)
     return {
@@ -225,12 +246,16 @@ def describe_run(config: Config, manifest: Manifest) -> dict[str, Any]:
         "input": to_json(input_spec(config.model, manifest)),
         "vocabulary": manifest.vocabulary.to_json(),
         "picture": to_json(manifest.picture),
-        "data": {"manifest_sha256": manifest_hash, "origin": manifest.origin},
+        "data": {"manifest_sha256": manifest_hash, "origin": manifest.origin} | _boxes(detections),
         "origins": to_json(_origins(config)),
         "versions": {
             "camtrap_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__,
         },
     }  # fmt: skip
+
+
+def _boxes(detections: Detections | None) -> dict[str, str]:
+    return {} if detections is None else {"detections_sha256": detections.sha256}
 
 
 def _origins(config: Config) -> tuple[Origin, ...]:
@@ -252,8 +277,12 @@ def check_claim(folder: Path, record: dict[str, Any]) -> bool:
         rule = before.train.event_rule  # which a bundle asks for, and not training
         asked = dataclasses.replace(asked, train=dataclasses.replace(asked.train, event_rule=rule))
         changes = difference(before, asked)
-        if present["data"]["manifest_sha256"] != record["data"]["manifest_sha256"]:
+        data, now = present["data"], record["data"]
+        if data["manifest_sha256"] != now["manifest_sha256"]:
             changes.append("data: the shards are others")
+        boxes = data.get("detections_sha256")
+        if boxes is not None and boxes != now.get("detections_sha256"):
+            changes.append("data: the boxes are others")
         if changes:
             raise InputError(
                 f"a run directory keeps its configuration; {folder} differs",

@@ -24,6 +24,7 @@ from camtrap_tf.core.config import Config, Optimizer, Precision, RareClasses, Tr
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.architectures import applications
@@ -81,21 +82,23 @@ class Trainer:
     same in float32 on one device, with the weights of `model` or their average.
     """
 
-    def __init__(self, config: Config, manifest: Manifest):
+    def __init__(self, config: Config, manifest: Manifest, detections: Detections | None = None):
         train = self.train = config.train
         self.manifest = manifest
         self.heads = manifest.vocabulary.heads(train.task)
         self.main = sampling.main_head(train.task)
         self.strategy = distribution.strategy(train.strategy, train.replicas)
         self.share = distribution.share(self.strategy)
-        self.data = _training_data(config, manifest)
+        self.data = _training_data(config, manifest, detections)
         self.traced = pipeline.Traced(manifest, self.data)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
         examples = manifest.frames("train", train.task) // (3 if config.model.context.stacks else 1)
         _check(train, self.share.replicas, self.steps, examples)
         keras.utils.set_random_seed(train.seed)
         model = architectures.build(config.model, self.heads)
-        self.network = Network(model, self.data.spec, train.task, self.heads)
+        self.network = Network(
+            model, self.data.spec, train.task, self.heads, view=config.model.view
+        )
         with self.strategy.scope():
             self.model = _training_model(config, self.heads)
             if train.fixed_norm:
@@ -415,7 +418,9 @@ class Trainer:
         return row
 
 
-def _training_data(config: Config, manifest: Manifest) -> pipeline.TrainingData:
+def _training_data(
+    config: Config, manifest: Manifest, detections: Detections | None
+) -> pipeline.TrainingData:
     train = config.train
     return pipeline.TrainingData(
         "train",
@@ -425,6 +430,7 @@ def _training_data(config: Config, manifest: Manifest) -> pipeline.TrainingData:
         train.batch_size,
         train.seed,
         oversample=train.rare is RareClasses.OVERSAMPLING,
+        detections=detections,
     )
 
 

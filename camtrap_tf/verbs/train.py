@@ -15,7 +15,7 @@ from absl import flags
 from camtrap_tf.core import config_help, file_names
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import Command, Ending, command, counted
-from camtrap_tf.core.config import Words
+from camtrap_tf.core.config import View, Words
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 from camtrap_tf.core.labels import Task
@@ -25,6 +25,8 @@ log = logging.getLogger("camtrap")
 INPUTS = {
     "shards": Input(Kind.SHARDS),
     "init": Input(Kind.EITHER),
+    "images": Input(Kind.FOLDER),
+    "detections": Input(Kind.FILE),
     "config": Input(Kind.FILE),
 }
 __doc__ = f"{__doc__}{config_help.TEXT}"
@@ -72,6 +74,20 @@ def define(values: flags.FlagValues) -> None:
         "makes the figures on that split optimistic",
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "view", None, [view.value for view in View],
+        "what the network sees: whole pictures, or the crop around the surest box of a detector "
+        "(default: whole)", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "images", None,
+        "with --view=crop: folder that the shards were made from, where boxes are looked for once",
+        flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "detections", None,
+        "with --view=crop: boxes, in place of those that are looked for", flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_boolean(
         "profile",
         False,
@@ -94,12 +110,17 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("train takes flags only", arguments, "Write --shards=FOLDER.")
     from camtrap_tf.core import hardware
+    from camtrap_tf.events import detections
     from camtrap_tf.events.manifest import Manifest
     from camtrap_tf.training import recipe
 
-    named = {name: values[name].value for name in ("init", "vocabulary", "select_on")}
+    named = {name: values[name].value for name in ("init", "vocabulary", "select_on", "view")}
     if values.dry_run:
-        changes = {f"train.{name}": value for name, value in named.items() if value is not None}
+        changes = {
+            f"{'model' if name == 'view' else 'train'}.{name}": value
+            for name, value in named.items()
+            if value is not None
+        }
         changes |= read_changes(values.set)
         chosen = recipe.choose(
             Manifest.read(values.shards), Task(values.task), values.preset, values.config,
@@ -116,6 +137,8 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         config=values.config,
         changes=read_changes(values.set),
         profile=values.profile,
+        images=values.images,
+        detections=detections.read(values.detections) if values.detections else None,
         **named,
     )
     manifest = Manifest.read(values.shards)

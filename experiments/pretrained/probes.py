@@ -110,9 +110,14 @@ def ask(fitted: Heads, asked: Days) -> dict[str, Predictions]:
 def _ask(heads: dict[str, "linear.Head"], asked: Days, view: str) -> Predictions:
     from scipy import special
 
-    seen, classes = asked.views[view][:, 0], asked.answered.classes
+    seen = asked.views[view][:, 0]
     values = {name: special.softmax(head.logits(seen), axis=1) for name, head in heads.items()}
-    info = {"animal_threshold": 0.5, "event_rules": aggregation.usual(classes)}
+    return answered(asked, values)
+
+
+def answered(asked: Days, values: dict[str, np.ndarray]) -> Predictions:
+    """Pictures with probabilities [pictures, classes] by head, as a bundle would read them."""
+    info = {"animal_threshold": 0.5, "event_rules": aggregation.usual(asked.answered.classes)}
     return dataclasses.replace(asked.answered, probabilities=values, info=info)
 
 

@@ -3,13 +3,16 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.core.labels import Task
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
-from camtrap_tf.pictures import graph
+from camtrap_tf.networks.network import part_input
+from camtrap_tf.pictures import crops, graph
 from camtrap_tf.pictures.context import ALONE
 
 
@@ -57,6 +60,27 @@ def test_order_and_pixels_are_a_function_of_seed_and_epoch(tiny_shards):
     np.testing.assert_array_equal(first, pixels(1, 3))
     assert not np.array_equal(first, pixels(2, 3))
     assert not np.array_equal(first, pixels(1, 4))
+
+
+def test_parts_around_boxes_are_those_that_prediction_sees(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    paths = pipeline.index(manifest, "train")[0]["path"].astype("string")
+    boxes = np.random.default_rng(0).uniform(0, 0.5, (len(paths), 4)).astype(np.float32)
+    boxes[5] = np.nan  # nothing was found there
+    found = Detections(paths, np.ones(len(paths)), boxes, pd.Series([pd.NA] * len(paths)), 0.2)
+    plain = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
+    spec = dataclasses.replace(data(Task.EMPTY).spec, crop=manifest.picture.size)
+    seen = data(Task.EMPTY, spec=spec, augment=plain, detections=found)
+    batches = list(pipeline.training(manifest, seen, 1).as_numpy_iterator())
+    keys = np.concatenate([batch[2] for batch in batches])
+    pixels = np.concatenate([batch[0] for batch in batches])
+    (squares,) = pipeline.stored_pictures(manifest, "train", len(paths))
+    expected = part_input(crops.cut(squares.numpy(), crops.squares(boxes)), spec).numpy()
+    place = keys[:, 0] * 24 + keys[:, 1] * 2 + keys[:, 2]  # 12 events of two frames in a shard
+    assert sorted(place) == list(range(48))
+    np.testing.assert_allclose(pixels, expected[place], atol=1 / 30 + 1e-5)  # one grey level
+    again = pipeline.Again(manifest, seen).batch(keys[:8], 1, 0)[0].numpy()
+    np.testing.assert_allclose(again, pixels[:8], atol=1e-5)
 
 
 def test_no_epoch_waits_for_tensorflows_tuning(tiny_shards):

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from camtrap_tf.answers import with_event
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
 from experiments.pretrained import (
     cameras,
     collections,
+    combinations,
     detector,
     few_labels,
     probes,
@@ -126,7 +128,9 @@ def test_what_a_threshold_removes_and_keeps():
     assert by_event["right"] == 1.0
 
 
-def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them():
+@pytest.fixture
+def days():
+    """Forty pictures in ten events, a quarter empty, whose first features tell the answers."""
     rng, number = np.random.default_rng(0), 40
     empty = np.arange(number) % 4 == 0
     species = np.where(empty, -1, np.arange(number) // 4 % 2)
@@ -138,9 +142,13 @@ def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them():
     )
     classes = {"empty": BINARY, "species": ("lion", "zebra")}
     nothing = {name: np.full((number, 2), np.nan) for name in classes}
-    days = probes.Days(
-        Predictions(ids, classes, nothing, labels, labels), {"whole": seen, "crop": seen}
+    events = {"empty": np.zeros(number, int), "species": np.arange(number) // 4 % 2}
+    return probes.Days(
+        Predictions(ids, classes, nothing, labels, events), {"whole": seen, "crop": seen}
     )
+
+
+def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them(days):
     rows = few_labels.of_pictures(days.answered, 20, 1)
     assert len(rows) == 20 and (np.diff(rows) > 0).all()
     events = days.answered.ids["event_id"].iloc[few_labels.of_events(days.answered, 9, 0)]
@@ -149,6 +157,31 @@ def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them():
     lines = few_labels.lines(found)
     assert {line["view"] for line in lines} == {"whole", "crop", "both"}
     assert all(line["right"] == 1.0 and line["scored"] == 60 for line in lines), lines
+
+
+def test_combinations_of_sources_and_what_can_be_left_to_them(days):
+    splits = dict.fromkeys(("train", "val", "test"), days)
+    empty, species = (combinations.of_probe(splits, q) for q in combinations.QUESTIONS)
+    wrong = {split: values[:, ::-1] for split, values in species.items()}
+    given = {
+        "empty": combinations.sources(empty, None),
+        "species": combinations.sources(species, wrong),
+    }
+    found = dict(combinations.pairs(splits, given))
+    assert list(found) == [("probe", name) for name in ("probe", "tuned", "probe and tuned")]
+    scores = np.ones(len(days.answered), np.float32)
+    right, mistaken = (
+        combinations.figures(found["probe", name], scores) for name in ("probe", "tuned")
+    )
+    lines = combinations.lines({("probe", "probe"): [right, right]})
+    shares = {line["figure"]: line["right"] for line in lines}
+    said = with_event.read(found["probe", "probe"]["test"], with_event.USUAL)
+    doubt = 1 - said.answer_confidence().mean()  # of answers that are all right
+    assert shares.pop("calibration error") == pytest.approx(doubt, abs=1e-3)
+    assert set(shares.values()) == {1.0} and lines[0]["splits"] == 2
+    assert mistaken["species, pictures, alone"].figures()["right"] == 0.0
+    # All that is named is named wrongly: the empties alone, a quarter, can be left.
+    assert mistaken["left at 96.6%, threshold of test"].figures()["right"] <= 0.25
 
 
 def test_a_head_in_the_axes_of_its_pictures_is_the_same_head():

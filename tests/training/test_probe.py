@@ -265,7 +265,7 @@ def test_pictures_are_answered_by_both_views(two_views, tiny_shards, boxes, tmp_
         ),
         (
             dataclasses.replace(RANDOM, model=dataclasses.replace(RANDOM.model, view=View.CROP)),
-            "takes boxes if it sees the part around them",
+            "boxes go with a network that sees the part around them",
         ),
     ],
 )

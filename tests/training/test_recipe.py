@@ -6,7 +6,7 @@ import pytest
 from camtrap_tf import cli
 from camtrap_tf.core import cache
 from camtrap_tf.core.codec import to_json
-from camtrap_tf.core.config import Config, Context
+from camtrap_tf.core.config import Config, Context, View
 from camtrap_tf.core.config_io import override, read_config
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import Hardware
@@ -53,6 +53,22 @@ def test_what_is_given_stays(manifest):
     # 48 pictures do not fill a batch of 128; of 8 they fill six.
     assert recipe.config == override(PRESETS["paper"], changed | {"train.batch_size": "8"})
     assert [note.split()[0] for note in recipe.notes] == ["train.batch_size=8"]
+
+
+@pytest.mark.parametrize("preset", ["quick", "auto"])
+def test_the_part_around_a_box_is_seen_whole_and_by_itself(manifest, preset):
+    recipe = choose(manifest, Task.EMPTY, preset, changes={"model.view": "crop"}, computer=PLAIN)
+    model = recipe.config.model
+    assert (model.view, model.context, model.crop) == (View.CROP, Context.NONE, 40)
+    assert recipe.config.augment.hide_context == 0
+
+
+def test_boxes_are_asked_for_where_there_are_none(tiny_shards, tmp_path, capsys):
+    code = cli.main(
+        ["train", f"--shards={tiny_shards}", "--task=empty", "--view=crop", f"--run={tmp_path}/r"]
+    )
+    said = capsys.readouterr().err
+    assert code == 2 and "no boxes in" in said and "--images=PICTURES" in said
 
 
 def test_single_pictures_are_not_compared(manifest):

@@ -6,13 +6,18 @@ import logging
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import AugmentConfig, Config, ModelConfig, SelectBy, TrainConfig
 from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import step_schedule
+from camtrap_tf.events.detections import Detections
+from camtrap_tf.events.manifest import Manifest
 
 TINY = Config(
     model=ModelConfig(architecture="small", crop=32),
@@ -40,7 +45,6 @@ def last_rows(folder):
 
 
 def test_learns_red_from_blue_and_writes_a_whole_run(tiny_shards, tmp_path):
-    from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.networks.run import Run
     from camtrap_tf.training.train import train
 
@@ -95,6 +99,37 @@ def test_a_run_stopped_inside_an_epoch_goes_on_to_the_same_weights(
         r["loss"] for r in last_rows(whole.folder)
     ]
     np.testing.assert_array_equal(weights(parts.folder), weights(whole.folder))
+
+
+@pytest.fixture
+def corners(tiny_shards):
+    """A box in a corner of every picture."""
+    manifest = Manifest.read(tiny_shards)
+    paths = pd.concat([pipeline.index(manifest, split)[0]["path"] for split in manifest.splits()])
+    paths, n = paths.astype("string").reset_index(drop=True), len(paths)
+    boxes = np.tile(np.float32([[0.1, 0.1, 0.6, 0.6]]), (n, 1))
+    return Detections(paths, np.ones(n, np.float32), boxes, pd.Series([pd.NA] * n), 0.2)
+
+
+def test_a_network_learns_the_part_around_a_box(tiny_shards, corners, tmp_path):
+    from camtrap_tf.networks.bundle import Bundle, make_bundle
+    from camtrap_tf.prediction.shards import predict_shards
+    from camtrap_tf.training.train import train
+
+    config = override(TINY, {"model.view": "crop", "train.task": "one_stage", "train.epochs": "6"})
+    with pytest.raises(InputError, match="boxes go with a network that sees the part"):
+        train(config, tiny_shards, tmp_path / "run")
+    run = train(config, tiny_shards, tmp_path / "run", detections=corners)
+    assert run.result["best"]["val_accuracy_species"] == 1.0
+    make_bundle([run.folder], tmp_path / "bundle")
+    bundle = Bundle.read(tmp_path / "bundle")
+    assert bundle.needs_boxes
+    said = predict_shards(bundle, tiny_shards, "val", detections=corners)
+    kept = Predictions.read(run.folder / "predictions-val.parquet")
+    np.testing.assert_array_equal(said.top("species"), kept.top("species"))
+    others = dataclasses.replace(corners, boxes=corners.boxes / 2)
+    with pytest.raises(InputError, match="the boxes are others"):
+        train(config, tiny_shards, tmp_path / "run", detections=others)
 
 
 def test_a_run_of_another_configuration_is_refused(tiny_shards, tmp_path):
