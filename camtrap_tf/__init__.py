@@ -25,6 +25,8 @@ PUBLIC = {
     "bundle": "camtrap_tf.networks.bundle:make_bundle",
     "evaluate": "camtrap_tf.prediction.evaluation:evaluate",
     "predict": "camtrap_tf.prediction.predict:predict",
+    "detect": "camtrap_tf.prediction.detect:detect",
+    "still": "camtrap_tf.prediction.still:set_apart",
     "plan": "camtrap_tf.answers.planning:plan",
     "review": "camtrap_tf.prediction.review:review",
     "report": "camtrap_tf.reporting:write_report",

@@ -5,11 +5,13 @@ from camtrap_tf.events.table import EventTable as EventTable
 from camtrap_tf.networks.bundle import Bundle as Bundle
 from camtrap_tf.networks.bundle import make_bundle as bundle
 from camtrap_tf.outputs import write as convert
+from camtrap_tf.prediction.detect import detect as detect
 from camtrap_tf.prediction.evaluation import evaluate as evaluate
 from camtrap_tf.prediction.model import Model as Model
 from camtrap_tf.prediction.model import load as load
 from camtrap_tf.prediction.predict import predict as predict
 from camtrap_tf.prediction.review import review as review
+from camtrap_tf.prediction.still import set_apart as still
 from camtrap_tf.reporting import write_report as report
 from camtrap_tf.training.probes import probe_all as probe
 from camtrap_tf.training.recipe import learn as train
@@ -29,6 +31,7 @@ __all__ = [
     "Predictions",
     "bundle",
     "convert",
+    "detect",
     "evaluate",
     "export",
     "load",
@@ -39,6 +42,7 @@ __all__ = [
     "report",
     "review",
     "shard",
+    "still",
     "train",
     "verify",
 ]

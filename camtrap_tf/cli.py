@@ -94,6 +94,10 @@ VERBS = {
         (_READ_METADATA,),
     ),
     "detect": Verb("camtrap_tf.verbs.detect", "a folder of pictures -> boxes, without training"),
+    "still": Verb(
+        "camtrap_tf.verbs.still",
+        "boxes of a detector -> the same without branches and stones, with a page to look at",
+    ),
     "review": Verb(
         "camtrap_tf.verbs.review",
         "predictions + pictures -> people answer what the model is unsure of",

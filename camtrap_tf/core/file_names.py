@@ -12,6 +12,8 @@ METRICS = "metrics.json"
 REVIEWS = "reviews.jsonl"
 REPORT = "report.html"
 SUMS = "SHA256SUMS"  # of an export, written last: `sha256sum --check SHA256SUMS`
+DETECTIONS = "detections.json"  # MegaDetector batch results
+STILL, STILL_PAGE = "still.csv", "still.html"  # boxes that stay in one place
 PARITY, MODEL_CARD = "parity.csv", "model_card.md"  # of an export
 
 # Of a run directory; `camtrap_tf.training.train` says what each holds.

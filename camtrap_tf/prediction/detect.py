@@ -26,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 
 from camtrap_tf import __version__
-from camtrap_tf.core import locks, parquet
+from camtrap_tf.core import file_names, locks, parquet
 from camtrap_tf.core.artifacts import PathLike, as_path, check_stamp
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
@@ -46,7 +46,6 @@ from camtrap_tf.pictures import files as pictures
 from camtrap_tf.prediction.job import BLOCK_SIZE, Block, Job, list_pictures, tell_doubts
 
 KIND, VERSION = "block of boxes", 1
-DETECTIONS_FILE = "detections.json"
 CATEGORY = "something"
 # Of confidence: from here on there mostly is something, and a cautious one. On full-size pictures
 # of Serengeti 82 to 91% of the boxes above 0.2 are right, and 72 to 74% of those above 0.1.
@@ -146,7 +145,7 @@ def detect(
                 job.pending(), found.root, finder, search, meter.advance
             ):
                 _write_block(job, block, boxed)
-    path = job.folder / DETECTIONS_FILE
+    path = job.folder / file_names.DETECTIONS
     megadetector.write_images(path, _header(search), _images(job))
     tell_doubts(_doubts(job))
     return path

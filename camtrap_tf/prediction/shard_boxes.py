@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from camtrap_tf.batches import pipeline
+from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, is_remote
 from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.events import detections, listing
@@ -19,7 +20,7 @@ from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.detector.yolox import NAME
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.pretrained import weights
-from camtrap_tf.prediction.detect import DETECTIONS_FILE, Search, detect
+from camtrap_tf.prediction.detect import Search, detect
 
 FOLDER = "boxes"
 log = logging.getLogger("camtrap")
@@ -70,13 +71,13 @@ def check(manifest: Manifest, images: PathLike | None) -> None:
         "boxes are kept in a local folder",
         str(manifest.folder),
         "Run `camtrap detect PICTURES --out=found`, and give "
-        f"--detections=found/{DETECTIONS_FILE}.",
+        f"--detections=found/{file_names.DETECTIONS}.",
     )
     weights.require(NAME)
 
 
 def _file(manifest: Manifest) -> Path:
-    return Path(manifest.folder) / FOLDER / DETECTIONS_FILE
+    return Path(manifest.folder) / FOLDER / file_names.DETECTIONS
 
 
 def _paths(manifest: Manifest) -> pd.Series:

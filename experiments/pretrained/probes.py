@@ -9,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
+import threadpoolctl
 from absl import flags
 
 from camtrap_tf.answers import aggregation, calibration
@@ -93,7 +94,8 @@ def axes_of(seen: np.ndarray) -> np.ndarray:
     A head with an L2 penalty lies within it: for features in these axes it is the same head, found
     sooner where there are fewer pictures than features.
     """
-    return np.linalg.svd(seen.reshape(-1, seen.shape[-1]), full_matrices=False)[2].T
+    with threadpoolctl.threadpool_limits(1, "blas"):  # several wait for each other
+        return np.linalg.svd(seen.reshape(-1, seen.shape[-1]), full_matrices=False)[2].T
 
 
 def turned_back(head: "linear.Head", axes: np.ndarray) -> "linear.Head":
