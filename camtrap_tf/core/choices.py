@@ -9,6 +9,7 @@ from collections.abc import Collection
 from camtrap_tf.core import cache
 from camtrap_tf.core.commands import counted
 from camtrap_tf.core.config import Config, Context, View
+from camtrap_tf.core.errors import require
 from camtrap_tf.core.hardware import Hardware
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PRESETS, STARTED, tuned
@@ -120,8 +121,7 @@ def fit(config: Config, data: Data, given: Collection[str] = ()) -> tuple[Config
     if "model.crop" not in given and crop != config.model.crop:
         notes.append(f"model.crop={crop} instead of {config.model.crop}: shards of {data.size}")
         config = dataclasses.replace(config, model=dataclasses.replace(config.model, crop=crop))
-    # A network that is shown whole events takes three pictures for an example.
-    examples = data.pictures // 3 if config.model.context.stacks else data.pictures
+    examples = examples_of(config, data.pictures)
     if "train.batch_size" not in given and examples < config.train.batch_size:
         batch = fitting_batch(examples)
         notes.append(
@@ -134,6 +134,11 @@ def fit(config: Config, data: Data, given: Collection[str] = ()) -> tuple[Config
     return config, notes
 
 
+def examples_of(config: Config, pictures: int) -> int:
+    """Of a split: a network that is shown whole events takes three pictures for one."""
+    return pictures // 3 if config.model.context.stacks else pictures
+
+
 def fitting_batch(pictures: int) -> int:
     """The largest power of two that goes into `pictures` four times; of few pictures, up to 4.
 
@@ -142,6 +147,17 @@ def fitting_batch(pictures: int) -> int:
     """
     several, most = pictures // LEAST_STEPS, min(pictures, SMALLEST_BATCH)
     return 1 << max(max(several, most).bit_length() - 1, 0)
+
+
+def check_batch(size: int, examples: int) -> None:
+    """Raises InputError where the training pictures do not fill one batch."""
+    require(
+        examples >= size,
+        "the training split fills at least one batch",
+        size,
+        f"{counted(examples, 'examples')} do not: set train.batch_size="
+        f"{fitting_batch(examples)}, or leave it out.",
+    )
 
 
 def training_seconds(config: Config, pictures: int, hardware: Hardware) -> float | None:

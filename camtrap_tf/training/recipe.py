@@ -112,6 +112,7 @@ def choose(
         config, own = choices.choose_context(config, data)
         notes += own
     config, own = choices.fit(config, data, set(changes))
+    choices.check_batch(config.train.batch_size, choices.examples_of(config, data.pictures))
     return Recipe(config, (*notes, *own), data.pictures)
 
 

@@ -18,8 +18,7 @@ import tensorflow as tf
 
 from camtrap_tf.batches import distribution, pipeline, sampling
 from camtrap_tf.core import file_names
-from camtrap_tf.core.choices import fitting_batch
-from camtrap_tf.core.commands import counted
+from camtrap_tf.core.choices import check_batch, examples_of
 from camtrap_tf.core.config import Config, Optimizer, Precision, RareClasses, TrainConfig
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
@@ -92,8 +91,8 @@ class Trainer:
         self.data = _training_data(config, manifest, detections)
         self.traced = pipeline.Traced(manifest, self.data)
         self.steps = pipeline.steps_per_epoch(manifest, self.data)
-        examples = manifest.frames("train", train.task) // (3 if config.model.context.stacks else 1)
-        _check(train, self.share.replicas, self.steps, examples)
+        check_batch(train.batch_size, examples_of(config, manifest.frames("train", train.task)))
+        _check(train, self.share.replicas)
         keras.utils.set_random_seed(train.seed)
         model = architectures.build(config.model, self.heads)
         self.network = Network(
@@ -516,7 +515,7 @@ def _copy(sources: list, targets: list) -> None:
         target.assign(source)
 
 
-def _check(train: TrainConfig, replicas: int, steps: int, examples: int) -> None:
+def _check(train: TrainConfig, replicas: int) -> None:
     size = train.batch_size
     if size % replicas:
         raise InputError(
@@ -527,13 +526,6 @@ def _check(train: TrainConfig, replicas: int, steps: int, examples: int) -> None
             "train.precision=float16, with its loss scaling, is for one device",
             f"{replicas} replicas",
             "Set train.precision=bfloat16.",
-        )
-    if not steps:
-        raise InputError(
-            "the training split fills at least one batch",
-            size,
-            f"{counted(examples, 'examples')} do not: set train.batch_size="
-            f"{fitting_batch(examples)}, or leave it out.",
         )
 
 

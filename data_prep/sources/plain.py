@@ -27,6 +27,7 @@ FIELDS = (
 )  # fmt: skip
 _FACTS = ("event", "site", "season", "datetime")  # of a picture, whatever is on it
 _THREADS = 16  # that read EXIF times; mostly they wait for the disk
+_NAMED = 6  # columns that are not read, of those that a line names
 
 log = logging.getLogger("camtrap")
 
@@ -67,8 +68,8 @@ def read_csv(
     names = {asked.get(field, field): found for field, found in names.items()}
     shown = {field: "+".join(one) for field, one in names.items()}
     shown_names = ", ".join(f if f == one else f"{f} is {one}" for f, one in shown.items())
-    log.info("%s: %s; %s", path.name, how, shown_names)
     home = csv_columns.folder_column(header)
+    log.info("%s: %s; %s%s", path.name, how, shown_names, _unused(header, names, home))
     rows = _fields(path, names, home, reading, (*FIELDS, *asked.values()))
     rows["path"] = _paths(rows, path)
     rows["event"] = within(rows["site"], rows["event"])
@@ -86,6 +87,14 @@ def read_csv(
         reading.dropped.add("row that repeats another", rows["path"][repeated])
     rows = _agreeing(rows[~repeated], first, path.name, reading)
     return _table(rows, path.name, "annotation", reading)
+
+
+def _unused(header: list[str], names: dict[str, list[str]], home: str | None) -> str:
+    """Says which columns are not read: one that should be can be named then."""
+    used = {column for several in names.values() for column in several} | {home}
+    rest = [column for column in header if column and column not in used]
+    more = f" and {len(rest) - _NAMED} more" if len(rest) > _NAMED else ""
+    return f"; not used: {', '.join(rest[:_NAMED])}{more}" if rest else ""
 
 
 def _fields(

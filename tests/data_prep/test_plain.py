@@ -328,3 +328,12 @@ def test_names_of_one_picture_in_any_form(tmp_path):
     table = written(tmp_path, *rows)
     assert table.frames["path"].tolist() == ["w\xe4ld/1.jpg"]
     assert species_of(table) == [("w\xe4ld/1.jpg", "dog"), ("w\xe4ld/1.jpg", "fox")]
+
+
+def test_columns_that_are_not_read_are_said(tmp_path, caplog):
+    caplog.set_level("INFO")
+    written(tmp_path, "path,species,date,a,b,c,d,e,f", "1.jpg,fox,1,2,3,4,5,6,7")
+    assert "path, species; not used: date, a, b, c, d, e and 1 more" in caplog.text
+    caplog.clear()
+    written(tmp_path, "path,species", "1.jpg,fox")
+    assert "not used" not in caplog.text

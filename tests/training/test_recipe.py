@@ -55,6 +55,13 @@ def test_what_is_given_stays(manifest):
     assert [note.split()[0] for note in recipe.notes] == ["train.batch_size=8"]
 
 
+def test_a_batch_that_the_pictures_do_not_fill_is_refused_before_anything_is_done(manifest):
+    changes = {"train.batch_size": 33}
+    with pytest.raises(InputError, match=r"at least one batch; received 33\. 32 examples do not"):
+        choose(manifest, Task.ANIMAL, "quick", changes=changes, computer=PLAIN)
+    choose(manifest, Task.ANIMAL, "quick", changes={"train.batch_size": 32}, computer=PLAIN)
+
+
 @pytest.mark.parametrize("preset", ["quick", "auto"])
 def test_the_part_around_a_box_is_seen_whole_and_by_itself(manifest, preset):
     recipe = choose(manifest, Task.EMPTY, preset, changes={"model.view": "crop"}, computer=PLAIN)
