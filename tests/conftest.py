@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf.core import startup
+from tests import browsers
 
 startup.set_defaults()
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -45,6 +46,13 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real pictures: set CAMTRAP_TEST_DATA ({SHARED_DATA} is absent)")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="module")  # no longer: while it is open, the thread has a running event loop
+def browser():
+    """A headless Chromium (`tests.browsers`)."""
+    with browsers.chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True, scope="session")

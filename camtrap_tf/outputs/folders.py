@@ -4,6 +4,9 @@ Below the answer's folder a picture has the path it has below the picture folder
 pictures never meet. Animals that look like no species learnt are in 'unknown', pictures that
 could not be read in 'unreadable', others without an answer in 'no answer'.
 
+With `people='hide'` there are no links to pictures that show people, as far as the answers tell
+(`answers.people`).
+
 Nothing is written outside the view, and no file that is there is touched. Links of an earlier
 view of the same pictures that are no longer true, because the answer changed, are removed: they
 are known by leading to the picture of their own path.
@@ -17,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from camtrap_tf.answers import people
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
@@ -24,6 +28,7 @@ from camtrap_tf.core.labels import MISSING
 from camtrap_tf.outputs.options import Options
 
 FOLDER = "by_species"
+PEOPLE = ("show", "hide")
 LINKS = {"symbolic": os.symlink, "hard": os.link}
 UNREADABLE, NO_ANSWER = "unreadable", "no answer"
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # no names on Windows
@@ -42,6 +47,12 @@ def check(options: Options, folder: PathLike) -> None:
     existing_folder(options.pictures, "the picture folder")
     if options.link not in LINKS:
         raise InputError(f"a link is {' or '.join(LINKS)}", options.link, "Pick one of them.")
+    if options.people not in PEOPLE:
+        raise InputError(
+            f"a view of links can {' or '.join(PEOPLE)} pictures of people, and not change them",
+            options.people,
+            "Give --people=hide, which leaves them out.",
+        )
     view = Path(os.path.realpath(folder)) / FOLDER
     if view.is_relative_to(os.path.realpath(options.pictures)):
         raise InputError(
@@ -62,7 +73,7 @@ def write_files(predictions: Predictions, folder: Path, options: Options) -> lis
     pictures = Path(os.path.abspath(options.pictures or ""))
     view = Path(os.path.realpath(folder)) / FOLDER
     view.mkdir(exist_ok=True)
-    _View(view, pictures, options.link).update(_wanted(predictions))
+    _View(view, pictures, options.link).update(_wanted(predictions, options.people == "hide"))
     return [view]
 
 
@@ -76,14 +87,17 @@ def safe_name(word: str) -> str:
     return f"_{name}" if not name or _RESERVED.fullmatch(name.partition(".")[0]) else name
 
 
-def _wanted(predictions: Predictions) -> dict[str, str]:
-    """By path of a picture, the folder it belongs in."""
+def _wanted(predictions: Predictions, without_people: bool = False) -> dict[str, str | None]:
+    """By path of a picture, the folder it belongs in; None: in none."""
     folders = np.array([*map(safe_name, predictions.words), NO_ANSWER, UNREADABLE], object)
     codes = predictions.answer_codes()
     failed = predictions.ids["failure"].notna().to_numpy()
     codes = np.where(codes != MISSING, codes, len(folders) - 2 + failed)
     paths = predictions.ids["path"].str.replace("\\", "/", regex=False)
-    return dict(zip(paths, folders[codes], strict=True))
+    wanted = folders[codes]
+    if without_people:
+        wanted[people.find(predictions)] = None
+    return dict(zip(paths, wanted, strict=True))
 
 
 class _View:
@@ -93,18 +107,18 @@ class _View:
         self.folder, self.pictures, self.kind = folder, pictures, kind
         self.inside: dict[str, bool] = {}  # folders that are known to lie in the view, or not
 
-    def update(self, wanted: dict[str, str]) -> None:
+    def update(self, wanted: dict[str, str | None]) -> None:
         """Removes links that are no longer true and adds those that are missing."""
         self._remove_stale(wanted)
         skipped = {}
         for path, folder in wanted.items():
-            reason = self._link(path, folder)
+            reason = "it shows people" if folder is None else self._link(path, folder)
             if reason:
                 skipped.setdefault(reason, []).append(path)
         for reason, paths in skipped.items():
             log.warning("not linked: %d pictures (%s), e.g. %s", len(paths), reason, paths[0])
 
-    def _remove_stale(self, wanted: dict[str, str]) -> None:
+    def _remove_stale(self, wanted: dict[str, str | None]) -> None:
         for where, _, files in os.walk(self.folder):
             for name in files:
                 link = os.path.join(where, name)

@@ -20,6 +20,7 @@ class Options:
         species: `camtrap_dp`, `speciesnet`: CSV file of scientific names by label, or
             'serengeti' (`outputs/species.py`).
         link: `folders`: 'symbolic' or 'hard'.
+        people: `folders`: 'show' pictures that show people, or 'hide' them (`answers.people`).
         deployments: `camtrap_dp`: CSV file of deployments, or a Camtrap DP package that has them.
         places: `camtrap_dp`: latitude and longitude by folder, where there is no such file.
         time_zone: `camtrap_dp`: that of the cameras' clocks, such as '+03:00'.
@@ -40,6 +41,7 @@ class Options:
     floor: float = 0.1
     species: PathLike | None = None
     link: str = "symbolic"
+    people: str = "show"
     deployments: PathLike | None = None
     places: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     time_zone: str | None = None

@@ -41,6 +41,7 @@ HIDDEN_FOLDER, SYSTEM_FOLDER = "hidden folder: not searched", "system folder: no
 MAX_PIXELS, MAX_BYTES = 200_000_000, 200_000_000
 # Goes up when a file gives other pixels than before: a folder of shards is made by one rule.
 RULE = 2
+COARSE = 12  # colours along the longer side of a blurred picture
 MARGIN = 0.1  # around a detected box, share of its longer side
 BAR_WHITE, BAR_BLACK, BAR_ROW = 224, 8, 0.6  # a bar's row: this share of pixels white or black
 
@@ -270,6 +271,30 @@ def as_jpeg(source: PathLike | bytes, within: tuple[int, int], quality: int = 92
         return max(1, round(share * height)), max(1, round(share * width))
 
     return encode_jpeg(read_padded(source, shape).pixels, quality)
+
+
+def blurred(source: PathLike | bytes, within: tuple[int, int] = (640, 640)) -> bytes:
+    """A JPEG of a picture that holds no more than `COARSE` by `COARSE` colours of it.
+
+    Nobody is recognised on it, and nothing brings back what it was made of: the picture is made
+    that small first, and then large again.
+
+    Args:
+        source: a file, or its bytes.
+        within: width and height in pixels.
+
+    Raises:
+        PictureError: as `read`.
+    """
+
+    def shape(width: int, height: int) -> tuple[int, int]:
+        share = COARSE / max(width, height)
+        return max(1, round(share * height)), max(1, round(share * width))
+
+    coarse = Image.fromarray(read_padded(source, shape).pixels)
+    share = min(within[0] / coarse.width, within[1] / coarse.height)
+    size = (max(1, round(share * coarse.width)), max(1, round(share * coarse.height)))
+    return _encode(coarse.resize(size, Image.Resampling.BICUBIC), 80)
 
 
 def _within(width: int, height: int, rows: int, columns: int) -> tuple[int, int]:

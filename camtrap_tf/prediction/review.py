@@ -4,6 +4,7 @@ import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
+from camtrap_tf.answers.people import Shown
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import file_names, parquet
 from camtrap_tf.core.artifacts import PathLike
@@ -28,6 +29,7 @@ def review(
     seed: int = 0,
     blind: bool = False,
     port: int = server.PORT,
+    people: Shown | str = Shown.SHOW,
 ) -> list[Answer]:
     """Serves the review page on this computer until it is stopped with Ctrl-C.
 
@@ -41,6 +43,7 @@ def review(
         members: other models' predictions of the same pictures.
         blind: do not show what the model says.
         port: of the page; 0 is any free one.
+        people: 'show', 'blur' or 'hide' pictures that show people, see `answers.people`.
 
     Returns:
         All answers in the files, also those given before.
@@ -56,7 +59,10 @@ def review(
     order = queue.order(predictions, others, only, below, seed)
     drawn = "random" if only == "random" else "gain"
     name = reviewer or getpass.getuser()
-    server.serve(Session(predictions, order, images, files[0], name, drawn, blind, files[1:]), port)
+    session = Session(
+        predictions, order, images, files[0], name, drawn, blind, files[1:], Shown(people)
+    )
+    server.serve(session, port)
     return answers.read([file for file in files if file.is_file()])
 
 

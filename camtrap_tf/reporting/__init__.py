@@ -11,6 +11,7 @@ import markupsafe
 
 from camtrap_tf.answers import aggregation, planning
 from camtrap_tf.answers import metrics as scoring
+from camtrap_tf.answers.people import Shown
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, write_text
 from camtrap_tf.core.errors import InputError
@@ -34,6 +35,7 @@ def write_report(
     others: dict[str, Predictions] | None = None,
     target: float = TARGET,
     figures_folder: PathLike | None = None,
+    people: Shown | str = Shown.SHOW,
 ) -> None:
     """Writes the report, atomically.
 
@@ -52,6 +54,7 @@ def write_report(
             another season), shown side by side.
         target: accuracy in (0, 1) that the answers left to the model shall have.
         figures_folder: where to write the figures as SVG and PNG files, too.
+        people: 'show', 'blur' or 'hide' pictures that show people, see `answers.people`.
 
     Raises:
         InputError: rows without a path (capture events), a negative number of examples, or
@@ -69,7 +72,7 @@ def write_report(
         figures.save(drawings, figures_folder)
     page = _template().render(
         title=title,
-        sections=cards.sections(predictions, right, images_root, examples),
+        sections=cards.sections(predictions, right, images_root, examples, Shown(people)),
         figures=drawings,
         comparison=tables.comparison(predictions, others) if others else [],
         plan=_plan(validation, predictions, target),

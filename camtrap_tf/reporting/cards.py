@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.answers.people import Shown, find
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike
@@ -17,6 +18,7 @@ from camtrap_tf.reporting.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels
 QUALITY = 80  # of its JPEG
+HIDDEN = "left out: it shows people"
 GUESSES = 5  # best guesses shown per list
 
 
@@ -44,6 +46,7 @@ class Card:
     Args:
         path, place: file name, and what is known of event, site and time.
         picture: thumbnail as a data URI, or None.
+        without: why there is none.
         description: the picture in words, for those who do not see it.
         truth: '' where not known.
         answer: parts of the answer.
@@ -57,6 +60,7 @@ class Card:
     truth: str
     answer: list[Part]
     lists: list[tuple[str, str, list[Bar]]]
+    without: str = "no picture at hand"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +98,11 @@ _KINDS = {
 
 
 def sections(
-    predictions: Predictions, right: np.ndarray, images_root: PathLike | None, number: int
+    predictions: Predictions,
+    right: np.ndarray,
+    images_root: PathLike | None,
+    number: int,
+    people: Shown = Shown.SHOW,
 ) -> list[Section]:
     """Right and wrong answers where the truth is known, else sure and unsure ones.
 
@@ -103,7 +111,9 @@ def sections(
         right: [rows] float: 1 right, 0 wrong, NaN where the truth is not known.
         images_root: folder of the pictures, or None.
         number: of examples in all.
+        people: what becomes of pictures that show people.
     """
+    guarded = np.zeros(len(predictions), bool) if people is Shown.SHOW else find(predictions)
     answered = predictions.answers().notna().to_numpy(bool)
     sure = predictions.answer_confidence()
     chance = np.random.default_rng(0).random(len(predictions))
@@ -120,7 +130,13 @@ def sections(
         }
     rows = _share_out(chosen, number)
     return [
-        Section(*_KINDS[kind], [card(predictions, row, images_root) for row in kept])
+        Section(
+            *_KINDS[kind],
+            [
+                card(predictions, row, images_root, people if guarded[row] else Shown.SHOW)
+                for row in kept
+            ],
+        )
         for kind, kept in rows.items()
         if len(kept)
     ]
@@ -155,8 +171,10 @@ def _share_out(chosen: dict[str, np.ndarray], number: int) -> dict[str, np.ndarr
     return {first: rows, second: others[: number - len(rows)]}
 
 
-def card(predictions: Predictions, row: int, images_root: PathLike | None) -> Card:
-    """The example of one row."""
+def card(
+    predictions: Predictions, row: int, images_root: PathLike | None, people: Shown = Shown.SHOW
+) -> Card:
+    """The example of one row; `people`: how its picture is shown."""
     one = predictions.select(np.array([row]))
     ids = one.ids.iloc[0]
     answer, truth = _answer(one), _truth(one)
@@ -169,21 +187,31 @@ def card(predictions: Predictions, row: int, images_root: PathLike | None) -> Ca
     return Card(
         path=ids["path"],
         place=", ".join(filter(None, place)),
-        picture=thumbnail(Path(images_root) / ids["path"]) if images_root is not None else None,
+        picture=None
+        if images_root is None
+        else thumbnail(Path(images_root) / ids["path"], people=people),
         description=f"{said}; the truth is {truth}." if truth else f"{said}.",
         truth=truth,
         answer=answer,
         lists=_lists(one),
+        without=HIDDEN if people is Shown.HIDE else Card.without,
     )
 
 
-def thumbnail(path: Path, width: int = WIDTH) -> str | None:
+def thumbnail(path: Path, width: int = WIDTH, people: Shown = Shown.SHOW) -> str | None:
     """A JPEG data URI at most `width` pixels wide; None where there is no readable picture.
+
+    None of what is hidden, too, and no more than coarse colours of what is blurred.
 
     Nothing is said about those: unreadable pictures are in the report's list of failures.
     """
+    if people is Shown.HIDE:
+        return None
     try:
-        encoded = files.as_jpeg(path, (width, 2 * width), QUALITY)
+        if people is Shown.BLUR:
+            encoded = files.blurred(path, (width, 2 * width))
+        else:
+            encoded = files.as_jpeg(path, (width, 2 * width), QUALITY)
     except files.PictureError:
         return None
     return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()

@@ -18,6 +18,7 @@ import dataclasses
 import errno
 import io
 import logging
+import mimetypes
 import os
 import typing
 from pathlib import Path
@@ -25,17 +26,18 @@ from pathlib import Path
 import flask
 from waitress.server import create_server
 
+from camtrap_tf.answers.people import Shown
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.pictures import files
 from camtrap_tf.reviewing.journal import check_id
-from camtrap_tf.reviewing.session import Session, Stale, said
+from camtrap_tf.reviewing.session import GUARDS, Session, Stale, said
 
 HOST, PORT = "127.0.0.1", 8765
 THREADS = 8
 # So many connections may be open and wait, so long (seconds) without a word: browsers open some
 # to spare, and one that has died is not told.
 CONNECTIONS, SILENCE = 900, 20
-LARGEST = 4096  # pixels along a side of a JPEG that is made for the browser
+MADE = (4096, 4096)  # width and height of a JPEG that is made for the browser, at most
 _NUMBER = "string(maxlength=9)"
 HOSTS = ["127.0.0.1", "localhost"]
 # What browsers show; anything else is made a JPEG.
@@ -43,6 +45,7 @@ SHOWN = {
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".jpe": "image/jpeg", ".jfif": "image/jpeg",
     ".png": "image/png", ".webp": "image/webp",
 }  # fmt: skip
+UNNAMED = "picture"
 POLICY = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; "
     "style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -56,6 +59,7 @@ log = logging.getLogger("camtrap")
 
 def application(session: Session) -> flask.Flask:
     """The page and its requests, for any WSGI server."""
+    mimetypes.add_type("text/javascript", ".js")  # Windows lets programs say otherwise
     app = flask.Flask(__name__, static_folder="page", static_url_path="/page")
     app.config["TRUSTED_HOSTS"] = HOSTS
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
@@ -87,7 +91,12 @@ def application(session: Session) -> flask.Flask:
 
     @app.get(f"/pictures/<queue>/<{_NUMBER}:place>/<{_NUMBER}:frame>")
     def picture(queue: str, place: str, frame: str):
-        return _picture(session.picture(queue, _number(place), _number(frame)))
+        path = session.picture(queue, _number(place), _number(frame))
+        shown = session.people if session.shows_people(_number(place)) else Shown.SHOW
+        response = _picture(path, shown)
+        if session.people is not Shown.SHOW:  # what an answer guards later must not be kept
+            response.headers["Cache-Control"] = "no-store"
+        return response
 
     @app.post("/api/answers")
     def answer():
@@ -136,18 +145,23 @@ def _protect(response: flask.Response) -> flask.Response:
     return response
 
 
-def _picture(path: Path) -> flask.Response:
+def _picture(path: Path, people: Shown) -> flask.Response:
     """The file itself where a browser shows it, else a JPEG of it."""
     if not os.path.isfile(path):
         raise LookupError("the file is not there")
-    kind = SHOWN.get(path.suffix.lower())
+    if people is Shown.HIDE:
+        raise LookupError(GUARDS[people])
+    kind = SHOWN.get(path.suffix.lower()) if people is Shown.SHOW else None
     try:
         if kind is not None:
-            return flask.send_file(path.resolve(), mimetype=kind, conditional=True, max_age=3600)
-        encoded = io.BytesIO(files.as_jpeg(path, (LARGEST, LARGEST)))
+            # A name of its own: that of the file may hold what no header can, such as a newline.
+            return flask.send_file(
+                path.resolve(), kind, download_name=UNNAMED, conditional=True, max_age=3600
+            )
+        made = files.blurred(path) if people is Shown.BLUR else files.as_jpeg(path, MADE)
     except (OSError, files.PictureError) as error:
         raise LookupError(f"cannot be read: {error}") from error
-    return flask.send_file(encoded, mimetype="image/jpeg", max_age=3600)
+    return flask.send_file(io.BytesIO(made), mimetype="image/jpeg", max_age=3600)
 
 
 def create(session: Session, port: int = PORT) -> typing.Any:

@@ -17,18 +17,23 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.answers.people import Shown, any_names_people
+from camtrap_tf.answers.people import find as find_people
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
+from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY, UNKNOWN
 from camtrap_tf.core.paths import on_disk
+from camtrap_tf.events.table import occurs
 from camtrap_tf.pictures.files import is_text
 from camtrap_tf.reviewing import queue
 from camtrap_tf.reviewing.agreement import accuracy, agreement
 from camtrap_tf.reviewing.answers import resolve
 from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Verdict, undo_of
 
+# What the page says of pictures that show people.
+GUARDS = {Shown.BLUR: "blurred, as it shows people", Shown.HIDE: "left out, as it shows people"}
 PAGE = 50  # events in one page, at most
 YOUNG = "babies"
 RECENT = 50  # answers whose seconds tell the time left
@@ -66,6 +71,7 @@ class Session:
         drawn: how events came up, written into the answers: 'random', or any other word.
         blind: show neither the model's suggestions nor why an event came up.
         others: further files of answers, for `results`.
+        people: what becomes of pictures that show people (`camtrap_tf.answers.people`).
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Session:
         drawn: str = "gain",
         blind: bool = False,
         others: Sequence[PathLike] = (),
+        people: Shown = Shown.SHOW,
     ):
         _check(predictions, order, reviewer)
         self.images = existing_folder(images, "the folder of pictures")
@@ -98,6 +105,8 @@ class Session:
             self._ledger.of(reviewer, name) is not None for name in self._position
         )
         self._done = sum(self._answered)
+        self.people = people
+        self._of_people = self._find_people()
         self._seconds = collections.deque(self._past_seconds(), RECENT)
 
     def __len__(self) -> int:
@@ -148,6 +157,35 @@ class Session:
         if not is_inside(path):
             raise LookupError("the picture lies outside the folder of pictures")
         return on_disk(self.images, path)
+
+    def shows_people(self, place: int) -> bool:
+        """Whether the event shows people, as far as its answers tell.
+
+        The reviewer's own answer decides; without one, other people's, and then the model's.
+        Never, where all pictures are shown anyway.
+
+        Raises:
+            LookupError: there is no such event.
+        """
+        rows = self._rows(place)
+        if self.people is Shown.SHOW:
+            return False
+        mine = self._ledger.of(self.reviewer, self._order["event_id"].iat[place])
+        if mine is not None and mine.verdict is not Verdict.UNSURE:
+            return any_names_people(mine.said)
+        return bool(self._of_people[rows].any())
+
+    def _find_people(self) -> np.ndarray:
+        """[rows] bool: by what the model says, and by what other reviewers have said."""
+        if self.people is Shown.SHOW:
+            return np.zeros(len(self.predictions), bool)
+        files = (self._journal, *self._others)
+        answers = Ledger(line for file in files for line in file.lines()).standing()
+        given = [a for a in answers if a.reviewer != self.reviewer]
+        told = [a.event_id for a in given if any_names_people(a.said)]
+        names = self.predictions.event_names()
+        said = occurs(names, pd.Series(told, dtype="string"))
+        return find_people(self.predictions) | np.asarray(said)
 
     def answer(self, queue_name: str, content: dict) -> Saved:
         """Appends an answer to the file; the same `id` again changes nothing.
@@ -238,6 +276,7 @@ class Session:
                 {"name": PurePosixPath(path).name, "failure": None if pd.isna(why) else why}
                 for path, why in zip(ids["path"], ids["failure"], strict=True)
             ],
+            "people": GUARDS[self.people] if self.shows_people(place) else None,
             "suggestions": [{"name": name, "probability": p} for name, p in guesses],
             "reasons": [] if self.blind else reasons(row),
             "mine": None if mine is None else said(mine),
@@ -324,12 +363,14 @@ def reasons(row: pd.Series) -> list[str]:
         return []
     if pd.notna(row["label"]) and row["suspicion"] > 0:
         found.append(f"labelled {row['label']}, the model says {row['answer']}")
-    if row["confidence"] < queue.UNSURE_BELOW:
+    if row["answer"] == UNKNOWN:  # has no probability, and is as rare as can be
+        found.append("called unknown: like nothing the model has learnt")
+    elif row["confidence"] < queue.UNSURE_BELOW:
         found.append(f"unsure: {row['confidence']:.0%}")
     for who in ("frames", "models"):
         if row[f"{who}_disagree"] > 0:
             found.append(f"{who} disagree: {row[f'{who}_disagree']:.0%}")
-    if row["rarity"] >= 0.5:
+    if row["rarity"] >= 0.5 and row["answer"] != UNKNOWN:
         found.append("a rare answer")
     return found
 

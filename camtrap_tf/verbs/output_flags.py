@@ -40,6 +40,11 @@ def define(values: flags.FlagValues, formats: list[str]) -> None:
         "link", "symbolic", ["symbolic", "hard"], "folders: what leads to the pictures",
         flag_values=values,
     )  # fmt: skip
+    flags.DEFINE_enum(
+        "people", "show", ["show", "hide"],
+        "folders: hide leaves out pictures that show people, as far as the answers tell (no "
+        "promise: see docs/predict.md)", flag_values=values,
+    )  # fmt: skip
 
 
 def define_package(values: flags.FlagValues) -> None:
@@ -110,7 +115,7 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
             "--format=camtrap_dp",
             "Leave it out here, then run: camtrap convert predictions.parquet --format=camtrap_dp",
         )
-    everywhere = ("guard_formulas", "bom", "floor", "species", "link")
+    everywhere = ("guard_formulas", "bom", "floor", "species", "link", "people")
     given: dict[str, Any] = {name: values[name].value for name in everywhere}
     if "place" in values:
         plain = (

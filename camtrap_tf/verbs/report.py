@@ -53,6 +53,11 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "figures", None, "folder to write the figures to, as SVG and PNG", flag_values=values
     )
+    flags.DEFINE_enum(
+        "people", "show", ["show", "blur", "hide"],
+        "examples that show people, as far as the answers tell (no promise: see docs/predict.md)",
+        flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_string("out", None, "HTML file to write", flag_values=values, required=True)
     flags.DEFINE_string("title", "Camera-trap report", "heading of the page", flag_values=values)
     flags.DEFINE_integer(
@@ -85,6 +90,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         others={name: Predictions.read(file) for name, file in map(_named, values.compare)},
         target=values.target,
         figures_folder=values.figures,
+        people=values.people,
     )
     log.info("wrote %s", values.out)
     review = command("review", values.predictions, images=values.images or "PICTURES")

@@ -54,6 +54,11 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_integer("seed", 0, "with --only=random: seed of the order", **where)
     flags.DEFINE_boolean("blind", False, "do not show what the model says", **where)
+    flags.DEFINE_enum(
+        "people", "show", ["show", "blur", "hide"],
+        "pictures that show people, as far as the answers tell (no promise: see docs/predict.md)",
+        **where,
+    )  # fmt: skip
     flags.DEFINE_integer("port", 8765, "port of the page; 0 = any free one", **where)
     flags.DEFINE_string("export_events", None, "event table to write from the answers", **where)
     flags.DEFINE_string(
@@ -80,6 +85,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         seed=values.seed,
         blind=values.blind,
         port=values.port,
+        people=values.people,
     )
     return _after(results, given, review.journals(results, values.reviews))
 

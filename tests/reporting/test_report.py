@@ -16,6 +16,7 @@ from camtrap_tf.core.labels import BINARY, COUNT_BINS
 from camtrap_tf.events.table import Dropped
 from camtrap_tf.reporting import cards, figures, tables, write_report
 from camtrap_tf.verbs import report as command
+from tests.browsers import PHONE, tab
 
 NAN = float("nan")
 SPECIES = ("hare", "lion", "striped_skunk")
@@ -137,6 +138,21 @@ def test_with_labels(tmp_path, pictures):
         assert words in page.text
     assert 20 <= len(page.all("img")) <= 24  # two of the pictures are not to be had
     assert len(page.all("svg")) == 5
+
+
+def test_a_phone_shows_whole_tables(tmp_path, browser):
+    render(make(), tmp_path)
+    with tab(browser, viewport=PHONE, is_mobile=True) as page:
+        page.goto((tmp_path / "report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.scroll, .figures figure')].filter(part => "
+            "part.scrollWidth > part.clientWidth).map(part => part.innerText)"
+        )
+        assert cut == []
+        # A table that is wider still moves under its first column.
+        first = page.locator("section table tbody th").first
+        assert first.evaluate("node => getComputedStyle(node).position") == "sticky"
 
 
 def test_counts_in_the_headline(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from werkzeug import serving as serving_tools
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
+from camtrap_tf.reviewing import server
 
 NAN = float("nan")
 CLASSES = {
@@ -89,6 +92,22 @@ def _serving(results: Path, images: Path, *flags: str) -> Iterator[tuple[subproc
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@contextlib.contextmanager
+def served(session, **options) -> Iterator[str]:
+    """The page of a session, from a thread of the test; yields its address."""
+    running = serving_tools.make_server(
+        "127.0.0.1", 0, server.application(session, **options), threaded=True
+    )
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.port}/"
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """The page in a real browser, by keyboard; skipped where there is no Chromium."""
 
-import contextlib
 import dataclasses
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,32 +11,11 @@ import pytest
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
 from camtrap_tf.reviewing import answers
+from tests.browsers import has_text, tab
 from tests.reviewing.conftest import draw_pictures, predictions_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no chromium: playwright is absent")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 EVENTS = 120
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium that the machine has; Playwright's own is never downloaded."""
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip("no chromium: install it, or set CHROMIUM to its path")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def results(tmp_path) -> Path:
-    rng = np.random.default_rng(3)
-    predictions = predictions_of([[pair, pair] for pair in rng.uniform(0.05, 0.95, (EVENTS, 2))])
-    draw_pictures(predictions, tmp_path / "pictures")
-    predictions.write(tmp_path / "answers" / "predictions.parquet")
-    return tmp_path / "answers"
 
 
 @pytest.fixture
@@ -56,15 +32,13 @@ def page_of_a_killed_server(browser):
         yield opened
 
 
-@contextlib.contextmanager
-def tab(browser, *allowed: str):
-    """A new tab that must not log an error, but for what is allowed."""
-    opened, wrong = browser.new_page(viewport={"width": 1280, "height": 720}), []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-    yield opened
-    opened.close()
-    assert [text for text in wrong if not any(reason in text for reason in allowed)] == []
+@pytest.fixture
+def results(tmp_path) -> Path:
+    rng = np.random.default_rng(3)
+    predictions = predictions_of([[pair, pair] for pair in rng.uniform(0.05, 0.95, (EVENTS, 2))])
+    draw_pictures(predictions, tmp_path / "pictures")
+    predictions.write(tmp_path / "answers" / "predictions.parquet")
+    return tmp_path / "answers"
 
 
 def wait_for(page, done: int) -> None:
@@ -173,12 +147,10 @@ def test_what_keys_and_buttons_do(page, results, serving):
             wait_for(page, done)
         assert "giant otter" in page.inner_text("#chosen")  # what was taken back can be mended
         page.keyboard.press("Backspace")
-        page.wait_for_function(
-            "document.getElementById('said').textContent.includes('nothing to undo')"
-        )
+        has_text(page, "#said", "nothing to undo")
         page.keyboard.press("PageDown")
         wait_for(page, 0)
-        assert page.evaluate("place") == 1
+        assert page.get_attribute("body", "data-place") == "1"
         page.keyboard.press("?")
         assert page.is_visible("#help-box")
         page.keyboard.press("0")  # a dialog is open: not an answer
@@ -218,8 +190,8 @@ def test_everything_is_on_the_screen(page, results, serving, size):
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         unnamed = page.evaluate(
             "[...document.querySelectorAll('button, input')].filter(one => "
-            "!(one.innerText.trim() || one.getAttribute('aria-label') || one.labels?.length))"
-            ".length"
+            "one.offsetParent && !(one.innerText.trim() || one.getAttribute('aria-label') "
+            "|| one.labels?.length)).length"
         )
         assert unnamed == 0
 

@@ -221,3 +221,13 @@ def test_the_pictures_of_the_page_are_those_of_the_files(client, session, tmp_pa
     assert client.get(f"/pictures/{session.queue}/0/0").content_length == (
         (tmp_path / "pictures/e3/0.jpg").stat().st_size
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names on Windows")
+def test_a_name_with_a_line_break_is_a_name(small, tmp_path):
+    small.ids["path"] = small.ids["path"].str.replace("/", "/a\nb\r\x7f„")
+    draw_pictures(small, tmp_path / "pictures")
+    one = Session(small, queue.order(small), tmp_path / "pictures", tmp_path / "r.jsonl", "kim")
+    response = client_of(one).get(f"/pictures/{one.queue}/0/0")
+    assert response.status_code == 200 and response.mimetype == "image/jpeg"
+    assert response.data == (tmp_path / "pictures/e3/a\nb\r\x7f„0.jpg").read_bytes()

@@ -45,6 +45,15 @@ def test_a_page_shows_events_in_their_order(work):
     json.dumps([first, second])
 
 
+def test_an_event_called_unknown_is_called_so(work, small):
+    small.scores["familiarity"] = np.full(len(small), 0.1)
+    small.info["familiarity_threshold"] = 0.5
+    unknown = [event for event in work().page(0, 4) if "unknown" in " ".join(event["reasons"])]
+    assert {event["event_id"] for event in unknown} == {"e0", "e1", "e3"}  # e2 is empty
+    assert unknown[0]["reasons"][0] == "called unknown: like nothing the model has learnt"
+    assert not any(why.startswith(("unsure", "a rare")) for e in unknown for why in e["reasons"])
+
+
 def test_blind_shows_no_opinion(work):
     [first] = work(blind=True).page(0, 1)
     assert first["suggestions"] == first["reasons"] == []
