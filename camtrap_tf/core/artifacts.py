@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from camtrap_tf.core import checksums
+from camtrap_tf.core import checksums, json_files
 from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.core.extras import needed
 
@@ -109,7 +109,9 @@ def read_json(path: PathLike, kind: str, version: int) -> dict[str, Any]:
             f"{_one(kind)} is a file", str(path), f"Check the path, or make the {kind} first."
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        json_files.check_texts(content, text)
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{_one(kind)} is valid JSON", str(path), f"Write it again: {error}."

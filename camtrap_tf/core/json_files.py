@@ -18,6 +18,7 @@ _ROWS = 50_000  # in a piece
 _BLOCK = 1 << 22  # characters read at a time
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
+_SURROGATE = re.compile(r"\\u[dD]")  # half of a character beyond the first 65,536, or not
 
 
 class Piece(NamedTuple):
@@ -43,6 +44,28 @@ def pieces(path: Path, alone: str | None = None) -> Iterator[Piece]:
     for _, part in _members(path, alone):
         if isinstance(part, Iterator):
             yield from part
+
+
+def check_texts(value: Any, written: str, start: int = 0, end: int | None = None) -> None:
+    r"""Raises ValueError where a text in a JSON value cannot be written down again.
+
+    Args:
+        value: what was read.
+        written: JSON; the value from character `start` to `end` of it.
+
+    >>> check_texts("\U0001f98a", r'"\ud83e\udd8a"')
+    >>> check_texts("\ud83e", r'"\ud83e"')
+    Traceback (most recent call last):
+    ValueError: a text holds half of a character (\ud83e without its other half)
+    """
+    if _SURROGATE.search(written, start, len(written) if end is None else end):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            raise ValueError(
+                f"a text holds half of a character ({half} without its other half)"
+            ) from None
 
 
 def is_list(path: Path) -> bool:
@@ -164,6 +187,7 @@ class _Reader:
             try:
                 value, end = _DECODER.raw_decode(self.text, self.at)
                 if end < len(self.text):  # else it may go on, as a number
+                    check_texts(value, self.text, self.at, end)
                     self.at = end
                     return value
             except json.JSONDecodeError as error:

@@ -105,8 +105,9 @@ def _binary(path: Path) -> IO[bytes]:
 
 def _known(encoding: str) -> str:
     try:
+        io.TextIOWrapper(io.BytesIO(), encoding)  # which takes encodings of text alone
         name = codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, TypeError, ValueError):  # of metadata it may be anything
         raise InputError(
             "an encoding is one that Python knows", encoding, "Give utf-8, cp1252 or utf-16."
         ) from None

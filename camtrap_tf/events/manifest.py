@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import typing
 from pathlib import Path
 
 from camtrap_tf.core import file_names
@@ -11,10 +12,11 @@ from camtrap_tf.core.artifacts import PathLike, existing_folder, read_json, writ
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.dropped import Dropped
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import Task, Vocabulary
 
 KIND, VERSION = "shard manifest", 1
+_AGAIN = "Copy it again, or write the shards anew with `camtrap shard`."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,24 +113,33 @@ class Manifest:
             InputError: no folder, no manifest, another version, or a shard is missing.
         """
         folder = existing_folder(folder, "a folder of shards")
-        content = read_json(folder / file_names.MANIFEST, KIND, VERSION)
-        shards = from_json(content["shards"], tuple[Shard, ...], str(folder / file_names.MANIFEST))
-        absent = [shard.file for shard in shards if not (folder / shard.file).is_file()]
-        if absent:
-            raise InputError(
-                f"every shard of the manifest lies in {folder}", absent[:3], "Run `camtrap shard`."
-            )
-        return cls(
-            folder=folder,
-            vocabulary=Vocabulary.from_json(content["vocabulary"]),
-            picture=from_json(content["picture"], PictureSpec, "picture"),
-            mean=tuple(content["mean"]),
-            std=tuple(content["std"]),
-            shards=shards,
-            class_counts=content["class_counts"],
-            split_rule=content["split_rule"],
-            seed=content["seed"],
-            dropped=Dropped(**content["dropped"]),
-            origin=content["origin"],
-            picture_rule=content.get("picture_rule", 1),
-        )
+        file = folder / file_names.MANIFEST
+        content = read_json(file, KIND, VERSION)
+        kinds = {
+            name: kind for name, kind in typing.get_type_hints(cls).items() if name != "folder"
+        }
+        missing = [name for name in kinds if name not in content and not hasattr(cls, name)]
+        require(not missing, f"{file} tells all of a manifest", f"no {missing}", _AGAIN)
+        told = {
+            name: from_json(content[name], kind, f"{file}: {name}")
+            for name, kind in kinds.items()
+            if name in content
+        }
+        manifest = cls(folder, **told)
+        manifest._check(file)
+        return manifest
+
+    def _check(self, file: PathLike) -> None:
+        """Raises InputError where a shard is missing or lies elsewhere, or a number cannot be."""
+        strange = [one.file for one in self.shards if one.file != Path(one.file).name]
+        require(not strange, f"shards lie beside {file}", strange[:3], _AGAIN)
+        absent = [one.file for one in self.shards if not (self.folder / one.file).is_file()]
+        require(
+            not absent, f"every shard of the manifest lies in {self.folder}", absent[:3],
+            "Run `camtrap shard`.",
+        )  # fmt: skip
+        counts = [n for one in self.shards for n in (one.events, one.frames)]
+        require(min(counts, default=0) >= 0, f"{file}: a number of pictures is at least 0",
+                min(counts, default=0), _AGAIN)  # fmt: skip
+        three = [len(self.mean), len(self.std)] == [3, 3]
+        require(three, f"{file}: mean and std are of three colours", self.mean, _AGAIN)

@@ -21,7 +21,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from camtrap_tf.core.artifacts import PathLike, as_path
-from camtrap_tf.core.errors import DamagedFile
+from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.core.heads import FRAME_HEADS
 from camtrap_tf.core.labels import MISSING, Vocabulary
 
@@ -81,18 +81,32 @@ def decode(serialised: bytes) -> EventRecord:
     """The reverse of `encode`, without TensorFlow.
 
     Raises:
-        ValueError: the bytes are no record.
+        InputError: the bytes are no record.
     """
     try:
         features = _Example.FromString(serialised).features.feature
-    except DecodeError as error:
-        raise ValueError(f"not a record: {error}") from None
+        return _event(features)
+    except (DecodeError, IndexError, ValueError) as error:
+        raise InputError(
+            "a record is a capture event: its texts, and a path and labels for every frame",
+            str(error),
+            "Write the shard again: `camtrap shard --verify`.",
+        ) from None
+
+
+def _event(features: typing.Any) -> EventRecord:
+    """The event of a record's features; IndexError or ValueError where they are none."""
     texts = {name: features[name].bytes_list.value[0].decode() for name in TEXTS}
+    paths = [path.decode() for path in features["paths"].bytes_list.value]
     numbers = {name: list(feature.int64_list.value) for name, feature in features.items()}
+    of_frames = [numbers.get(f"frame_label/{head}", []) for head in FRAME_HEADS]
+    frames = list(features["frames"].bytes_list.value)
+    if {len(paths), *map(len, of_frames)} != {len(frames)}:
+        raise ValueError(f"{len(frames)} frames, {len(paths)} paths")
     return EventRecord(
         **texts,
-        paths=[path.decode() for path in features["paths"].bytes_list.value],
-        frames=list(features["frames"].bytes_list.value),
+        paths=paths,
+        frames=frames,
         labels={
             name.removeprefix("label/"): values[0]
             for name, values in numbers.items()

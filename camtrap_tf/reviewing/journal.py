@@ -300,7 +300,18 @@ def _checked(line: object, where: str) -> dict:
             f"{where}: {line.get('version')}",
             "Install the version that wrote it.",
         )
+    if line["act"] == "undo" and not (_is_text(line.get("id")) and _is_text(line.get("undoes"))):
+        raise InputError(
+            "an undo has an `id` and `undoes`, the id of an answer", where, "Mend the line."
+        )
     return {name: value for name, value in line.items() if name != checksums.FIELD}
+
+
+def _is_text(value: object) -> bool:
+    try:
+        return bool(_text(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _was_whole(line: bytes) -> bool:

@@ -166,10 +166,25 @@ def _missing(folder: Path, resource: dict[str, Any]) -> set[str]:
     """What stands for a missing value: as the schema says, and as version 1.0.2 does."""
     schema = resource.get("schema")
     if isinstance(schema, str) and "://" not in schema and (folder / schema).is_file():
-        schema = json.loads((folder / schema).read_bytes())
-    told = schema.get("missingValues", []) if isinstance(schema, dict) else []
-    told = [*told, *resource.get("missingValues", [])]
-    return {*MISSING, *(one.get("value", "") if isinstance(one, dict) else one for one in told)}
+        schema = _schema(folder / schema)
+    told = [one.get("missingValues") or [] for one in (schema, resource) if isinstance(one, dict)]
+    values = [one.get("value", "") if isinstance(one, dict) else one for one in chain(*told)]
+    if not all(isinstance(one, str) for one in values):
+        raise InputError(
+            "`missingValues` is a list of texts",
+            told,
+            f"Correct {folder / PACKAGE}, or leave it out.",
+        )
+    return {*MISSING, *values}
+
+
+def _schema(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "the schema of a table is JSON", str(path), f"Mend it: {error}."
+        ) from error
 
 
 def _media(media: pd.DataFrame, deployments: pd.DataFrame, reading: Reading) -> pd.DataFrame:

@@ -264,7 +264,7 @@ def _speciesnet(path: Path, parts: dict, others: dict) -> Recognised:
 
 
 def _list_of_pictures(path: Path, parts: dict, others: dict) -> Recognised:
-    rows = parts[""]
+    rows = parts.get("", [])
     if rows and all(isinstance(row, str) for row in rows):
         return Recognised(None, "a list of pictures", path, (f"It begins with {rows[0]}.",),
                           has_labels=False)  # fmt: skip

@@ -78,3 +78,14 @@ def test_sums_by_cell_over_draws_of_events():
     drawn = intervals.sums(np.array([1.0, 2.0]), np.array([0, 1]), 3, np.array([5, 9]))
     assert drawn.shape == (intervals.DRAWS, 3)
     assert {tuple(row) for row in drawn.tolist()} == {(2, 0, 0), (1, 2, 0), (0, 4, 0)}
+
+
+def test_events_with_one_sum_but_other_numbers_of_pictures_are_of_several_kinds():
+    # One right picture in each of 100 events, of 10 pictures or of 40: 100 / (4000 - 30 n) are
+    # right, where n small events are drawn, 40 to 60 of 100 in 95 of 100 draws.
+    sizes = np.repeat([10, 40], 50)
+    events = np.repeat(np.arange(100), sizes)
+    values = np.concatenate([np.eye(1, size)[0] for size in sizes])
+    few, many = stats.binom.ppf([0.025, 0.975], 100, 0.5)
+    expected = 100 / (4000 - 30 * few), 100 / (4000 - 30 * many)
+    assert intervals.ratio(values, events) == pytest.approx(expected, abs=0.001)

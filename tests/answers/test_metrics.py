@@ -237,13 +237,29 @@ def test_evaluate_pictures(two_stage):
     assert species["per_class"]["lion"]["recall"] is None  # no lion to be found
     count = scores["heads"]["count"]
     assert (count["top1"], count["within_one"]) == (0.25, 0.5)  # '3' for '1' is two bins off
-    assert count["top5"] >= count["top1"]
+    # '3' and '51+' are said of '1' and '11-50': of all others, equally unlikely, '1' is the first.
+    assert count["top5"] == 0.5
     # {standing}={standing}; {standing, moving} for {standing}; none; {} for {moving}.
     expected = {"scored": 4, "accuracy": 0.375, "precision": 0.625, "recall": 0.5}
     assert {key: scores["attributes"][key] for key in expected} == expected
     # zebra right, lion wrong, empty right, hare wrong, no answer, hare right
     assert scores["answer"]["top1"] == 0.5
-    assert scores["answer"]["majority_class"] in ("zebra", "empty", "hare")
+    # Two zebras, an empty picture and a hare.
+    answer = metrics.evaluate(two_stage.select(np.array([0, 1, 2, 5])))["images"]["answer"]
+    assert (answer["majority"], answer["majority_class"]) == (0.5, "zebra")
+
+
+def test_among_the_five_best_means_five():
+    names = tuple("abcdefg")
+    probabilities = {"species": np.tile(np.float32([30, 25, 20, 10, 8, 5, 2]) / 100, (2, 1))}
+    ids = pd.DataFrame({"path": ["0.jpg", "1.jpg"]})
+    labels = {"species": np.array([4, 5])}  # the fifth best, and the sixth
+    scores = metrics.evaluate(Predictions(ids, {"species": names}, probabilities, labels))
+    assert scores["images"]["heads"]["species"]["top5"] == 0.5
+    few = {"species": probabilities["species"][:, :5]}
+    labels = {"species": np.array([4, 4])}
+    scores = metrics.evaluate(Predictions(ids, {"species": names[:5]}, few, labels))
+    assert "top5" not in scores["images"]["heads"]["species"]  # it would be 1 whatever is said
 
 
 def test_empty_is_scored_as_it_is_answered(two_stage):
@@ -284,6 +300,28 @@ def test_places_worst_first(two_stage):
         ("A", 0.5, 2, 1), ("B", 0.5, 2, 1), ("C", 0.5, 2, 1),
     ]  # fmt: skip
     assert [p["empty"] for p in places] == [0, 1, 0] and not places[0]["worse"]
+
+
+def at_places(**right: tuple[int, int]) -> Predictions:
+    """By place, how many events of one picture are right, and of how many."""
+    rows = [(name, row < good) for name, (good, of) in right.items() for row in range(of)]
+    ids = pd.DataFrame({"path": [f"{i}.jpg" for i in range(len(rows))]})
+    ids["site"] = [name for name, _ in rows]
+    said = one_hot([0 if good else 1 for _, good in rows], 2)
+    truth = np.zeros(len(rows), int)
+    return Predictions(ids, {"species": ("hare", "zebra")}, {"species": said}, {"species": truth})
+
+
+def test_a_place_is_worse_where_its_whole_interval_lies_below_the_other_places():
+    # None of 20: at most 1 - 0.025 ** (1 / 20) = 17%, where all others are right.
+    found = {one["name"]: one["worse"] for one in metrics.by_place(at_places(A=(0, 20), B=(9, 9)))}
+    assert found == {"A": True, "B": False}
+    # 1 of 2 against 3 of 4: anything may be.
+    found = {one["name"]: one["worse"] for one in metrics.by_place(at_places(A=(1, 2), B=(3, 4)))}
+    assert found == {"A": False, "B": False}
+    # 60 of 80 is 65% to 84%: below 5 of 5, though not below 65 of 85, of which it is most itself.
+    found = {one["name"]: one["worse"] for one in metrics.by_place(at_places(A=(60, 80), B=(5, 5)))}
+    assert found == {"A": True, "B": False}
 
 
 def test_evaluate_events_averages_probabilities(two_stage):

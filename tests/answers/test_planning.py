@@ -212,3 +212,55 @@ def test_answers_of_two_models_are_refused():
     test.classes["species"] = tuple(reversed(test.classes["species"]))
     with pytest.raises(InputError, match="the same model"):
         planning.plan(validation, test, 0.9, rows=1, seconds=1)
+
+
+def sure_of(confidence: list[float], right: list[bool]) -> Predictions:
+    """Events of one picture with an animal, answered with a confidence."""
+    said = np.float32([[1 - c, c] for c in confidence])
+    ids = pd.DataFrame({"path": [f"{i}.jpg" for i in range(len(said))]})
+    probabilities = {"empty": np.float32([[0.9, 0.1]] * len(said)), "species": said}
+    labels = {"empty": np.zeros(len(said), int), "species": np.array(right, int)}
+    classes = {"empty": BINARY, "species": ("hare", "zebra")}
+    return Predictions(ids, classes, probabilities, labels)
+
+
+def test_an_answer_exactly_at_the_threshold_is_accepted():
+    split = sure_of([0.9, 0.8, 0.7, 0.6, 0.55], [True] * 4 + [False])
+    made = planning.plan(split, split, 0.9, rows=1, seconds=1)
+    (animal,) = (part for part in made.parts if part.kind == "animal")
+    assert animal.threshold == pytest.approx(0.6)  # the confidence of the fourth
+    assert animal.chosen_coverage == animal.coverage == made.automated == 0.8
+    assert animal.accuracy == made.accuracy == 1
+    # Exactly the target is the target.
+    assert planning.lowest_threshold(np.array([0.9, 0.8]), np.array([1.0, 0.0]), 0.5) == 0
+
+
+def test_a_promise_is_tried_with_the_answers_exactly_at_a_threshold():
+    # Twice as many as a proof takes, 87, are accepted first.
+    confidence = np.repeat([0.9, 0.895], [174, 1000])
+    right = np.repeat([1.0, 0.0], [174, 1000])
+    assert planning.promised_threshold(confidence, right, np.arange(1174), 0.966) == 0.9
+
+
+def test_what_proves_a_plan_are_events():
+    validation = make(40, 0, 0)
+    made = planning.plan(validation, validation, 0.9, rows=1, seconds=1)
+    empty = int(validation.judged_empty().sum()) // 2  # events of two pictures
+    assert {part.kind: part.proof for part in made.parts} == {"empty": empty, "animal": 40 - empty}
+
+
+def test_just_enough_events_prove_a_plan():
+    needed = planning.smallest_proof(0.9, planning.RISK / 2)
+    for events, warned in ((needed, False), (needed - 1, True)):
+        split = sure_of([0.8] * events, [True] * events)
+        made = planning.plan(split, split, 0.9, rows=1, seconds=1)
+        (animal,) = (part for part in made.parts if part.kind == "animal")
+        assert any("too small to promise" in text for text in animal.warnings) == warned
+
+
+def test_unknown_is_no_answer_of_a_plan():
+    split = sure_of([0.9, 0.8], [True, True])
+    split.scores["familiarity"] = np.float32([1.0, -1.0])
+    split.info["familiarity_threshold"] = 0.0
+    found = planning.answers(split)["animal"]
+    assert np.isnan(found.confidence).tolist() == [False, True]

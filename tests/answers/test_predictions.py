@@ -333,3 +333,19 @@ def test_a_file_that_stays_on_the_disk_gives_the_same(scattered, tmp_path, monke
     np.testing.assert_array_equal(
         stored.by_event().probabilities["species"], scattered.by_event().probabilities["species"]
     )
+
+
+def test_what_is_exactly_at_a_threshold_reaches_it():
+    ids = pd.DataFrame({"path": ["0.jpg", "1.jpg"]})
+    probabilities = {
+        "empty": np.float32([[0.25, 0.75], [0.125, 0.875]]),
+        "species": np.float32([[0.5, 0.5]] * 2),
+    }
+    classes = {"empty": ("animal", "empty"), "species": ("hare", "zebra")}
+    scores = {"familiarity": np.float32([2.0, 2.0])}
+    info = {"animal_threshold": 0.25, "familiarity_threshold": 2.0}
+    found = Predictions(ids, classes, probabilities, info=info, scores=scores)
+    assert found.judged_empty().tolist() == [False, True]
+    assert found.judged_unknown().tolist() == [False, False]
+    found.info["familiarity_threshold"] = 2.5
+    assert found.judged_unknown().tolist() == [True, False]

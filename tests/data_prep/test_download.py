@@ -1,6 +1,7 @@
 """Downloading, against a server of our own that misbehaves."""
 
 import collections
+import dataclasses
 import http.server
 import io
 import json
@@ -47,7 +48,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and act != "no ranges" else 0
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            told = 0 if act == "elsewhere" else start
+            self.send_header("Content-Range", f"bytes {told}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         rest = content[start:]
@@ -149,6 +151,36 @@ def test_a_part_larger_than_the_file_or_a_server_without_ranges_begins_anew(serv
     (tmp_path / "S1/B04/P2.JPG.part").write_bytes(b"of another file")
     download.download(tmp_path, [1], manners=QUICK, base=server.base)
     assert there(tmp_path) == PICTURES
+
+
+def test_what_a_server_without_ranges_sends_takes_the_place_of_a_part(server, tmp_path):
+    path = "S1/B04/P2.JPG"
+    server.misbehaviour = {path: ["no ranges"]}
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / f"{path}.part").write_bytes(b"of another file")
+    once = dataclasses.replace(QUICK, tries=1)  # no other try mends what the first has done
+    download.download(tmp_path, [1], manners=once, base=server.base)
+    assert there(tmp_path) == PICTURES
+
+
+def test_what_continues_at_another_place_is_not_taken(server, tmp_path):
+    path = "S1/B04/P2.JPG"
+    server.misbehaviour = {path: ["elsewhere"]}
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / f"{path}.part").write_bytes(PICTURES[path][:1234])
+    counts = download.download(tmp_path, [1], manners=QUICK, base=server.base)
+    assert counts == {"there": 5, "missing": 1, "failed": 0}
+    assert "continues at another place" in (tmp_path / "missing.csv").read_text()
+    assert not (tmp_path / path).exists()
+
+
+def test_another_seed_is_another_sample(server, tmp_path):
+    chosen = set()
+    for seed in range(6):
+        out = tmp_path / str(seed)
+        download.download(out, [1], 1, seed, QUICK, server.base)
+        chosen.add(tuple(sorted(there(out))))
+    assert len(chosen) > 1
 
 
 def test_a_sample_of_events_is_part_of_a_larger_one(server, tmp_path):

@@ -48,10 +48,9 @@ def test_temperatures_are_fitted_on_validation_and_divide_the_logits(run, tmp_pa
 def test_a_run_selected_on_another_split_is_not_calibrated(run, tmp_path, caplog):
     from camtrap_tf.networks.bundle import make_bundle
 
-    file = run.folder / "predictions-val.parquet"
-    moved = file.rename(run.folder / "predictions-expert_test.parquet")
-    bundle = make_bundle([run.folder], tmp_path / "bundle")
-    moved.rename(file)
+    copy = shutil.copytree(run.folder, tmp_path / "run")
+    (copy / "predictions-val.parquet").rename(copy / "predictions-expert_test.parquet")
+    bundle = make_bundle([copy], tmp_path / "bundle")
     assert bundle.members[0].temperatures == {}
     assert bundle.event_rules == {"species": "animal"}
     assert "not calibrated" in caplog.text

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from camtrap_tf import __version__
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, COUNT_BINS
@@ -112,7 +113,7 @@ def test_observations_of_pictures_and_events(tmp_path):
         "count": "11",
         "behavior": "eating | moving",
         "classificationMethod": "machine",
-        "classifiedBy": "camtrap_tf 0.1.0: resnet18, 0123abcd",
+        "classifiedBy": f"camtrap_tf {__version__}: resnet18, 0123abcd",
         "classificationTimestamp": "2026-01-02T03:04:05Z",
         "classificationProbability": "0.8125",  # 0.75 + 0.25 / 4
         "observationTags": "label:zebra | countBin:11-50",
@@ -305,6 +306,37 @@ def test_the_offset_is_that_of_the_day_on_which_the_deployment_began(tmp_path):
     changes = {"deployments": tmp_path / "d.csv", "places": {}}
     found, _ = in_berlin(tmp_path / "p", ["2024-07-01 12:00:00"], **changes)
     assert found == ["2024-07-01T12:00:00+01:00"]
+
+
+def stood(tmp_path, *rows) -> Options:
+    """Options with deployments: folder, id, first and last moment."""
+    lines = ["folder,deploymentID,latitude,longitude,deploymentStart,deploymentEnd"]
+    lines += [f"{folder},{name},1,2,{start},{end}" for folder, name, start, end in rows]
+    (tmp_path / "deployments.csv").write_text("\n".join(lines) + "\n")
+    return Options(**vars(OPTIONS) | {"places": {}, "deployments": tmp_path / "deployments.csv"})
+
+
+def test_the_offset_of_a_deployments_begin_counts(tmp_path):
+    # 02:30 at UTC+3 is 23:30 UTC the day before: half an hour before the second deployment.
+    late = "2020-01-03T23:59:59Z", ""
+    options = stood(tmp_path, ("A", "a1", "2020-01-01", ""), ("A", "a2", *late),
+                    ("B", "b1", "2020-01-01", ""))  # fmt: skip
+    times = ["2020-01-04 02:59:58", "2020-01-04 03:00:00"] + ["2020-01-05 00:00:00"] * 7
+    rows = written(tmp_path / "out", make(datetime=pd.to_datetime(times)), options)[1]["media"]
+    assert [row["deploymentID"] for row in rows[:4]] == ["a1", "a2", "a2", "a2"]
+
+
+def test_a_deployment_that_ends_on_a_day_ends_with_it(tmp_path, caplog):
+    options = stood(tmp_path, ("A", "a", "2020-01-01", "2020-01-03"),
+                    ("B", "b", "2020-01-01", "2020-01-07"))  # fmt: skip
+    times = pd.to_datetime(["2020-01-03 23:59:00"] * 4 + ["2020-01-07 12:00:00"] * 5)
+    tables = written(tmp_path / "out", make(datetime=times), options)[1]
+    assert "outside their deployment's time" not in caplog.text
+    ends = [row["deploymentEnd"] for row in tables["deployments"]]
+    assert ends == ["2020-01-03T23:59:59+03:00", "2020-01-07T23:59:59+03:00"]
+    later = make(datetime=times + pd.Timedelta(2, "min"))
+    written(tmp_path / "later", later, options)
+    assert "4 pictures were taken outside their deployment's time" in caplog.text
 
 
 def test_ids_are_the_same_every_time(tmp_path):

@@ -8,8 +8,9 @@ from PIL import Image
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import parquet
 from camtrap_tf.core.errors import DamagedFile
-from camtrap_tf.events.listing import resolve
-from camtrap_tf.prediction.job import FACTS, Answers, Job, list_pictures
+from camtrap_tf.events.corrections import parse
+from camtrap_tf.events.listing import COLUMNS, resolve
+from camtrap_tf.prediction.job import FACTS, Answers, Job, list_pictures, with_times
 
 CLASSES = {"empty": ("animal", "empty")}
 
@@ -77,3 +78,48 @@ def test_a_damaged_list_is_told(job):
     flip(job.folder / "pictures.parquet", 100)
     with pytest.raises(DamagedFile, match=r"pictures.parquet.*Predict into a new folder"):
         job.counts()
+
+
+def listed(**columns) -> pd.DataFrame:
+    rows = {"event_id": None, "frame": None, "datetime": None, "site": None, "season": None}
+    rows |= {"bytes": 1, "modified": 0} | columns
+    return pd.DataFrame(rows).astype(COLUMNS)[list(COLUMNS)]
+
+
+def told(**columns) -> pd.DataFrame:
+    """What headers tell."""
+    return pd.DataFrame(dict.fromkeys(FACTS) | columns).astype(FACTS)
+
+
+def test_a_listings_time_comes_before_a_headers_and_both_are_corrected():
+    noon = pd.Timestamp("2024-05-01 12:00")
+    ids = listed(path=["A/1.jpg", "A/2.jpg", "B/3.jpg"], datetime=[noon, None, noon], site=[*"AAB"])
+    facts = told(datetime=[noon + pd.Timedelta(5, "h")] * 3, time_source=["capture"] * 3)
+    found = with_times(ids, facts, [parse("A=+1h")])
+    hours = (found["datetime"] - noon) / pd.Timedelta(1, "h")
+    assert hours.tolist() == [1, 6, 0]
+    sources = ["metadata, corrected", "capture, corrected", "metadata"]
+    assert found["time_source"].tolist() == sources
+
+
+def sizes(folder, events: list[int], size: int) -> list[int]:
+    """Sizes of the blocks of a listing of events, each of so many pictures."""
+    names = [f"e{number}" for number, count in enumerate(events) for _ in range(count)]
+    pieces = [listed(path=[f"{row:03}.jpg" for row in range(len(names))], event_id=names)]
+    made = Job(folder, {})
+    made.list_pictures(folder, pieces, size, 0)
+    return [len(block) for block in made.blocks()]
+
+
+def test_a_block_is_as_long_as_asked_and_what_is_left_of_its_last_event(tmp_path):
+    assert sizes(tmp_path / "a", [1] * 11, 3) == [3, 3, 3, 2]
+    assert sizes(tmp_path / "b", [2] * 7, 3) == [4, 4, 4, 2]
+    assert sizes(tmp_path / "c", [1, 20, 1, 1, 1, 1], 3) == [21, 3, 1]
+
+
+def test_answers_stand_beside_their_own_pictures(job):
+    found = Predictions.read(job.assemble(CLASSES, {}))
+    assert found.ids["path"].tolist() == [f"{number}.jpg" for number in range(6)]
+    assert found.ids["event_id"].tolist() == [f"{number}.jpg" for number in range(6)]
+    expected = np.repeat([0.5, 0.6, 0.7], 2)
+    np.testing.assert_allclose(found.probabilities["empty"][:, 0], expected, rtol=1e-6)

@@ -205,6 +205,17 @@ def test_kappa_is_that_of_the_textbook():
     assert second.events == third.events == 0 and np.isnan(second.kappa)
 
 
+def test_kappa_of_people_with_other_habits():
+    # Ann says lion of 60 of 100, Bob of 70: by chance they agree on .6 * .7 + .4 * .3 = .54.
+    cells = [("lion", "lion", 45), ("lion", "empty", 15), ("empty", "lion", 25)]
+    cells += [("empty", "empty", 15)]
+    pairs = [(one, other) for one, other, times in cells for _ in range(times)]
+    answers = [said(f"e{i}", one, "ann") for i, (one, _) in enumerate(pairs)]
+    answers += [said(f"e{i}", other, "bob") for i, (_, other) in enumerate(pairs)]
+    [pair] = agreement(answers)
+    assert pair.kappa == pytest.approx((0.6 - 0.54) / (1 - 0.54))
+
+
 def test_two_people_who_always_say_the_same_one_thing_have_no_kappa():
     [pair] = agreement([said("a", "lion", "ann"), said("a", "lion", "bob")])
     assert pair.share == 1 and np.isnan(pair.kappa)
@@ -217,3 +228,9 @@ def test_accuracy_counts_only_what_was_drawn_at_random(small):
     # Clopper and Pearson, one of two: 1 - sqrt(0.975) and sqrt(0.975)
     assert found.interval == pytest.approx((1 - 0.975**0.5, 0.975**0.5))
     assert accuracy(small, [said("e3", "empty")]) is None
+
+
+def test_an_animal_that_nobody_named_counts_neither_for_nor_against_the_model(small):
+    answers = [said("e0", "hare", drawn="random"), said("e1", "animal", drawn="random")]
+    found = accuracy(small, answers)
+    assert (found.events, found.right, found.undecided) == (1, 1, 1)

@@ -57,6 +57,15 @@ def test_by_site_keeps_sites_whole_and_shares_close():
     np.testing.assert_allclose(shares(split), [0.8, 0.1, 0.1], atol=0.02)
 
 
+@pytest.mark.parametrize("rule", ["site", "day", "class", "event"])
+def test_another_seed_is_another_split(rule):
+    times = pd.date_range("2015-12-01", periods=290, freq="6h")
+    sites = np.repeat([f"S{n}" for n in range(20)], range(5, 25))
+    data = table({"site": sites, "datetime": times})
+    found = {tuple(splits.assign(data, rule, seed=seed)) for seed in range(4)}
+    assert len(found) == 4
+
+
 def test_by_site_fills_every_split_even_with_three_sites():
     sites = ["A"] * 50 + ["B"] * 5 + ["C"] * 5
     split = splits.assign(table({"site": sites}), "site")
