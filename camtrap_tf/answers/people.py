@@ -17,7 +17,9 @@ from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.labels import MISSING
 
-FLOOR = 0.1  # probability of people on one picture from which its event is guarded
+# Probability of people on one picture from which its event is guarded; low, because a person who is
+# shown is worse than an animal that is not.
+FLOOR = 0.02
 WORDS = {
     "human", "humans", "person", "persons", "people", "sapiens", "hiker", "hikers", "hunter",
     "hunters", "pedestrian", "pedestrians", "cyclist", "cyclists", "biker", "bikers", "rider",

@@ -27,15 +27,15 @@ def with_people(events) -> Predictions:
 
 @pytest.fixture
 def some():
-    """A hare; a person; a hare, of whose second frame people have 0.9 x 0.12; an empty event."""
+    """A hare; a person; a hare, of whose second frame people have 0.9 x 0.03; an empty event."""
     return with_people(
-        [[(0.1, 0.05)], [(0.1, 0.9), (0.7, 0.9)], [(0.1, 0.0), (0.1, 0.12)], [(0.99, 0.5)]]
+        [[(0.1, 0.01)], [(0.1, 0.9), (0.7, 0.9)], [(0.1, 0.0), (0.1, 0.03)], [(0.99, 0.5)]]
     )
 
 
 def test_an_event_is_guarded_as_a_whole(some):
     assert people.find(some).tolist() == [False, True, True, True, True, False]
-    some.probabilities["species"][4] = 0.9, 0.1  # 0.9 x 0.1 is below 0.1
+    some.probabilities["species"][4] = 0.98, 0.02  # 0.9 x 0.02 is below 0.02
     assert people.find(some).tolist() == [False, True, True, False, False, False]
 
 

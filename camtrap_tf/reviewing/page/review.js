@@ -176,6 +176,7 @@ async function undo() {
 }
 
 async function tookBackWall(undone) {
+  walls.forget();
   for (const [place, event] of events) if (event.mine && event.mine.bulk) events.delete(place);
   if (review.view === "wall" && !(await walls.reopen())) await toWalls();
   else if (review.view === "walls") await walls.drawWalls();
@@ -376,6 +377,7 @@ async function resend() {
 }
 
 function startLive() {
+  document.body.classList.add("learns");
   Object.assign(ACTIONS, LIVE);
   for (const part of document.querySelectorAll(".live")) part.hidden = false;
   at("walls").addEventListener("open-wall", (event) => working(() => toWall(event.detail)));

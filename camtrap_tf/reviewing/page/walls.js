@@ -12,6 +12,7 @@ let began = 0;
 let watcher = null;
 const away = new Set(); // events that do not belong
 const unseen = new Set();
+const passed = new Set(); // events that were clicked away on walls that are done
 
 export const isOpen = () => wall !== null;
 
@@ -46,8 +47,9 @@ export const nthWall = (index) => (at("wall-list").querySelectorAll("button:enab
 // Shows a wall, of events of some confidence; false where nothing is left of it.
 export async function openWall({ wall: name, above }) {
   const found = await ask(`/api/wall?${query({ wall: name, count: TILES, above })}`);
-  if (!found.tiles.length) return false;
-  wall = found;
+  const tiles = found.tiles.filter((tile) => !passed.has(tile.event_id));
+  if (!tiles.length) return false;
+  wall = { ...found, tiles, total: found.total - found.tiles.length + tiles.length };
   at("wall-above").value = above;
   at("wall-from").hidden = !name.startsWith("name:");
   began = performance.now();
@@ -165,10 +167,14 @@ export async function accept() {
     id: newId(), wall: wall.wall, name, accepted, left: [...away], model: wall.model, threshold: wall.threshold,
     seconds: Math.round((performance.now() - began) / 100) / 10,
   });
+  for (const event of away) passed.add(event);
   const skipped = (saved.skipped || []).length;
   const also = skipped ? `; ${skipped} had an answer meanwhile` : "";
   return { saved, text: `Accepted ${counted(saved.accepted, "event")} as ${plain(name)}${also}. Undo takes back all of them.` };
 }
+
+// What was clicked away may come up on walls again.
+export const forget = () => passed.clear();
 
 // Moves to another tile.
 export function moveTo(key) {
