@@ -29,6 +29,7 @@ PUBLIC = {
     "still": "camtrap_tf.prediction.still:set_apart",
     "plan": "camtrap_tf.answers.planning:plan",
     "review": "camtrap_tf.prediction.review:review",
+    "review_pictures": "camtrap_tf.training.review_pictures:review_pictures",
     "report": "camtrap_tf.reporting:write_report",
     "convert": "camtrap_tf.outputs:write",
     "export": "export.verify:export",

@@ -15,6 +15,7 @@ from camtrap_tf.prediction.still import set_apart as still
 from camtrap_tf.reporting import write_report as report
 from camtrap_tf.training.probes import probe_all as probe
 from camtrap_tf.training.recipe import learn as train
+from camtrap_tf.training.review_pictures import review_pictures as review_pictures
 from camtrap_tf.verifying.artefacts import verify as verify
 from data_prep.prepare import prepare as prepare
 from data_prep.shards.make import shard as shard
@@ -41,6 +42,7 @@ __all__ = [
     "probe",
     "report",
     "review",
+    "review_pictures",
     "shard",
     "still",
     "train",

@@ -11,6 +11,7 @@ PREDICTIONS = "predictions.parquet"
 METRICS = "metrics.json"
 REVIEWS = "reviews.jsonl"
 REPORT = "report.html"
+PREPARED = "prepared"  # of a review from nothing: what a network sees in its pictures
 SUMS = "SHA256SUMS"  # of an export, written last: `sha256sum --check SHA256SUMS`
 DETECTIONS = "detections.json"  # MegaDetector batch results
 STILL, STILL_PAGE = "still.csv", "still.html"  # boxes that stay in one place

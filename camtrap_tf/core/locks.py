@@ -43,6 +43,10 @@ log = logging.getLogger("camtrap")
 _held: dict[Path, int] = {}  # folders that this process holds, and how many times
 
 
+class Held(InputError):
+    """Another process holds the folder."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Holder:
     """Who holds a lock.
@@ -223,9 +227,9 @@ def _bury(path: Path, holder: Holder) -> None:
         mark.unlink(missing_ok=True)
 
 
-def _taken(path: Path, holder: Holder) -> InputError:
+def _taken(path: Path, holder: Holder) -> Held:
     there = "" if holder.here else f" If it was killed, or {holder.host} is off, delete {path}."
-    return InputError(
+    return Held(
         f"one process at a time writes {path.parent}",
         str(holder),
         f"Wait until it has ended, or take another folder.{there}",

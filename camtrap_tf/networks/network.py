@@ -90,6 +90,11 @@ def part_input(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
     return images.normalise(tf.image.resize(values, (spec.crop, spec.crop)), spec)
 
 
+def trunk_of(model: keras.Model, head: str) -> keras.Model:
+    """The part of a network of `architectures.build` that lies before its heads."""
+    return keras.Model(model.input, model.get_layer(head).input, name=model.name)
+
+
 def layers_within(model: keras.Model) -> list[keras.Layer]:
     """All layers of a network, those of networks inside it too, not the network itself.
 

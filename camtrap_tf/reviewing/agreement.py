@@ -35,11 +35,14 @@ class Pair:
 
 
 def agreement(answers: Iterable[Answer]) -> list[Pair]:
-    """Every pair of reviewers; an answer is 'empty' or a set of species (`Answer.said`)."""
+    """Every pair of reviewers; an answer is 'empty' or a set of species (`Answer.said`).
+
+    What was accepted in bulk is left out.
+    """
     said: dict[str, dict[str, tuple]] = {}
     for answer in answers:
         own = said.setdefault(answer.reviewer, {})
-        if answer.verdict is not Verdict.UNSURE:
+        if answer.verdict is not Verdict.UNSURE and answer.wall is None:
             own[answer.event_id] = answer.said
     pairs = itertools.combinations(sorted(said), 2)
     return [_pair(first, second, said[first], said[second]) for first, second in pairs]

@@ -19,7 +19,7 @@ from camtrap_tf.core import heads
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
 from camtrap_tf.events.table import Dropped, EventTable, find, occurs
-from camtrap_tf.reviewing.journal import Answer, Sighting, Verdict, read
+from camtrap_tf.reviewing.journal import BULK_MARK, Answer, Sighting, Verdict, read
 
 __all__ = [
     "Answer",
@@ -32,6 +32,7 @@ __all__ = [
     "resolve",
     "unanswered",
 ]
+BY_PEOPLE, IN_BULK = "review", "review in bulk"  # sources of labels in an event table
 log = logging.getLogger("camtrap")
 
 
@@ -44,7 +45,8 @@ class Consensus:
         sightings: of an animal, in the order of the first supporter; none: the event is empty.
         shares: by species, the share of supporters who say an attribute is so, of those who
             told.
-        reviewers: supporters, in the order of their answers.
+        reviewers: supporters, in the order of their answers; marked (`Answer.by`) where they
+            accepted the event in bulk.
         at: when the last of them answered.
         votes, blanks: reviewers who were sure, and who said 'empty'.
     """
@@ -61,7 +63,8 @@ class Consensus:
 def resolve(answers: Iterable[Answer]) -> tuple[list[Consensus], Dropped]:
     """One answer per event: what most of its reviewers say.
 
-    Each reviewer has one vote, for 'empty' or for a set of species; who is not sure has none. The
+    Each reviewer has one vote, for 'empty' or for a set of species; who is not sure has none. Nor
+    has who accepted the event in bulk, where others, sure or not, looked at it by itself. The
     answer with most votes wins; between equals nothing is decided and the event is reported. Of
     the winner's supporters, most decide the number of each species and each attribute; between
     equals that one question stays open.
@@ -74,6 +77,7 @@ def resolve(answers: Iterable[Answer]) -> tuple[list[Consensus], Dropped]:
         by_event.setdefault(answer.event_id, []).append(answer)
     decided, dropped = [], Dropped()
     for event_id, given in by_event.items():
+        given = [answer for answer in given if answer.wall is None] or given
         sure = [answer for answer in given if answer.verdict is not Verdict.UNSURE]
         if not sure:
             dropped.add("no reviewer is sure", [event_id])
@@ -112,7 +116,7 @@ def _consensus(event_id: str, supporters: list[Answer], sure: list[Answer]) -> C
         event_id,
         tuple(sightings),
         shares,
-        tuple(dict.fromkeys(answer.reviewer for answer in supporters)),
+        tuple(dict.fromkeys(answer.by for answer in supporters)),
         max(answer.at for answer in supporters),
         len(sure),
         sum(answer.verdict is Verdict.EMPTY for answer in sure),
@@ -333,7 +337,8 @@ def event_table(
 ) -> EventTable:
     """The decided events as an event table, to train on.
 
-    Events are labelled as a whole, with a row for every species, by source 'review'; attributes
+    Events are labelled as a whole, with a row for every species, by source 'review' or 'review in
+    bulk'; attributes
     are shares of the reviewers who told. What people could not decide or name is left out, and
     counted in `dropped`.
 
@@ -361,7 +366,7 @@ def event_table(
     order = [one.event_id for one in decided if one.event_id in firsts.index]
     dropped.add("not among the predictions", [e for e in told if e not in firsts.index])
     events = firsts.loc[order, ["site", "season", "datetime"]].reset_index()
-    events["source"] = "review"
+    events["source"] = [_source(told[event_id]) for event_id in order]
     events["classifications"] = [told[event_id].votes for event_id in order]
     events["blanks"] = [told[event_id].blanks for event_id in order]
     labels = [label for event_id in order for label in _labels(told[event_id])]
@@ -375,6 +380,11 @@ def event_table(
         further,
     )
     return table if base is None else _added(base, table)
+
+
+def _source(one: Consensus) -> str:
+    """Where an event's label comes from: people who looked at it, or accepted it in bulk."""
+    return IN_BULK if all(name.endswith(BULK_MARK) for name in one.reviewers) else BY_PEOPLE
 
 
 def unanswered(table: EventTable) -> Predictions:
@@ -417,7 +427,8 @@ def _added(base: EventTable, table: EventTable) -> EventTable:
         table.events["event_id"][~occurs(table.events["event_id"], base.events["event_id"])]
     )
     events = base.events.copy()
-    events.loc[again, "source"] = "review"
+    place = find(base.events["event_id"][again], table.events["event_id"])
+    events.loc[again, "source"] = table.events["source"].to_numpy(object)[place]
     unlabelled = base.labels[~occurs(base.labels["event_id"], table.events["event_id"])]
     return EventTable(
         pd.concat([events, fresh.events]),

@@ -1,6 +1,6 @@
 """The web page of a review, for one person on their own computer.
 
-Flask, because the page needs six routes and a static folder and Flask is the smallest framework
+Flask, because the page needs some routes and a static folder and Flask is the smallest framework
 with two decades of care behind it; waitress, because it is a production server in plain Python
 that runs on Windows, too, and reads pictures in several threads while an answer is written.
 
@@ -30,7 +30,9 @@ from camtrap_tf.answers.people import Shown
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.pictures import files
 from camtrap_tf.reviewing.journal import check_id
-from camtrap_tf.reviewing.session import GUARDS, Session, Stale, said
+from camtrap_tf.reviewing.live.session import LiveSession
+from camtrap_tf.reviewing.live.walls import TILES
+from camtrap_tf.reviewing.session import GUARDS, PAGE, Session, Stale, said
 
 HOST, PORT = "127.0.0.1", 8765
 THREADS = 8
@@ -57,7 +59,7 @@ POLICY = {
 log = logging.getLogger("camtrap")
 
 
-def application(session: Session) -> flask.Flask:
+def application(session: Session | LiveSession) -> flask.Flask:
     """The page and its requests, for any WSGI server."""
     mimetypes.add_type("text/javascript", ".js")  # Windows lets programs say otherwise
     app = flask.Flask(__name__, static_folder="page", static_url_path="/page")
@@ -82,6 +84,8 @@ def application(session: Session) -> flask.Flask:
     @app.get("/api/events")
     def events():
         arguments = flask.request.args
+        if isinstance(session, LiveSession) and "places" in arguments:
+            return {"events": session.events(_numbers(arguments["places"]))}
         start, count = arguments.get("start", 0, int), arguments.get("count", 1, int)
         return {"events": session.page(start, count)}
 
@@ -108,10 +112,74 @@ def application(session: Session) -> flask.Flask:
         content = _object()
         undo_id = check_id(content.get("id"))
         undone, place, saved = session.undo(str(content.get("queue", "")), undo_id)
-        told = None if undone is None else said(undone) | {"event_id": undone.event_id}
+        told = None
+        if undone is not None:
+            told = said(undone) | {"event_id": undone.event_id}
+            told |= {"events": session.events_of(undone)}
         return {"undone": told, "place": place, "saved": dataclasses.asdict(saved)}
 
+    if isinstance(session, LiveSession):
+        _add_live(app, session)
     return app
+
+
+def _add_live(app: flask.Flask, session: LiveSession) -> None:
+    """The requests of a page whose model learns."""
+
+    @app.get("/api/state")
+    def state():
+        return session.status()
+
+    @app.get("/api/next")
+    def following():
+        arguments = flask.request.args
+        return session.next(arguments.get("count", 1, int), _numbers(arguments.get("skip", "")))
+
+    @app.get("/api/walls")
+    def walls():
+        return session.walls()
+
+    @app.get("/api/wall")
+    def wall():
+        asked = flask.request.args
+        return session.wall(
+            asked.get("wall", ""), asked.get("count", TILES, int), asked.get("above", None, float)
+        )
+
+    @app.post("/api/walls")
+    def accept():
+        content = _object()
+        return flask.jsonify(session.accept(str(content.pop("queue", "")), content))
+
+    @app.get("/api/alike")
+    def alike():
+        asked = flask.request.args
+        return session.alike(asked.get("place", -1, int), asked.get("count", TILES, int))
+
+    @app.get("/api/listing")
+    def listing():
+        return session.listing(flask.request.args)
+
+    @app.post("/api/mark")
+    def mark():
+        content = _object()
+        return flask.jsonify(session.mark(str(content.pop("queue", "")), content))
+
+    @app.get("/api/finish")
+    def finishing():
+        return session.finishing()
+
+    @app.post("/api/finish")
+    def finish():
+        return session.finish(str(_object().get("queue", ""))), 202
+
+
+def _numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them; at most as many as one page has."""
+    found = [part for part in text.split(",") if part][:PAGE]
+    if not all(part.isdecimal() and len(part) <= 9 for part in found):
+        raise LookupError("events have numbers")
+    return [int(part) for part in found]
 
 
 def _number(text: str) -> int:
@@ -164,7 +232,7 @@ def _picture(path: Path, people: Shown) -> flask.Response:
     return flask.send_file(io.BytesIO(made), mimetype="image/jpeg", max_age=3600)
 
 
-def create(session: Session, port: int = PORT) -> typing.Any:
+def create(session: Session | LiveSession, port: int = PORT) -> typing.Any:
     """A waitress server on the loopback address; `effective_port` is its port, `run` serves.
 
     Args:
@@ -192,9 +260,10 @@ def create(session: Session, port: int = PORT) -> typing.Any:
         ) from error
 
 
-def serve(session: Session, port: int = PORT) -> None:
+def serve(session: Session | LiveSession, port: int = PORT) -> None:
     """Serves until Ctrl-C."""
     server = create(session, port)
-    log.info("review %d events at http://%s:%s/", len(session), HOST, server.effective_port)
+    what = "" if isinstance(session, LiveSession) else f"{len(session)} events "
+    log.info("review %sat http://%s:%s/", what, HOST, server.effective_port)
     log.info("answers go to %s; stop with Ctrl-C, nothing is lost", session.describe()["file"])
     server.run()

@@ -119,6 +119,7 @@ class Session:
         species = [name for name in classes.get("species", ()) if name != EMPTY]
         return {
             "queue": self.queue,
+            "live": False,
             "reviewer": self.reviewer,
             "file": str(self._journal.path),
             "drawn": self.drawn,
@@ -240,11 +241,17 @@ class Session:
                 answer = self._ledger.latest(self.reviewer)
                 if answer is None:
                     return None, None, self._saved(0)
-                self._append(undo_of(answer, undo_id or uuid.uuid4().hex))
+                line = undo_of(answer, undo_id or uuid.uuid4().hex)
+                self._append(line)
+                for event_id in self._ledger.touched(line):
+                    if event_id in self._position:
+                        self._mark(self._position[event_id])
             place = self._position.get(answer.event_id)
-            if place is not None:
-                self._mark(place)
             return answer, place, self._saved(place or 0)
+
+    def events_of(self, answer: Answer) -> int:
+        """How many events were answered together with this answer: a wall's, else one."""
+        return self._ledger.events_of(answer)
 
     def results(self) -> dict:
         """Agreement of all reviewers of the files, and accuracy of what was drawn at random."""

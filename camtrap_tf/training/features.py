@@ -31,18 +31,14 @@ from camtrap_tf.core.progress import Meter
 from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest, Shard
 from camtrap_tf.networks.engines import hash_weights
-from camtrap_tf.networks.network import part_input
+from camtrap_tf.networks.network import part_input, trunk_of
 from camtrap_tf.pictures import crops, graph
 
 KIND, VERSION = "picture features", 1
 SEEN = 2  # a picture as it is, and its mirror image
 _BATCH = 32  # pictures at a time, each seen twice
+__all__ = ["Features", "trunk_of"]
 log = logging.getLogger("camtrap")
-
-
-def trunk_of(model: keras.Model, head: str) -> keras.Model:
-    """The part of a network of `architectures.build` that lies before its heads."""
-    return keras.Model(model.input, model.get_layer(head).input, name=model.name)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,11 +1,17 @@
-"""Shows people the events that the model is unsure of, in a page of their browser.
+"""Shows people events in a page of their browser; without a model one learns while they answer.
 
+  camtrap review PICTURES
   camtrap review answers
 
+PICTURES is a folder of pictures that nothing is known of. They are looked at in the background,
+and a model learns from every answer: it is in PICTURES_review, or --out.
+
 RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table, to
-be labelled without a model. Each answer is appended to RESULTS/reviews.jsonl at once; stop and
-start again at any time. Several people give the same --reviews, each with a --reviewer of their
-own, or a file each. What they said goes
+be labelled without a model. People are shown what the model is unsure of.
+
+Each answer is appended to reviews.jsonl there at once; stop and start again at any time. Several
+people give the same --reviews, each with a --reviewer of their own, or a file each. What they said
+goes
   - into every output format with `camtrap convert PREDICTIONS --reviews=reviews.jsonl`;
   - into an event table to train on, with --export_events=EVENTS.parquet (serves no page).
 """
@@ -21,6 +27,8 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 
 log = logging.getLogger("camtrap")
+# Flags of what was predicted.
+_OF_RESULTS = ("images", "only", "below", "member", "seed", "blind", "export_events", "events")
 INPUTS = {
     ARGUMENTS: Input(Kind.EITHER),
     "images": Input(Kind.FOLDER),
@@ -60,6 +68,11 @@ def define(values: flags.FlagValues) -> None:
         **where,
     )  # fmt: skip
     flags.DEFINE_integer("port", 8765, "port of the page; 0 = any free one", **where)
+    flags.DEFINE_string(
+        "out", None, "of PICTURES: folder for answers and features (default: PICTURES_review)",
+        **where,
+    )  # fmt: skip
+    flags.DEFINE_float("target", 0.9, "of PICTURES: accuracy that is aimed at", **where)
     flags.DEFINE_string("export_events", None, "event table to write from the answers", **where)
     flags.DEFINE_string(
         "events", None, "with --export_events: event table that the answers are added to", **where
@@ -70,8 +83,11 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if len(arguments) != 1:
         raise InputError("review takes one folder", arguments, "camtrap review RESULTS --images=P")
     from camtrap_tf.prediction import review
+    from camtrap_tf.training import review_pictures
 
     results = arguments[0]
+    if review_pictures.is_new(results):
+        return _review_new(values, results)
     if values.export_events:
         return _export(values, review.read(results), review.journals(results, values.reviews))
     given = review.review(
@@ -88,6 +104,32 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         people=values.people,
     )
     return _after(results, given, review.journals(results, values.reviews))
+
+
+def _review_new(values: flags.FlagValues, pictures: str) -> Ending:
+    """A folder of pictures of which nothing is known."""
+    from camtrap_tf.training import review_pictures
+
+    foreign = [name for name in _OF_RESULTS if values[name].value != values[name].default]
+    if foreign:
+        raise InputError(
+            f"{pictures} is a folder of pictures without predictions: flags for it are --out, "
+            "--reviews, --reviewer, --target, --people and --port",
+            ", ".join(f"--{name}" for name in foreign),
+            "Leave them out, or give the folder that `camtrap predict` wrote.",
+        )
+    given = review_pictures.review_pictures(
+        pictures,
+        values.out,
+        values.reviews[0] if values.reviews else None,
+        values.reviewer,
+        values.target,
+        values.port,
+        values.people,
+    )
+    events = len({one.event_id for one in given})
+    again = command("review", pictures, out=values.out)
+    return Ending(f"{counted(events, 'capture events')} answered; go on at any time.", (again,))
 
 
 def _after(results: str, given: list, reviews: list[Path]) -> Ending:

@@ -76,7 +76,7 @@ def test_zeros_at_the_end_are_passed_over(tmp_path):
     [
         ("path,species\na.jpg,lion\n", "one JSON object per line"),
         ('{"act": "answer", "version": 2}\n', "reads version 1"),
-        ('{"act": "vote", "version": 1}\n', "an answer or an undo"),
+        ('{"act": "vote", "version": 1}\n', "one of answer, undo"),
         ('{"act": "answer", "version": 1, "id": "x"}\n', "an answer has the fields"),
     ],
 )
