@@ -48,6 +48,7 @@ function options(name, values) {
 }
 
 export function listenToFilters(open) {
+  at("filter-box").open = innerWidth > 760; // on a phone they would fill the screen
   const again = () => { start = 0; drawList(open); };
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   at("filters").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(again, 250); });

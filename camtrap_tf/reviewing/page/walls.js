@@ -93,7 +93,7 @@ export function drawTile(tile, action) {
   const picture = element("img", { alt: "" });
   const box = element("i", { hidden: true });
   picture.addEventListener("load", () => crop(picture, box, tile.box));
-  picture.addEventListener("error", () => picture.replaceWith(element("span", { className: "none", textContent: "cannot be shown" })));
+  picture.addEventListener("error", () => sayWhy(picture));
   picture.src = pictureOf(tile.place, tile.best);
   const said = [tile.confidence === null ? "" : percent(tile.confidence),
     (tile.datetime || "").slice(0, 16), tile.site, tile.frames > 1 ? `${tile.frames} pictures` : ""].filter(Boolean);
@@ -104,6 +104,14 @@ export function drawTile(tile, action) {
   button.title = [tile.event_id, ...said].join("\n");
   press(button, () => action(button, tile));
   return element("li", {}, button);
+}
+
+// Says, in place of a picture that cannot be shown, why that is.
+async function sayWhy(picture) {
+  const note = element("span", { className: "none", textContent: "cannot be shown" });
+  picture.replaceWith(note);
+  const response = await fetch(picture.src);
+  if (!response.ok) note.textContent = await response.text();
 }
 
 // Shows the part of a picture around its box.
