@@ -116,7 +116,9 @@ function wait() {
 function drawWaiting() {
   const preparing = (review.state || {}).preparing || { state: "listing", pictures: null };
   const bar = element("progress", { max: preparing.pictures || 1, value: preparing.ready || 0 });
-  const more = preparing.state === "failed" ? "" : "The first questions come as soon as 100 pictures, or all, have been looked through. You can close this page, or stop the program: it goes on where it was.";
+  const more = preparing.state === "failed" ? ""
+    : preparing.can_begin ? "All events so far have an answer; others come as their pictures have been looked through."
+    : "The first questions come as soon as 100 pictures, or all, have been looked through. You can close this page, or stop the program: it goes on where it was.";
   at("waiting").replaceChildren(
     element("h2", { textContent: "The pictures are being prepared" }), ...(preparing.state === "failed" ? [] : [bar]),
     element("p", { textContent: live.preparingText(preparing) }), element("p", { textContent: more }));
