@@ -1,14 +1,11 @@
 r"""From no labels at all: how far a model comes that learns while a person answers.
 
-    camtrap prepare --source=coco --metadata=california/california.json --out=/tmp/ca/e.parquet
-    camtrap shard --events=/tmp/ca/e.parquet --images=california --split=day --out=/tmp/ca/day-0
-    for seed in 1 2 3 4: camtrap shard ... --shares=0.7,0.1,0.2 --seed=$seed --out=/tmp/ca/day-$seed
-    python -m experiments.from_nothing --events=/tmp/ca/e.parquet --images=california \
-        --prepared=/tmp/ca/prepared --shards='/tmp/ca/day-{seed}' --data=california \
-        --out=from_nothing.csv
+    python -m experiments.from_nothing --shards='/tmp/ca/256-{seed}' --data=california \
+        --detections=/tmp/ca/detected/detections.json --out=from_nothing.csv
 
-Simulated is what `camtrap review FOLDER` does, with its own code: pictures are described
-(`camtrap_tf.prediction.describe`), events asked about one by one, heads refitted after each answer.
+Shards and boxes as of `experiments.california.read_events`: another split of the days in each of
+five folders. Simulated is what `camtrap review FOLDER` does, with its own code, on the features of
+the shards' pictures: events are asked about one by one, and heads refitted after each answer.
 The person answers with the data set's labels; with --mistakes=0.05 with another species, or
 'empty', in one of twenty answers. The model is asked about the test split of shards, days (or
 places) that it has neither answers nor features of; the other splits are the pool.
@@ -39,13 +36,11 @@ import pandas as pd
 from absl import app, flags
 
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.labels import BINARY, EMPTY
-from camtrap_tf.events import listing
-from camtrap_tf.events.table import EventTable
+from camtrap_tf.core.labels import BINARY, EMPTY, MISSING
 from camtrap_tf.reviewing import queue
 from camtrap_tf.reviewing.journal import Answer, Ledger, Sighting, Verdict
 from camtrap_tf.reviewing.live import learner
-from camtrap_tf.reviewing.live.events import Shelf
+from camtrap_tf.reviewing.live.events import Chunk
 from camtrap_tf.reviewing.live.learner import Known, Model, Pool
 from camtrap_tf.reviewing.live.vectors import Axes
 from experiments.rows import write_lines
@@ -83,30 +78,35 @@ class World:
         return np.array([split[name] for name in self.event_ids])
 
 
-def read(events: str, images: str, prepared: str) -> World:
-    """Describes the pictures of an event table, as far as that is not done."""
-    from camtrap_tf.core.startup import start_tensorflow
+def read(shards: str, detections: str, features: str | None) -> World:
+    """The labelled events of shards, with features that are computed where they are not there."""
+    from camtrap_tf.batches import pipeline
+    from camtrap_tf.events import detections as boxes
+    from experiments.california.read_events import Pool as Seen
 
-    start_tensorflow()
-    from camtrap_tf.prediction.describe import describe
-    from camtrap_tf.prediction.prepared import Prepared
-
-    describe(listing.resolve([events], images), prepared)
-    shelf = Shelf(Prepared(prepared))
-    shelf.refresh()
-    table = EventTable.read(events)
-    animals = table.labels[table.labels["species"] != EMPTY].drop_duplicates("event_id")
-    truths = dict.fromkeys(table.labels["event_id"].astype(str), EMPTY)
-    truths |= dict(zip(animals["event_id"].astype(str), animals["species"], strict=True))
-    rows = [row for row, event in enumerate(shelf.events) if event.event_id in truths]
-    known = [shelf.events[row] for row in rows]
-    names = np.array([event.event_id for event in known], object)
+    found = boxes.read(detections)
+    views = [Seen.compute(shards, around, features) for around in (None, found)]
+    manifest = views[0].manifest
+    parts = [pipeline.index(manifest, split) for split in manifest.splits()]
+    ids = pd.concat([ids for ids, _, _ in parts], ignore_index=True)
+    labels = {head: np.concatenate([of_event[head] for _, _, of_event in parts])
+              for head in (EMPTY, "species")}  # fmt: skip
+    of = found.of(ids["path"].astype("string"))
+    seen = np.stack([view.values.mean(axis=1) for view in views], axis=1).astype(np.float16)
+    ids = ids.assign(failure=None)
+    chunk = Chunk(ids, np.nan_to_num(of.confidence), of.boxes, seen)
+    events, pooled = chunk.events()
+    names = np.array([*manifest.vocabulary.species, EMPTY], object)
+    code = np.where(labels[EMPTY] == 1, len(names) - 1, labels["species"])
+    truths = dict(zip(ids["event_id"].astype(str), code, strict=True))
+    codes = np.array([truths[event.event_id] for event in events])
+    rows = np.flatnonzero(codes != MISSING)
     return World(
-        names,
-        np.array([event.group for event in known], object),
-        shelf.pooled()[rows],
-        np.array([event.score for event in known], np.float32),
-        np.array([truths[name] for name in names], object),
+        np.array([events[row].event_id for row in rows], object),
+        np.array([events[row].group for row in rows], object),
+        pooled[rows],
+        np.array([events[row].score for row in rows], np.float32),
+        names[codes[rows]],
     )
 
 
@@ -282,7 +282,7 @@ def main(_) -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     log.setLevel(logging.INFO)
     given = flags.FLAGS
-    world = read(given.events, given.images, given.prepared)
+    world = read(given.shards.replace("{seed}", "0"), given.detections, given.features)
     lines = run(world, given)
     if given.append and Path(given.out).is_file():
         lines = pd.read_csv(given.out).to_dict("records") + lines
@@ -290,9 +290,8 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("events", None, "event table", required=True)
-    flags.DEFINE_string("images", None, "folder of the pictures", required=True)
-    flags.DEFINE_string("prepared", None, "folder for the descriptions", required=True)
+    flags.DEFINE_string("detections", None, "what `camtrap detect` wrote", required=True)
+    flags.DEFINE_string("features", None, "folder for features; None: beside the shards")
     flags.DEFINE_string("data", None, "name of the data set in the table", required=True)
     flags.DEFINE_string("shards", None, "folders of shards, {seed} in their name", required=True)
     flags.DEFINE_integer("splits", 5, "how many: {seed} is 0, 1 ...")

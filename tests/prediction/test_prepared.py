@@ -1,0 +1,131 @@
+"""Described pictures on the disk: what comes back, in which order, and what a finish makes of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.events import listing
+from camtrap_tf.pictures import exif
+from camtrap_tf.prediction import describe, descriptions
+from camtrap_tf.prediction.describe import Pixels, Seen
+from camtrap_tf.prediction.job import Job, list_pictures
+from camtrap_tf.prediction.prepared import Prepared
+from camtrap_tf.reviewing.journal import Answer, Ledger, Sighting, Verdict
+from camtrap_tf.training import review_finish
+from tests.reviewing.conftest import draw_pictures, predictions_of
+
+WIDTH = 6
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    """Forty events of two pictures, in blocks of ten, of which nothing is described."""
+    drawn = predictions_of([[(0.1, 0.2), (0.1, 0.2)]] * 40)
+    draw_pictures(drawn, tmp_path / "pictures", (16, 16))
+    table = drawn.ids[["path", "event_id", "site"]]
+    table.to_csv(tmp_path / "list.csv", index=False)
+    found = listing.resolve([tmp_path / "list.csv"], tmp_path / "pictures")
+    job = Job.claim(tmp_path / "prepared", {"sources": list(found.names)}, found.root)
+    list_pictures(job, found, 10)
+    return job
+
+
+def kind(event_id: str) -> int:
+    return int(event_id[1:]) % 3
+
+
+def write_block(job: Job, number: int) -> None:
+    """A block as `describe` writes it: of every third event nothing was detected."""
+    block = job.block(number)
+    facts, square = exif.Facts(), np.zeros((4, 4, 3), np.uint8)
+    read = [Seen(facts, Pixels(square, None)) for _ in range(len(block))]  # type: ignore
+    kinds = np.array([kind(name) for name in block.pictures["event_id"]])
+    there = kinds > 0
+    features = np.eye(WIDTH)[kinds][:, None]
+    found = {
+        "scores": np.where(there, 0.75, 0).astype(np.float32),
+        "boxes": np.where(there[:, None], [0.5, 0.25, 0.25, 0.5], np.nan).astype(np.float32),
+        "features": np.repeat(features, 2, axis=1).astype(np.float16),
+    }
+    describe._write(job, block, read, found)
+
+
+def write_all(job: Job) -> None:
+    for number in descriptions.block_order(job):
+        write_block(job, number)
+
+
+def ledger_of(names: dict[str, str]) -> Ledger:
+    """Answers by event."""
+    found = Ledger()
+    for event_id, name in names.items():
+        seen = () if name == "empty" else (Sighting(name),)
+        verdict = Verdict.EMPTY if name == "empty" else Verdict.ANIMAL
+        found.add(Answer(event_id, "kim", verdict, seen, id=event_id).to_json())
+    return found
+
+
+def test_blocks_come_in_their_order_whoever_writes_them_when(job):
+    order = descriptions.block_order(job)
+    assert sorted(order) == list(range(8)) and order != sorted(order)
+    source = Prepared(job.folder)
+    assert source.poll() == [] and source.progress().pictures == 80
+    write_block(job, order[1])
+    assert source.poll() == []  # the first is not there yet
+    write_block(job, order[0])
+    chunks = source.poll()
+    assert [len(chunk.ids) for chunk in chunks] == [10, 10]
+    assert source.progress().ready == 20 and source.progress().state == "running"
+    events, _ = chunks[0].events()
+    first = job.block(order[0]).pictures["event_id"].iloc[0]
+    assert events[0].event_id == first and len(events[0].frames) == 2
+    shown = next(event for event in events if kind(event.event_id))
+    assert shown.frames[0].box == (0.5, 0.25, 0.25, 0.5) and shown.score == 0.75
+    write_all(job)
+    source.poll()
+    assert source.progress().state == "done" and source.progress().ready == 80
+    # A second reader gets the same events in the same order.
+    again = [name for chunk in Prepared(job.folder).poll() for name in chunk.ids["event_id"]]
+    assert again[:20] == [name for chunk in chunks for name in chunk.ids["event_id"]]
+
+
+def test_a_damaged_block_is_waited_for_again(job):
+    write_all(job)
+    file = job.file(descriptions.block_order(job)[0])
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    source = Prepared(job.folder)
+    assert source.poll() == [] and not file.exists()
+
+
+def test_absent_weights_are_told_with_one_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(descriptions.weights, "find", lambda name: None)
+    with pytest.raises(InputError, match="camtrap weights get megadetector-lite lite0"):
+        descriptions.require_weights()
+
+
+def test_what_people_said_teaches_what_all_pictures_show(job):
+    write_all(job)
+    names = {f"e{n}": ("empty", "fox", "hare")[n % 3] for n in range(12)}
+    work = review_finish.Work.read(job.folder, ledger_of(names))
+    predictions = review_finish.predictions_of(work)
+    answers = predictions.by_event()
+    truth = [("empty", "fox", "hare")[kind(name)] for name in answers.ids["event_id"]]
+    assert answers.answers().tolist() == truth and len(truth) == 40
+    assert (work.labels("species") >= 0).sum() == 16  # two pictures of each of eight animals
+    assert (work.labels("empty") == 1).sum() == 8
+    assert not work.drawn().any()
+
+
+def test_a_model_of_one_species_cannot_be_finished(job):
+    write_all(job)
+    with pytest.raises(InputError, match="tells at least two species apart"):
+        review_finish.Work.read(job.folder, ledger_of({"e1": "fox", "e0": "empty"}))
+
+
+def test_pictures_without_times_keep_theirs_missing(job):
+    write_all(job)
+    ids = pd.concat([chunk.ids for chunk in Prepared(job.folder).poll()])
+    assert ids["datetime"].isna().all() and ids["failure"].isna().all()
