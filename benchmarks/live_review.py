@@ -9,8 +9,9 @@ of 1,280). No picture is read and no network runs. Told, in one process and one 
     new order          from an answer to questions of a model that has learnt from it, the median
                        of ten after --answers answers; the bound of the claim is 2 s
     answer             until it is on the disk and the page hears of it
-    state, next, walls, wall, listing   requests, medians of five
-    accuracy           the running accuracy, which follows the new order
+    state, next, walls, wall, listing   requests, medians of five; what they remember is anew
+                       after every answer
+    accuracy           the running accuracy, which another thread computes
     start again        with --journal answers in the journal
     memory             of the process at its largest, and what features take on the disk
 """
@@ -125,7 +126,7 @@ def run(source: Drawn, folder: Path, answers: int) -> None:
     while session.status()["saved"]["done"] < answers:
         for question in session.next(20)["questions"]:
             say(session, question, source.truths)
-        session.learn()
+        session.fit()
     orders, saved = [], []
     for _ in range(10):
         (question,) = session.next(1)["questions"]
@@ -133,27 +134,22 @@ def run(source: Drawn, folder: Path, answers: int) -> None:
         orders.append(_order_seconds(session))
     tell("answer", statistics.median(saved))
     tell("new order", statistics.median(orders), f"slowest {1000 * max(orders):.0f} ms; bound 2000")
-    state, known = session.state, session._known
-    tell("accuracy", median(lambda: learner.running(known, state.model)))
+    state = session.state
+    tell("accuracy", median(lambda: learner.running(state.known, state.model)))
     tell("state", median(session.status))
     tell("next", median(lambda: session.next(3)))
     tell("walls", median(session.walls))
     name = session.walls()["walls"][0]["wall"]
     tell("wall", median(lambda: session.wall(name)))
-    tell("listing", median(lambda: session.listing({"order": "gain", "by": "model"})))
+    (question,) = session.next(1)["questions"]
+    say(session, question, source.truths)
+    tell("listing, anew", _seconds(lambda: session.listing({"order": "gain", "by": "model"})))
+    tell("listing, next page", median(lambda: session.listing({"order": "gain", "start": "50"})))
 
 
 def _order_seconds(session: LiveSession) -> float:
     """From now to questions of a model that knows all answers."""
-    begun, wanted, found = time.perf_counter(), session._ledger.length, []
-
-    def look() -> None:
-        if session.state.model.number == wanted and not found:
-            session.next(3)
-            found.append(time.perf_counter() - begun)
-
-    session.learn(published=look)
-    return found[0]
+    return _seconds(lambda: (session.fit(), session.next(3)))
 
 
 def start_again(source: Drawn, folder: Path, number: int) -> None:

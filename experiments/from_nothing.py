@@ -23,7 +23,7 @@ events with an animal the share whose species the model names, `right`, of all e
 answers rightly, 'empty' included; their lowest and highest seeds. `held`: in how many of the `told`
 runs that had ten blind draws the interval of the running accuracy held `right`; `bias` is the
 running accuracy less `right`, `width` of the interval. It is the accuracy on new events of the same
-days, so that --split=event tests it; of unseen days it is too high.
+days, so that --deal=events tests it; of unseen days it is too high.
 """
 
 import dataclasses
@@ -46,6 +46,7 @@ from camtrap_tf.reviewing.live.vectors import Axes
 from experiments.rows import write_lines
 
 SIZES = (5, 10, 20, 40, 80)
+POOL = 0.6  # of the events, with --deal=events
 KEPT = 0.9  # of the pool, in each seed
 log = logging.getLogger("camtrap")
 
@@ -241,8 +242,12 @@ def summary(runs: pd.DataFrame) -> list[dict]:
     """A row for each way, split and number of answers, over the seeds; 'all' splits together."""
     both = pd.concat([runs, runs[runs["split"] != "0"].assign(split="1 to 4")])
     lines = []
-    for keys, rows in both.groupby(["data", "split", "way", "mistakes", "answers"], sort=False):
-        line = dict(zip(("data", "split", "way", "mistakes", "answers"), keys, strict=True))
+    for keys, rows in both.groupby(
+        ["data", "dealt", "split", "way", "mistakes", "answers"], sort=False
+    ):
+        line = dict(
+            zip(("data", "dealt", "split", "way", "mistakes", "answers"), keys, strict=True)
+        )
         line["runs"] = len(rows)
         for name in ("species", "right", "presence"):
             by_seed = rows.groupby("seed")[name].mean()
@@ -262,13 +267,23 @@ def run(world: World, given: flags.FlagValues) -> list[dict]:
     rows = []
     for number in range(given.splits):
         split = f"{number}"
-        names = world.dealt(given.shards.replace("{seed}", split))
-        pool = np.flatnonzero(np.isin(names, ("train", "val")))
-        asked = np.flatnonzero(names == "test")
+        if given.deal == "events":
+            rows = np.random.default_rng(number).permutation(len(world.event_ids))
+            pool, asked = np.split(rows, [round(POOL * len(rows))])
+        else:
+            names = world.dealt(given.shards.replace("{seed}", split))
+            pool = np.flatnonzero(np.isin(names, ("train", "val")))
+            asked = np.flatnonzero(names == "test")
         for way in given.ways:
             for seed in range(given.seeds):
                 found = simulate(world, pool, asked, way, seed, given.mistakes)
-                facts = {"data": given.data, "split": split, "way": way, "seed": seed}
+                facts = {
+                    "data": given.data,
+                    "dealt": given.deal,
+                    "split": split,
+                    "way": way,
+                    "seed": seed,
+                }
                 rows += [facts | {"mistakes": given.mistakes} | one for one in found]
             log.info("%s, %s: %s", split, way, [
                 round(float(np.mean([r["species"] for r in rows if r["split"] == split
@@ -294,6 +309,12 @@ if __name__ == "__main__":
     flags.DEFINE_string("features", None, "folder for features; None: beside the shards")
     flags.DEFINE_string("data", None, "name of the data set in the table", required=True)
     flags.DEFINE_string("shards", None, "folders of shards, {seed} in their name", required=True)
+    flags.DEFINE_enum(
+        "deal",
+        "shards",
+        ["shards", "events"],
+        "as the shards are split, or 3 of 5 events at random",
+    )
     flags.DEFINE_integer("splits", 5, "how many: {seed} is 0, 1 ...")
     flags.DEFINE_multi_enum("ways", list(WAYS), list(WAYS), "ways of asking")
     flags.DEFINE_integer("seeds", 5, "number of seeds")

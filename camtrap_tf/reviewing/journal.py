@@ -465,12 +465,14 @@ class Ledger:
         self._people: dict[str, dict[str, None]] = {}  # who has answered an event, in order
         self._walls: dict[str, list[str]] = {}  # the events that a wall's line answers
         self._marks: dict[str, dict] = {}
-        self.length = 0  # lines that said something new
+        self.length = 0  # answers, walls and undos, each once
+        self.changes = 0  # lines of any kind
         for line in lines:
             self.add(line)
 
     def add(self, line: dict) -> None:
         """Takes one line of the file into account; one that was there before changes nothing."""
+        self.changes += 1
         if line["act"] == "undo":
             self.length += line["id"] not in self._undos
             self._undone.add(line["undoes"])

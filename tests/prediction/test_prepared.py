@@ -1,4 +1,4 @@
-"""Described pictures on the disk: what comes back, in which order, and what a finish makes of it."""
+"""Described pictures on the disk: what comes back, in which order, and what a finish makes."""
 
 import numpy as np
 import pandas as pd

@@ -40,6 +40,10 @@ class Pool:
     groups: np.ndarray
     seed: int = 0
 
+    def compute(self) -> None:
+        """Computes what requests would otherwise wait for."""
+        _ = self.place, self.keys, self.likeness, self.clusters
+
     @functools.cached_property
     def place(self) -> dict[str, int]:
         """From the name of an event to its number."""

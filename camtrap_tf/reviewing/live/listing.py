@@ -1,7 +1,7 @@
 """Events by answer, confidence, place and time: what the list of the page shows."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ ORDERS = ("time", "site", "gain", "confidence", "place")
 BY = ("people", "bulk", "model", "nobody")
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """An event of the list.
 
     Args:

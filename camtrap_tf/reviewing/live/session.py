@@ -13,6 +13,7 @@ import functools
 import logging
 import statistics
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -59,12 +60,14 @@ class State:
 
     Args:
         pool: events that it knows.
+        known: the answers that it has learnt from.
         model: the heads.
         probabilities: [events, words] float32.
         running: how often it is right; None where too little is known.
     """
 
     pool: Pool
+    known: Known
     model: Model
     probabilities: np.ndarray
     running: Running | None
@@ -167,11 +170,11 @@ class LiveSession:
         self._coming: Any = None  # of the events that are being learnt, mostly the same
         self.state: State | None = None
         self._seconds: collections.deque[float] = collections.deque(maxlen=RECENT)
-        self._unlike_of, self._unlikeness = -1, np.zeros(0)
+        self._memory: dict[str, tuple] = {}  # see `_remember`
         self._stopped = False
         with self._lock:
             self._follow()
-        self._thread = threading.Thread(target=self._work, name="learner", daemon=True)
+        self._checked: tuple[int, int] | None = None
 
     @property
     def journal_file(self) -> Path:
@@ -180,10 +183,11 @@ class LiveSession:
 
     def start(self) -> None:
         """Begins to learn in the background."""
-        self._thread.start()
+        for work in (self._work, self._check_on):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
 
     def stop(self) -> None:
-        """Ends the thread; what was answered is on the disk anyway."""
+        """Ends the threads; what was answered is on the disk anyway."""
         self._stopped = True
         self._dirty.set()
 
@@ -193,17 +197,20 @@ class LiveSession:
         while not self._stopped:
             self._dirty.wait(_TICK)
             self._dirty.clear()
-            try:
-                self.learn()
-            except Exception:  # a fault must not end the thread: the page would wait for ever
-                log.exception("the model could not be fitted")
+            _survive(self.fit)
 
-    def learn(self, published: Callable[[], None] = lambda: None) -> None:
-        """Takes up new events and answers, and fits; the thread calls it again and again.
+    def _check_on(self) -> None:
+        while not self._stopped:
+            time.sleep(_TICK)
+            _survive(self.check)
 
-        Args:
-            published: called when the model is there, before the running accuracy is.
-        """
+    def learn(self) -> None:
+        """Takes up new events and answers, fits, and looks how often the model is right."""
+        self.fit()
+        self.check()
+
+    def fit(self) -> None:
+        """Takes up new events and answers, and fits; a thread calls it again and again."""
         self.shelf.refresh()
         with self._lock:
             self._follow()
@@ -218,14 +225,20 @@ class LiveSession:
             return
         model = learner.learn(known, number)
         probabilities = model.probabilities(pool.vectors, pool.scores)
-        before = self.state.running if self.state else None
         with self._lock:
             self._known = self._coming
-            self.state = State(pool, model, probabilities, before)
-        published()
-        running = learner.running(known, model)
+            running = self.state.running if self.state else None
+            self.state = State(pool, known, model, probabilities, running)
+
+    def check(self) -> None:
+        """Looks how often the latest model is right; another thread does so, as it takes longer."""
+        state = self.state
+        if state is None or self._checked == (state.model.number, len(state.pool)):
+            return
+        running = learner.running(state.known, state.model)
+        self._checked = state.model.number, len(state.pool)
         with self._lock:
-            self.state = State(pool, model, probabilities, running)
+            self.state = dataclasses.replace(self.state or state, running=running)
 
     def _pool(self) -> tuple[Pool | None, bool]:
         """What is known of the events, found anew where enough have come; whether it was."""
@@ -237,7 +250,10 @@ class LiveSession:
             before or ()
         )
         if before is None or grown or last:
-            return self.shelf.pool(), True
+            pool = self.shelf.pool()
+            if pool is not None:
+                pool.compute()
+            return pool, True
         return before, False
 
     def _follow(self) -> None:
@@ -316,7 +332,10 @@ class LiveSession:
         }  # fmt: skip
 
     def _classes(self) -> list[str]:
-        """Species that people have named, the most frequent first."""
+        """Species that people have named, the most frequent first; counted once for a journal."""
+        return self._remember("classes", self._count_classes)
+
+    def _count_classes(self) -> list[str]:
         counts = collections.Counter(
             sighting.species for answer in self._ledger.standing() for sighting in answer.sightings
         )
@@ -357,6 +376,8 @@ class LiveSession:
             "events": len(state.pool),
         }  # fmt: skip
         shown = self._shown(place, state, blind)
+        if blind:  # what was accepted in bulk is looked at as if for the first time
+            shown["mine"] = None
         return shown | {"reasons": _reasons(question, name, probability), "asked": asked}
 
     def page(self, start: int, count: int) -> list[dict]:
@@ -463,7 +484,18 @@ class LiveSession:
             number = 0 if self.state is None else self.state.model.number
             return {"model": number, "walls": [one.to_json() for one in self._walls()]}
 
+    def _remember(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What stays the same as long as model, answers and events do, computed once."""
+        state = self.state
+        now = state and state.model.number, self._ledger.changes, len(self.shelf)
+        if self._memory.get(name, (None,))[0] != now:
+            self._memory[name] = now, compute()
+        return self._memory[name][1]
+
     def _walls(self) -> list[screens.Wall]:
+        return self._remember("walls", self._find_walls)
+
+    def _find_walls(self) -> list[screens.Wall]:
         state, known = self.state, self._known
         if state is None or known is None:
             return []
@@ -579,45 +611,49 @@ class LiveSession:
             }
 
     def _rows(self) -> list[lists.Row]:
+        return self._remember("rows", self._find_rows)
+
+    def _find_rows(self) -> list[lists.Row]:
         state, due = self.state, self.due()
-        names = np.zeros(0, object) if state is None else state.names
-        unlike = self._unlike()
+        number = len(self.shelf)
+        answers, confidence, unlike = ([None] * number for _ in range(3))
+        if state is not None:
+            known = len(state.probabilities)
+            answers[:known] = state.names.tolist()
+            confidence[:known] = state.confidence.tolist()
+            unlike[:known] = self._unlike(state).tolist()
+        for place in due:
+            answers[place] = confidence[place] = unlike[place] = None
         return [
-            self._row(place, event, names, unlike, place in due)
+            self._row(place, event, answers[place], confidence[place], unlike[place])
             for place, event in enumerate(self.shelf.events)
         ]
 
-    def _unlike(self) -> np.ndarray:
-        """[events] how little each looks like anything answered; computed once for a model."""
-        state, known = self.state, self._known
-        if state is None or known is None:
-            return np.zeros(0)
-        if self._unlike_of != state.model.number:
-            near = state.pool.likeness.to_nearest(
-                np.arange(len(state.pool)), np.flatnonzero(known.single)
-            )
-            self._unlike_of, self._unlikeness = state.model.number, 1 - near
-        return self._unlikeness
+    @staticmethod
+    def _unlike(state: State) -> np.ndarray:
+        """[events] how little each looks like anything answered."""
+        places = np.arange(len(state.pool))
+        return 1 - state.pool.likeness.to_nearest(places, np.flatnonzero(state.known.single))
 
     def _row(
-        self, place: int, event: Event, names: np.ndarray, unlike: np.ndarray, due: bool
+        self,
+        place: int,
+        event: Event,
+        answer: str | None,
+        confidence: float | None,
+        unlike: float | None,
     ) -> lists.Row:
         given = self._ledger.about(event.event_id)
-        answer, by, confidence = None, None, None
-        if place < len(names) and not due and self.state is not None:
-            confidence = self.state.guess(place)[1]
-            answer, by = str(names[place]), "model"
+        by = None if answer is None else "model"
         if given:
-            last = given[-1]
-            answer = last.said[0] if last.said else None
+            answer = next(iter(given[-1].said), None)
             by = "people" if any(one.wall is None for one in given) else "bulk"
+        unsure = any(one.verdict is Verdict.UNSURE for one in given)
+        favourite = bool(self._ledger.marks(event.event_id).get("favourite"))
+        text = f"{event.event_id} {event.frames[0].path}"
         return lists.Row(
-            place, event.site, event.when, answer, by, confidence,
-            float(unlike[place]) if place < len(unlike) and not due else None,
-            any(one.verdict is Verdict.UNSURE for one in given),
-            bool(self._ledger.marks(event.event_id).get("favourite")),
-            f"{event.event_id} {event.frames[event.best].path}",
-        )  # fmt: skip
+            place, event.site, event.when, answer, by, confidence, unlike, unsure, favourite, text
+        )
 
     # ------------------------------------------------------------ what people say
 
@@ -781,6 +817,14 @@ class LiveSession:
         choices = [s.choices for s in answer.sightings if s.choices]
         if choices:
             raise InputError("this review asks no further questions", choices, "Leave them out.")
+
+
+def _survive(work: Callable[[], None]) -> None:
+    """A fault is logged and must not end the thread: the page would wait for ever."""
+    try:
+        work()
+    except Exception:
+        log.exception("the model could not be fitted")
 
 
 _WORDS = {

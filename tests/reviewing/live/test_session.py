@@ -221,3 +221,21 @@ def test_marks_are_kept(make_live):
 def test_a_page_of_another_review_is_refused(make_live):
     with pytest.raises(Stale):
         make_live().answer("other", {})
+
+
+def test_a_blind_check_of_an_accepted_event_shows_nothing_of_it(make_live):
+    session = make_live()
+    work(session, 24)  # the next question is a blind draw
+    first = min(session.due(), key=lambda place: session.state.pool.keys[place])
+    event_id = session.shelf.events[first].event_id
+    name = truth(first)
+    content = {"id": "w", "wall": f"name:{name}", "name": name, "accepted": [event_id], "left": []}
+    session.accept(session.queue, content)
+    session.learn()
+    asked = next(q for q in session.next(5)["questions"] if q["asked"]["blind"])
+    assert asked["event_id"] == event_id
+    assert asked["mine"] is None and asked["suggestions"] == []
+    say(session, asked)
+    session.learn()
+    assert session._known.checked == {first: (name, True)}
+    assert session._known.single[first] and not session._known.bulk[first]
