@@ -10,7 +10,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 EXTRAS = {
-    # Sharding and prediction on a cluster.
+    # Sharding, prediction, detection and features on the workers of a Dask cluster.
+    "dask": ["distributed>=2026.8"],
+    # The same on Dataflow, Flink or Spark.
     "beam": ["apache-beam>=2.77"],
     # Decodes JPEGs to the same pixels a little faster.
     "fast": ["simplejpeg>=1.9"],
@@ -28,14 +30,18 @@ EXTRAS = {
     ],
     "dev": [
         "apache-beam>=2.77",
+        "distributed>=2026.8",
+        "flask-cors>=6",  # moto's server needs it
         "grpcio>=1.80",
         "hypothesis>=6.150",
+        "moto[s3]>=5.2",  # an S3 server of this machine's own
         "playwright>=1.60",  # drives an installed Chromium; downloads none
         "pyright>=1.1.400",
         "pytest>=9",
         "pytest-timeout>=2.4",
         "pytest-xdist>=3.8",
         "ruff>=0.15",
+        "s3fs>=2026.9",
         "setuptools>=77",  # a test builds a wheel without fetching it
         "simplejpeg>=1.9",
         "universal-pathlib>=0.3.10",

@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import hashlib
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -285,3 +286,36 @@ def write_colour_bundle(folder: Path, size: int = 40):
     }
     artifacts.write_json(folder / file_names.BUNDLE, KIND, VERSION, content)
     return Bundle.read(folder)
+
+
+# What the clients of engines warn of, by no fault of ours.
+beam_warns = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+dask_warns = beam_warns[:4]
+
+
+@pytest.fixture(scope="session")
+def repository_on_path():
+    """Processes that are started find this repository's packages, `tests` among them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        yield
+
+
+@pytest.fixture(scope="session")
+def two_workers(repository_on_path):
+    """A Dask cluster of two processes."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    ) as cluster:
+        yield cluster

@@ -107,11 +107,14 @@ def test_a_preset(monkeypatch):
     assert recipes.PRESETS[values.preset].train.epochs == 40
 
 
-def test_an_engine(colour_bundle, tmp_path):
+def test_an_engine(colour_bundle, tmp_path, monkeypatch):
+    from absl import flags
     from PIL import Image
 
+    from camtrap_tf.core.workers import flags as workers
+    from camtrap_tf.core.workers import posted
     from camtrap_tf.prediction import predict as prediction
-    from camtrap_tf.prediction.predictor import Options, Predictor
+    from camtrap_tf.prediction.predictor import Options
 
     (tmp_path / "card").mkdir()
     for name, colour in (("a", (250, 0, 0)), ("b", (0, 0, 250)), ("c", (250, 0, 0))):
@@ -119,17 +122,23 @@ def test_an_engine(colour_bundle, tmp_path):
     options = Options(block_size=1)
     answered = []
 
-    def backwards(work, pictures_left):
-        for block in reversed(list(work.job.pending())):
-            for done, answers in Predictor(work.bundle, work.options).answer([block], work.root):
-                work.job.write(done, answers)
-                answered.append(done.number)
+    def backwards(work, advance):
+        with posted.post(work) as place:
+            for number, block in reversed(list(enumerate(work.tasks))):
+                outcome = posted.perform(place, block)
+                advance(outcome.units)
+                answered.append(outcome.taken())
+                yield number, outcome.result
 
+    monkeypatch.setitem(workers.ENGINES, "backwards", lambda values: backwards)
+    values = flags.FlagValues()
+    workers.define(values)
+    values(["predict", "--engine=backwards"])
     files = [
         prediction.predict(
             [tmp_path / "card"], colour_bundle, tmp_path / name, options, engine=engine
         )
-        for name, engine in (("local", None), ("backwards", backwards))
+        for name, engine in (("local", None), ("backwards", workers.read(values)))
     ]
     assert len(answered) > 1 and answered == sorted(answered, reverse=True)
     assert files[0].read_bytes() == files[1].read_bytes()

@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
 # Import name -> the extra that brings it. These, and no others, may be missing.
 OPTIONAL = {
     "apache_beam": "beam",
+    "distributed": "dask",
     "grpc": "serving",
     "simplejpeg": "fast",
     "tensorflow_serving": "serving",

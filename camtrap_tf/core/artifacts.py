@@ -45,6 +45,11 @@ def as_path(path: PathLike) -> Path:
     return typing.cast(Path, upath.UPath(path))
 
 
+def absolute(path: PathLike) -> Path:
+    """A path that other processes, in other folders, take for the same."""
+    return as_path(path if is_remote(path) else os.path.abspath(path))
+
+
 @contextlib.contextmanager
 def atomic(path: PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` when the block succeeds.

@@ -15,6 +15,7 @@ PREPARED = "prepared"  # of a review from nothing: what a network sees in its pi
 SUMS = "SHA256SUMS"  # of an export, written last: `sha256sum --check SHA256SUMS`
 DETECTIONS = "detections.json"  # MegaDetector batch results
 STILL, STILL_PAGE = "still.csv", "still.html"  # boxes that stay in one place
+TASKS = ".tasks"  # what workers of other machines are given, while they work
 PARITY, MODEL_CARD = "parity.csv", "model_card.md"  # of an export
 
 # Of a run directory; `camtrap_tf.training.train` says what each holds.

@@ -50,6 +50,11 @@ class Engine(enum.Enum):
     LITERT = "litert"
 
 
+def elsewhere(asked: Engine) -> Engine:
+    """The engine for other machines: what is faster on this one says nothing about them."""
+    return Engine.KERAS if asked is Engine.AUTO else asked
+
+
 @dataclasses.dataclass(frozen=True)
 class Computation:
     """A network as it is computed on pictures.

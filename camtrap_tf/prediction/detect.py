@@ -27,11 +27,13 @@ import pyarrow as pa
 
 from camtrap_tf import __version__
 from camtrap_tf.core import file_names, locks, parquet
-from camtrap_tf.core.artifacts import PathLike, as_path, check_stamp
+from camtrap_tf.core.artifacts import PathLike, absolute, as_path, check_stamp, existing_folder
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.core.workers import local
+from camtrap_tf.core.workers.work import Advance, Do, Work, Workers
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks import engines
@@ -106,6 +108,7 @@ def detect(
     search: Search | None = None,
     images: PathLike | None = None,
     only_new: bool = False,
+    engine: Workers | None = None,
 ) -> Path:
     """Finds boxes in pictures, into a results folder; goes on where it was stopped.
 
@@ -115,6 +118,7 @@ def detect(
         search: how.
         images: folder that paths are relative to, see `listing.resolve`.
         only_new: look for pictures that came since they were listed, too.
+        engine: looks instead of this process, see `core.workers`.
 
     Returns:
         The path of detections.json in the folder.
@@ -138,13 +142,14 @@ def detect(
     if missing < total:
         log.info("%s of %s pictures are done already", f"{total - missing:,}", f"{total:,}")
     if missing:
-        finder = Finder(search.floor)
-        _choose_engine(finder, job, found.root, search)
+        if engine is not None:
+            search = dataclasses.replace(search, engine_cpu=engines.elsewhere(search.engine_cpu))
+        side = _side_of_litert(job, found.root, search)
+        arguments = absolute(found.root), Job(absolute(job.folder), {}), search, side
+        work = Work(start_looking, arguments, job.pending(), job.folder)
         with Meter(missing, "detecting") as meter:
-            for block, boxed in find_boxes(
-                job.pending(), found.root, finder, search, meter.advance
-            ):
-                _write_block(job, block, boxed)
+            for _ in (engine or local.engine())(work, meter.advance):
+                pass
     path = job.folder / file_names.DETECTIONS
     megadetector.write_images(path, _header(search), _images(job))
     tell_doubts(_doubts(job))
@@ -158,21 +163,42 @@ def _doubts(job: Job) -> pd.Series:
     return pd.concat(found or [pd.Series(dtype="string")], ignore_index=True)
 
 
-def _choose_engine(finder: Finder, job: Job, root: PathLike, search: Search) -> None:
-    """Lets LiteRT compute pictures shaped as the first one, where that is faster.
+def start_looking(root: Path, job: Job, search: Search, side: tuple[int, int] | None) -> Do:
+    """What looks for boxes in blocks of pictures one after another, and keeps them in their job.
+
+    Args:
+        root: folder that the pictures' paths are relative to.
+        job: where the blocks are kept; a result is a block's number.
+        search: how.
+        side: of pictures that LiteRT computes, rows and columns; None: Keras computes all.
+    """
+    existing_folder(root, "the folder that the pictures' paths are relative to")
+    finder = Finder(search.floor)
+    if side is not None:
+        finder.use_litert(side)
+
+    def look(blocks: Iterable[Block], advance: Advance) -> Iterator[int]:
+        for block, found in find_boxes(blocks, root, finder, search, advance):
+            _write_block(job, block, found)
+            yield block.number
+
+    return look
+
+
+def _side_of_litert(job: Job, root: PathLike, search: Search) -> tuple[int, int] | None:
+    """Rows and columns of the first picture, if LiteRT is to compute pictures of that shape.
 
     Pictures of other shapes are computed by Keras: converting takes longer than they do.
     """
     total, missing = job.counts()
     if not engines.is_open(job.folder, search.engine_cpu, total):
-        return
+        return None
     side = next(_sides(job, as_path(root), search), None)
     if side is None:
-        return
-    computation, begun = finder.computation(side), missing < total
+        return None
+    computation, begun = Finder(search.floor).computation(side), missing < total
     given = job.folder, search.engine_cpu, [computation.key], lambda: [computation], total, begun
-    if engines.settle(*given):
-        finder.use_litert(side)
+    return side if engines.settle(*given) else None
 
 
 def _sides(job: Job, root: Path, search: Search) -> Iterator[tuple[int, int]]:

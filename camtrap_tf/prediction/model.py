@@ -1,7 +1,7 @@
 """A bundle that is loaded and answers pictures: for notebooks and other programs."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,10 @@ from PIL import Image
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.workers.work import Advance, Work
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.prediction.predict import Work, predict
+from camtrap_tf.prediction.predict import answers_of, predict
 from camtrap_tf.prediction.predictor import Options, Predictor
 
 
@@ -68,14 +69,15 @@ class Model:
             )
             return Predictions.read(path)
 
-    def _answer(self, work: Work, pictures_left: int) -> None:
-        keys = work.options.litert
+    def _answer(self, work: Work, advance: Advance) -> Iterator[tuple[int, int]]:
+        """The engine of a bundle that stays loaded."""
+        _, root, job, options = work.arguments
+        keys = options.litert
         if keys not in self._loaded:
-            self._loaded[keys] = Predictor(self.bundle, work.options)
+            self._loaded[keys] = Predictor(self.bundle, options)
         predictor = self._loaded[keys]
-        predictor.options = work.options  # other pictures, other boxes
-        for block, answers in predictor.answer(work.job.pending(), work.root):
-            work.job.write(block, answers)
+        predictor.options = options  # other pictures, other boxes
+        return enumerate(answers_of(predictor, root, job)(work.tasks, advance))
 
 
 def load(bundle: PathLike, options: Options | None = None) -> Model:

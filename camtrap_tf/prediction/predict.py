@@ -8,19 +8,21 @@ import dataclasses
 import itertools
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import file_names, locks
-from camtrap_tf.core.artifacts import PathLike, content_sha256, existing_folder
+from camtrap_tf.core.artifacts import PathLike, absolute, as_path, content_sha256, existing_folder
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.core.workers import local
+from camtrap_tf.core.workers.work import Advance, Do, Work, Workers
 from camtrap_tf.events import corrections, detections
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.listing import Listing, resolve
@@ -34,7 +36,7 @@ from camtrap_tf.networks.bundle import (
     computation_key,
 )
 from camtrap_tf.prediction.detect import Search, detect
-from camtrap_tf.prediction.job import Job, list_pictures
+from camtrap_tf.prediction.job import Block, Job, list_pictures
 from camtrap_tf.prediction.predictor import Options, Predictor, calls_at_a_time
 from camtrap_tf.prediction.shards import answer_shards
 
@@ -50,7 +52,7 @@ def predict(
     table: EventTable | None = None,
     images: PathLike | None = None,
     only_new: bool = False,
-    engine: "Engine | None" = None,
+    engine: Workers | None = None,
 ) -> Path:
     """Answers pictures into a results folder; goes on where it was stopped.
 
@@ -65,7 +67,7 @@ def predict(
         images: folder that paths are relative to, see `listing.resolve`; where a job's pictures
             have moved to.
         only_new: look for pictures that came since they were listed, and answer them too.
-        engine: answers the blocks instead of this process, see `beam.engine`.
+        engine: answers the blocks instead of this process, see `core.workers`.
 
     Returns:
         The path of predictions.parquet in the folder.
@@ -74,6 +76,8 @@ def predict(
         InputError: no pictures, or a folder that holds another job.
     """
     options = options or Options()
+    if engine is not None:
+        options = dataclasses.replace(options, engine_cpu=engines.elsewhere(options.engine_cpu))
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
     found = sources if isinstance(sources, Listing) else resolve(sources, images)
     litert = options.engine_cpu is engines.Engine.LITERT
@@ -86,7 +90,7 @@ def predict(
             "Leave those out.",
         )
     if bundle.needs_boxes and options.detector is None and not found.shards:
-        detector = _look_first(found, folder, options, only_new)
+        detector = _look_first(found, folder, options, only_new, engine)
         options = dataclasses.replace(options, detector=detector)
     weight = bundle.event_weight if options.event_weight is None else options.event_weight
     job = Job.claim(folder, _record(found, bundle, options), found.root)
@@ -105,7 +109,7 @@ def predict(
             options, litert=_computed_in_litert(job, bundle, options, total, missing)
         )
         try:
-            (engine or answer_blocks)(Work(bundle, found.root, job, options), missing)
+            _answer_blocks(engine or local.engine(), bundle, found.root, job, options, missing)
         except KeyboardInterrupt:
             _tell_stopped(job, total)
             raise
@@ -124,10 +128,12 @@ def predict(
     )
 
 
-def _look_first(found: Listing, folder: PathLike, options: Options, only_new: bool) -> Detector:
+def _look_first(
+    found: Listing, folder: PathLike, options: Options, only_new: bool, engine: Workers | None
+) -> Detector:
     """Boxes of our own detector, looked for now or before, into FOLDER/.detector."""
     search = Search(threads=options.threads, engine_cpu=options.engine_cpu)
-    path = detect(found, Path(folder) / ".detector", search, only_new=only_new)
+    path = detect(found, as_path(folder) / ".detector", search, only_new=only_new, engine=engine)
     return Detector(detections.read(path), Use.VIEW)
 
 
@@ -190,32 +196,40 @@ def predict_folder(
         return Predictions.read(predict([root], bundle, Path(out) / "job", options, table))
 
 
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """Blocks of a job that are to be answered.
+def _answer_blocks(
+    engine: Workers, bundle: Bundle, root: Path, job: Job, options: Options, missing: int
+) -> None:
+    """Has all blocks answered that have no answers."""
+    here = dataclasses.replace(bundle, folder=absolute(bundle.folder))
+    kept = Job(absolute(job.folder), {})
+    arguments = here, absolute(root), kept, options
+    with Meter(missing, "predicting") as meter:
+        for _ in engine(Work(start_answering, arguments, job.pending(), job.folder), meter.advance):
+            pass
+
+
+def start_answering(bundle: Bundle, root: Path, job: Job, options: Options) -> Do:
+    """What answers blocks of pictures one after another, and keeps the answers in their job.
 
     Args:
         bundle: what predicts.
         root: folder that the pictures' paths are relative to.
-        job: where the blocks are kept.
+        job: where the blocks are kept; a result is a block's number.
         options: how they are answered.
     """
-
-    bundle: Bundle
-    root: Path
-    job: Job
-    options: Options
+    existing_folder(root, "the folder that the pictures' paths are relative to")
+    return answers_of(Predictor(bundle, options), root, job)
 
 
-Engine = Callable[[Work, int], None]
+def answers_of(predictor: Predictor, root: Path, job: Job) -> Do:
+    """The same of a predictor that is loaded."""
 
+    def answer(blocks: Iterable[Block], advance: Advance) -> Iterator[int]:
+        for block, answers in predictor.answer(blocks, root, advance):
+            job.write(block, answers)
+            yield block.number
 
-def answer_blocks(work: Work, pictures_left: int) -> None:
-    """The engine of one machine: answers and keeps all blocks that have no answers."""
-    predictor = Predictor(work.bundle, work.options)
-    with Meter(pictures_left, "predicting") as meter:
-        for block, answers in predictor.answer(work.job.pending(), work.root, meter.advance):
-            work.job.write(block, answers)
+    return answer
 
 
 def _record(found: Listing, bundle: Bundle, options: Options) -> dict:

@@ -14,6 +14,7 @@ from camtrap_tf.batches import pipeline
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, is_remote
 from camtrap_tf.core.errors import InputError, require
+from camtrap_tf.core.workers.work import Workers
 from camtrap_tf.events import detections, listing
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
@@ -35,13 +36,19 @@ def kept(manifest: Manifest) -> Detections | None:
     return detections.read(path)
 
 
-def find(manifest: Manifest, images: PathLike | None, engine: Engine = Engine.AUTO) -> Detections:
+def find(
+    manifest: Manifest,
+    images: PathLike | None,
+    engine: Engine = Engine.AUTO,
+    workers: Workers | None = None,
+) -> Detections:
     """The boxes of all pictures of some shards, looked for now unless they are there.
 
     Args:
         manifest: of the shards.
         images: the folder that the shards were made from; needed where nothing is kept yet.
         engine: what computes the detector on processors.
+        workers: look instead of this process, see `core.workers`.
 
     Raises:
         InputError: nothing is kept, and the folder or the detector's weights are missing.
@@ -52,7 +59,8 @@ def find(manifest: Manifest, images: PathLike | None, engine: Engine = Engine.AU
     check(manifest, images)
     sources = listing.of_paths(_paths(manifest), Path(str(images)), str(manifest.folder))
     folder = Path(manifest.folder) / FOLDER
-    return detections.read(detect(sources, folder, Search(engine_cpu=engine)))
+    search = Search(engine_cpu=engine)
+    return detections.read(detect(sources, folder, search, engine=workers))
 
 
 def check(manifest: Manifest, images: PathLike | None) -> None:

@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from camtrap_tf.core.codec import to_json
+from camtrap_tf.core.errors import require
+from camtrap_tf.core.workers.work import Workers
 from camtrap_tf.networks import engines, litert
 from camtrap_tf.networks.engines import Engine
 from camtrap_tf.training.features import SEEN, Features
@@ -29,6 +31,21 @@ def on_engine(store: Features, split: str, asked: Engine) -> Features:
     if not engines.settle(store.folder, asked, [own.key], lambda: [own], pictures, begun):
         return store
     return dataclasses.replace(store, trunk=_in_litert(store.trunk, engines.load(own)))
+
+
+def on_workers(store: Features, split: str, asked: Engine, workers: Workers) -> None:
+    """Has the features that a split lacks computed by others, with Keras.
+
+    Raises:
+        InputError: another engine is asked for.
+    """
+    require(
+        asked is not Engine.LITERT,
+        "LiteRT computes features on this machine only",
+        asked.value,
+        "Leave out --engine_cpu, or give --engine=local.",
+    )
+    store.compute(split, workers)
 
 
 def _computation(store: Features) -> engines.Computation:

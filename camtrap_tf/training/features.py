@@ -23,11 +23,13 @@ import tensorflow as tf
 
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core import checksums
-from camtrap_tf.core.artifacts import PathLike, atomic, is_remote, write_json
+from camtrap_tf.core.artifacts import PathLike, absolute, atomic, is_remote, write_json
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import InputSpec
 from camtrap_tf.core.errors import DamagedFile, require
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.core.workers import local
+from camtrap_tf.core.workers.work import Advance, Do, Work, Workers
 from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest, Shard
 from camtrap_tf.networks.engines import hash_weights
@@ -103,7 +105,7 @@ class Features:
             split: of the shards.
             rows: [n] int, the places of those wanted in `pipeline.index`, ascending; None: all.
         """
-        self._compute(split)
+        self.compute(split)
         shards, first, parts = self.manifest.shards_of(split), 0, []
         for shard in shards:
             block, last = np.load(self._path(shard), mmap_mode="r"), first + shard.frames
@@ -119,27 +121,43 @@ class Features:
     def _path(self, shard: Shard) -> Path:
         return self.folder / f"{Path(shard.file).stem}-{shard.sha256[:12]}.npy"
 
-    def _compute(self, split: str) -> None:
-        """Writes the missing blocks of a split, one after the other."""
+    def compute(self, split: str, workers: Workers | None = None) -> None:
+        """Writes the missing blocks of a split.
+
+        Args:
+            split: of the shards.
+            workers: who computes them; None: this process.
+        """
         shards = self.missing(split)
         if not shards:
             return
-        only = dataclasses.replace(self.manifest, shards=tuple(shards))
-        blocks = _cut(self._batches(only, split), [shard.frames for shard in shards])
-        for shard, block in zip(shards, blocks, strict=True):
-            with atomic(self._path(shard)) as temporary, temporary.open("wb") as file:
-                np.save(file, block)
-                checksums.seal_file(temporary, file)
+        manifest = dataclasses.replace(self.manifest, folder=absolute(self.manifest.folder))
+        store = dataclasses.replace(self, folder=absolute(self.folder), manifest=manifest)
+        work = Work(start_computing, (store,), shards, self.folder)
+        with Meter(sum(shard.frames for shard in shards), f"features of {split}") as meter:
+            for _ in (workers or local.engine())(work, meter.advance):
+                pass
         log.info("wrote features of %s to %s", split, self.folder)
 
-    def _batches(self, manifest: Manifest, split: str) -> Iterator[np.ndarray]:
-        """[n, 2, width] float16 of a split's pictures, batch by batch."""
+    def write_blocks(self, shards: Iterable[Shard], advance: Advance) -> Iterator[str]:
+        """Writes the block of one shard after another; yields their names.
+
+        Batches do not cross shards: a block is the same whatever was computed before.
+        """
         squares = tf.TensorSpec((None, None, None, 3), tf.uint8)
         see = tf.function(self._see, autograph=False).get_concrete_function(squares)
-        with Meter(manifest.frames(split), f"features of {split}") as meter:
-            for pixels in self._pixels(manifest, split):
-                yield see(tf.convert_to_tensor(pixels)).numpy()
-                meter.advance(len(pixels))
+        for shard in shards:
+            only, parts = dataclasses.replace(self.manifest, shards=(shard,)), []
+            for pixels in self._pixels(only, shard.split):
+                parts.append(see(tf.convert_to_tensor(pixels)).numpy())
+                advance(len(pixels))
+            self._write(shard, np.concatenate(parts))
+            yield shard.file
+
+    def _write(self, shard: Shard, block: np.ndarray) -> None:
+        with atomic(self._path(shard)) as temporary, temporary.open("wb") as file:
+            np.save(file, block)
+            checksums.seal_file(temporary, file)
 
     def _pixels(self, manifest: Manifest, split: str) -> Iterable:
         """[n, size, size, 3] uint8: stored squares, or their parts around what was detected."""
@@ -157,6 +175,11 @@ class Features:
         return tf.cast(tf.stack(tf.split(features, SEEN), axis=1), tf.float16)
 
 
+def start_computing(store: Features) -> Do:
+    """What computes features of shards one after another; its results are the shards' names."""
+    return store.write_blocks
+
+
 def _is_whole(path: Path) -> bool:
     if not path.is_file():
         return False
@@ -166,14 +189,3 @@ def _is_whole(path: Path) -> bool:
         log.warning("%s; these features are computed again", error.value)
         return False
     return True
-
-
-def _cut(batches: Iterator[np.ndarray], lengths: list[int]) -> Iterator[np.ndarray]:
-    """Rows that come in batches, in blocks of the lengths wanted."""
-    kept: list[np.ndarray] = []
-    for length in lengths:
-        while sum(map(len, kept)) < length:
-            kept.append(next(batches))
-        rows = np.concatenate(kept)
-        yield rows[:length]
-        kept = [rows[length:]]

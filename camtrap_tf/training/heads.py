@@ -16,6 +16,7 @@ from camtrap_tf.core.artifacts import is_remote
 from camtrap_tf.core.config import Config, Context, RareClasses
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import MISSING
+from camtrap_tf.core.workers.work import Workers
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
@@ -23,7 +24,7 @@ from camtrap_tf.networks.engines import Engine
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.training import linear
-from camtrap_tf.training.feature_engine import on_engine
+from camtrap_tf.training.feature_engine import on_engine, on_workers
 from camtrap_tf.training.features import Features, trunk_of
 
 log = logging.getLogger("camtrap")
@@ -59,7 +60,11 @@ def fit_published(
 
 
 def fit_heads(
-    store: Features, config: Config, every: bool = True, engine: Engine = Engine.AUTO
+    store: Features,
+    config: Config,
+    every: bool = True,
+    engine: Engine = Engine.AUTO,
+    workers: Workers | None = None,
 ) -> dict[str, linear.Head]:
     """Heads of a task for features as they are, by name.
 
@@ -69,6 +74,7 @@ def fit_heads(
             head) and `seed`.
         every: each head must have labels; else those without any are left out.
         engine: what computes features on processors.
+        workers: compute them instead of this process, see `core.workers`.
 
     Raises:
         InputError: a head has no labels.
@@ -77,6 +83,8 @@ def fit_heads(
     ids, labels, _ = pipeline.index(manifest, "train")
     rows = np.flatnonzero(np.asarray(pipeline.usable(labels, task)))
     wanted = pipeline.task_labels(labels, task, manifest.vocabulary)
+    if workers is not None:
+        on_workers(store, "train", engine, workers)
     seen = on_engine(store, "train", engine).read("train", rows)
     standard = linear.Standard.learn(seen)
     seen, events = standard(seen), ids["event_id"].to_numpy()[rows]

@@ -20,6 +20,7 @@ from camtrap_tf.core import file_names, locks
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
 from camtrap_tf.core.config import Config, Context, RareClasses
 from camtrap_tf.core.errors import require
+from camtrap_tf.core.workers.work import Workers
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
@@ -49,6 +50,7 @@ def probe(
     features: PathLike | None = None,
     detections: Detections | None = None,
     engine: Engine = Engine.AUTO,
+    workers: Workers | None = None,
 ) -> Run:
     """Fits the heads of one task to the training split.
 
@@ -60,6 +62,7 @@ def probe(
         features: folder for the features of pictures; None: beside the shards.
         detections: boxes, where `model.view` is crop.
         engine: what computes them on processors.
+        workers: compute features instead of this process, see `core.workers`.
 
     Returns:
         The finished run. Its result holds the chosen C of each head.
@@ -83,7 +86,7 @@ def probe(
         write_json(folder / file_names.CONFIG, KIND, VERSION, record)
     trunk = trunk_of(model, next(iter(heads)))
     store = Features.open(trunk, spec, manifest, features, detections)
-    fitted = fit_heads(store, config, engine=engine)
+    fitted = fit_heads(store, config, engine=engine, workers=workers)
     for name, head in fitted.items():
         model.get_layer(name).set_weights([head.kernel, head.bias])
     with atomic(folder / file_names.NETWORK) as temporary:

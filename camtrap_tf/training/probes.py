@@ -14,6 +14,7 @@ from camtrap_tf.core.config_io import override
 from camtrap_tf.core.errors import require
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import STARTED, probe_config
+from camtrap_tf.core.workers.work import Workers
 from camtrap_tf.events import tasks
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
@@ -38,6 +39,7 @@ def probe_all(
     detections: Detections | None = None,
     features: PathLike | None = None,
     engine: Engine = Engine.AUTO,
+    workers: Workers | None = None,
 ) -> list[Run]:
     """Fits heads for questions, one run for each question and view.
 
@@ -54,6 +56,7 @@ def probe_all(
         detections: boxes, in place of those that are looked for.
         features: folder for the features of pictures; None: beside the shards.
         engine: what computes features, and the detector, on processors.
+        workers: compute them instead of this process, see `core.workers`.
 
     Returns:
         The finished runs, question by question; in one bundle they answer together.
@@ -79,7 +82,7 @@ def probe_all(
     if View.CROP in views:
         crops.check(manifest.picture)
     if View.CROP in views and detections is None:
-        detections = shard_boxes.find(manifest, images, engine)
+        detections = shard_boxes.find(manifest, images, engine, workers)
     return [
         probe(
             config,
@@ -88,6 +91,7 @@ def probe_all(
             features,
             detections if config.model.view is View.CROP else None,
             engine,
+            workers,
         )
         for config in configs
     ]

@@ -20,6 +20,7 @@ from absl import flags
 from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
+from camtrap_tf.core.workers import flags as workers
 
 INPUTS = {ARGUMENTS: Input(Kind.EITHER), "images": Input(Kind.FOLDER)}
 
@@ -45,6 +46,7 @@ def define(values: flags.FlagValues) -> None:
         "engine_cpu", "auto", ["auto", "keras", "litert"],
         "what computes the network on processors, as in `camtrap predict`", **where,
     )  # fmt: skip
+    workers.define(values)
     flags.DEFINE_integer("batch_size", 8, "pictures in one call of the network", **where)
     flags.DEFINE_integer(
         "threads", 0, "threads that decode pictures; 0 = one per processor", **where
@@ -71,7 +73,9 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         threads=values.threads,
         engine_cpu=Engine(values.engine_cpu),
     )
-    path = detect(arguments, values.out, search, values.images, values.only_new)
+    path = detect(
+        arguments, values.out, search, values.images, values.only_new, workers.read(values)
+    )
     from camtrap_tf.events import detections
 
     found = detections.read(path)

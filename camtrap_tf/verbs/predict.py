@@ -26,7 +26,6 @@ that was set wrong.
 
 import collections
 import logging
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +37,7 @@ from camtrap_tf.core.commands import Ending, command, counted, listed
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
+from camtrap_tf.core.workers import flags as workers
 from camtrap_tf.verbs import output_flags
 
 if TYPE_CHECKING:
@@ -126,13 +126,7 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_integer("batch_size", 32, "pictures in one call of a network", **where)
     flags.DEFINE_integer("block_size", 512, "pictures whose answers are kept together", **where)
-    flags.DEFINE_enum(
-        "engine", "local", ["local", "beam"],
-        "who answers: this machine, or Apache Beam (camtrap_tf/prediction/beam.py)", **where,
-    )  # fmt: skip
-    flags.DEFINE_string(
-        "beam_options", "--runner=FnApiRunner", "options of Beam's pipeline", **where
-    )
+    workers.define(values)
     flags.DEFINE_integer(
         "threads", 0, "threads that decode pictures; 0 = one per processor", **where
     )
@@ -183,7 +177,7 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
         _options(values, given),
         table,
         only_new=values.only_new,
-        engine=_engine(values),
+        engine=workers.read(values),
     )
     log.info("wrote %s", path)
     predictions = Predictions.open(path)
@@ -220,14 +214,6 @@ def _unknown(predictions) -> str:
     )
 
 
-def _engine(values: flags.FlagValues):
-    if values.engine == "local":
-        return None
-    from camtrap_tf.prediction import beam
-
-    return beam.engine(shlex.split(values.beam_options))
-
-
 def _options(values: flags.FlagValues, detector):
     """How pictures are answered, as the flags say."""
     from camtrap_tf.core.config import Precision
@@ -235,9 +221,6 @@ def _options(values: flags.FlagValues, detector):
     from camtrap_tf.networks.engines import Engine
     from camtrap_tf.prediction.predictor import Options
 
-    engine_cpu = Engine(values.engine_cpu)
-    if engine_cpu is Engine.AUTO and values.engine == "beam":
-        engine_cpu = Engine.KERAS  # what is fast here says nothing about Beam's workers
     return Options(
         gap_seconds=values.event_gap,
         batch_size=values.batch_size,
@@ -246,7 +229,7 @@ def _options(values: flags.FlagValues, detector):
         threads=values.threads,
         detector=detector,
         corrected=corrections.told(values.clock),
-        engine_cpu=engine_cpu,
+        engine_cpu=Engine(values.engine_cpu),
         event_weight=values.read_with_event,
     )
 

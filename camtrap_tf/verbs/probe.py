@@ -25,6 +25,7 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 from camtrap_tf.core.labels import Task
 from camtrap_tf.core.recipes import PROBED
+from camtrap_tf.core.workers import flags as workers
 from camtrap_tf.verbs.train import read_changes
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def define(values: flags.FlagValues) -> None:
         "what computes features on processors, as in `camtrap predict`",
         flag_values=values,
     )
+    workers.define(values)
     flags.DEFINE_multi_string(
         "set",
         [],
@@ -123,6 +125,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         detections.read(values.detections) if values.detections else None,
         values.features,
         Engine(values.engine_cpu),
+        workers.read(values),
     )
     manifest = Manifest.read(values.shards)
     return Ending("\n".join(_tally(one, manifest) for one in runs), (_next(folder, task),))

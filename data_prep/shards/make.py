@@ -20,6 +20,7 @@ from camtrap_tf.core.commands import counted, listed
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Vocabulary
+from camtrap_tf.core.workers.work import Workers
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.pictures import files
@@ -165,7 +166,7 @@ def shard(
     *,
     processes: int = 0,
     verify: bool = False,
-    engine: write.Engine | None = None,
+    engine: Workers | None = None,
     **choices_made: Any,
 ) -> Manifest:
     """Writes the shards of an event table; goes on where it was stopped.

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from camtrap_tf.core.artifacts import (
     PathLike,
     as_path,
     atomic,
+    existing_folder,
     is_remote,
     read_json,
     sha256,
@@ -31,6 +32,7 @@ from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING, Task, Vocabulary
 from camtrap_tf.core.paths import on_disk
+from camtrap_tf.core.workers.work import Advance, Do
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Shard
 from camtrap_tf.events.records import EventRecord
@@ -100,6 +102,24 @@ class Report:
     quarantine: list[list[str]]
     lost_events: list[str]
     doubtful: list[list[str]] = dataclasses.field(default_factory=list)
+
+
+def start_writing(images: PathLike, folder: PathLike, picture: PictureSpec) -> Do:
+    """What writes shards into a folder, of tasks one after another; its results are reports.
+
+    Raises:
+        InputError: this machine does not see the pictures' folder, or, as a shard is written, the
+            disk has no room for it.
+    """
+    existing_folder(images, "the picture folder")
+
+    def write(tasks: Iterable[ShardTask], advance: Advance) -> Iterator[Report]:
+        for task in tasks:
+            report = write_shard(task, images, folder, picture)
+            advance(report.shard.frames + len(report.quarantine))
+            yield report
+
+    return write
 
 
 def write_shard(

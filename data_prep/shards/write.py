@@ -10,11 +10,9 @@ A folder of shards holds, in the order they are written:
 A run that was interrupted goes on where it stopped when it is started again.
 """
 
-import functools
 import itertools
 import logging
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import numpy as np
 from camtrap_tf.core import csv_text, file_names, locks
 from camtrap_tf.core.artifacts import (
     PathLike,
+    absolute,
     as_path,
     existing_folder,
     is_remote,
@@ -33,14 +32,17 @@ from camtrap_tf.core.artifacts import (
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.hardware import processors
 from camtrap_tf.core.paths import is_there, on_disk
 from camtrap_tf.core.progress import Meter
+from camtrap_tf.core.workers import local
+from camtrap_tf.core.workers.work import Work, Workers
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import Dropped
 from camtrap_tf.pictures import files as pictures
-from data_prep.shards import pool, tfds_metadata
+from data_prep.shards import tfds_metadata
 from data_prep.shards.plan import Plan
-from data_prep.shards.tasks import Report, write_shard
+from data_prep.shards.tasks import Report, start_writing
 
 log = logging.getLogger("camtrap")
 
@@ -56,7 +58,7 @@ def write_shards(
     picture: PictureSpec | None = None,
     processes: int = 0,
     verify: bool = False,
-    engine: "Engine | None" = None,
+    engine: Workers | None = None,
 ) -> Manifest:
     """Writes the shards of a plan that are not there yet, then the manifest.
 
@@ -69,7 +71,7 @@ def write_shards(
             With more than one, a script that calls this starts under
             `if __name__ == "__main__":`, since each process imports it.
         verify: check the checksums of a finished folder too, and write damaged shards again.
-        engine: writes the shards instead of processes of this machine, see `beam.engine`.
+        engine: writes the shards instead of processes of this machine, see `core.workers`.
 
     Returns:
         The manifest, which is the same for any number of processes.
@@ -92,8 +94,8 @@ def write_shards(
     write_json(folder / PLAN_FILE, "shard plan", 1, {"configuration": configuration})
     for leftover in folder.glob(".tmp-*"):  # of processes that were killed
         leftover.unlink(missing_ok=True)
-    engine = engine or functools.partial(_run, processes=processes or pool.processors())
-    reports = engine(plan, images, folder, picture)
+    engine = engine or local.engine(min(processes or processors(), len(plan)))
+    reports = _reports(engine, plan, images, folder, picture)
     _write_list(folder / QUARANTINE_FILE, "could not be read", [r.quarantine for r in reports])
     _write_list(folder / DOUBTFUL_FILE, "seem to be damaged", [r.doubtful for r in reports])
     result = _manifest(folder, plan, picture, reports)
@@ -103,27 +105,18 @@ def write_shards(
     return result
 
 
-# Writes the shards of a plan: (plan, images, folder, picture) -> reports in the plan's order.
-Engine = Callable[[Plan, Path, Path, PictureSpec], list[Report]]
-
-
-def _run(plan: Plan, images: Path, folder: Path, picture: PictureSpec, processes: int) -> list:
-    """Reports of all shards, in the plan's order."""
-    processes = min(processes, len(plan))
+def _reports(
+    engine: Workers, plan: Plan, images: Path, folder: Path, picture: PictureSpec
+) -> list[Report]:
+    """Has all shards written; their reports, in the plan's order."""
     reports: list[Any] = [None] * len(plan)
-    arguments = (images, folder, picture)
+    arguments = absolute(images), absolute(folder), picture
+    work = Work(start_writing, arguments, plan.tasks(), folder)
     room = _Room(folder, len(plan.paths))
     with Meter(len(plan.paths), "sharding") as meter:
-        done = (
-            _here(plan, arguments)
-            if processes == 1
-            else pool.write(plan.tasks(), arguments, processes)
-        )
-        for i, report in done:
+        for i, report in engine(work, meter.advance):
             reports[i] = report
-            pictures_done = report.shard.frames + len(report.quarantine)
-            meter.advance(pictures_done)
-            room.look(pictures_done, folder / report.shard.file)
+            room.look(report.shard.frames + len(report.quarantine), folder / report.shard.file)
     return reports
 
 
@@ -149,11 +142,6 @@ class _Room:
                 "the disk of %s will not do: about %s MB are still to be written, %s MB are free",
                 self.folder, f"{need / 1e6:,.0f}", f"{free / 1e6:,.0f}",
             )  # fmt: skip
-
-
-def _here(plan: Plan, arguments: tuple) -> Iterator[tuple[int, Report]]:
-    for i, task in enumerate(plan.tasks()):
-        yield i, write_shard(task, *arguments)
 
 
 def _configuration(plan: Plan, picture: PictureSpec) -> dict[str, Any]:

@@ -10,7 +10,6 @@ flags.
 
 import json
 import logging
-import shlex
 from typing import Any
 
 from absl import flags
@@ -20,6 +19,7 @@ from camtrap_tf.core.commands import Command, Ending, command
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import Input, Kind
 from camtrap_tf.core.recipes import PRESETS
+from camtrap_tf.core.workers import flags as workers
 
 log = logging.getLogger("camtrap")
 INPUTS = {
@@ -97,13 +97,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("jpeg_quality", 95, "quality of the stored pictures, 1 to 100", **where)
     flags.DEFINE_integer("events_per_shard", 500, "events in a shard, at most", **where)
     flags.DEFINE_integer("processes", 0, "how many write shards; 0 = one per processor", **where)
-    flags.DEFINE_enum(
-        "engine", "local", ["local", "beam"],
-        "who writes: processes of this machine, or Apache Beam (data_prep/shards/beam.py)", **where,
-    )  # fmt: skip
-    flags.DEFINE_string(
-        "beam_options", "--runner=FnApiRunner", "options of Beam's pipeline", **where
-    )
+    workers.define(values)
     flags.DEFINE_boolean("dry_run", False, "say what would be written, and write nothing", **where)
 
 
@@ -127,7 +121,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         options,
         processes=values.processes,
         verify=values.verify,
-        engine=_engine(values),
+        engine=workers.read(values),
         **selection,
     )
     fitting = [task.value for task in tasks.fitting(manifest)]
@@ -197,14 +191,6 @@ def _vocabulary(choice: str):
         ) from error
     check_sum(content, file)
     return vocabulary
-
-
-def _engine(values: flags.FlagValues):
-    if values.engine == "local":
-        return None
-    from data_prep.shards import beam
-
-    return beam.engine(shlex.split(values.beam_options))
 
 
 def _shares(text: str) -> tuple[float, ...]:

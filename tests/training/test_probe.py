@@ -86,8 +86,27 @@ def test_blocks_are_made_once_and_only_where_they_are_missing(store, monkeypatch
     kept = store._path(first).stat().st_mtime_ns
     np.testing.assert_allclose(store.read("train"), whole, rtol=2e-3, atol=1e-3)
     assert store._path(first).stat().st_mtime_ns == kept
-    monkeypatch.setattr(type(store), "_batches", None)  # nothing is computed again
+    monkeypatch.setattr(type(store), "write_blocks", None)  # nothing is computed again
     store.read("train", np.array([0, 30]))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_dask_computes_the_same_features(store, tmp_path, two_workers):
+    from camtrap_tf.core.workers import dask
+    from camtrap_tf.networks.engines import Engine
+    from camtrap_tf.training.feature_engine import on_workers
+
+    store.compute("train")
+    fresh = dataclasses.replace(store, folder=tmp_path)
+    engine = dask.engine(two_workers.scheduler_address)
+    on_workers(fresh, "train", Engine.AUTO, engine)
+    shards = store.manifest.shards_of("train")
+    assert not fresh.missing("train") and len(shards) == 2
+    for shard in shards:
+        assert fresh._path(shard).read_bytes() == store._path(shard).read_bytes()
+    with pytest.raises(InputError, match="LiteRT computes features on this machine only"):
+        on_workers(fresh, "train", Engine.LITERT, engine)
 
 
 def test_other_networks_and_inputs_have_features_of_their_own(tiny_shards, root, store):

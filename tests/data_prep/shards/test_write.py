@@ -396,7 +396,8 @@ def test_killed_at_twenty_random_moments_the_shards_are_the_same(tmp_path):
 
 
 def test_a_process_that_writes_shards_imports_neither_pandas_nor_tensorflow():
-    code = "import sys, data_prep.shards.pool; print({'pandas', 'tensorflow'} & set(sys.modules))"
+    needs = "import sys, camtrap_tf.core.workers.local, data_prep.shards.tasks"
+    code = f"{needs}; print({{'pandas', 'tensorflow'}} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 

@@ -1,29 +1,21 @@
-"""The same shards from Beam's local runner with two workers, and on a remote file system."""
+"""The same shards from Beam's local runner and from Dask, and on a remote file system."""
 
 import pytest
 
-pytest.importorskip("apache_beam")
-
-from camtrap_tf import cli
 from camtrap_tf.core.artifacts import as_path
 from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.core.workers import beam, dask
 from camtrap_tf.events.manifest import Manifest
-from data_prep.shards import audit, beam, write
+from data_prep.shards import audit, write
 from tests import odd_pictures
+from tests.conftest import beam_warns, dask_warns
 from tests.data_prep.shards.test_write import contents, damaged_exif, odd_plan
 
 SPEC = PictureSpec(size=32)
 TWO_WORKERS = [
     "--runner=FnApiRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing",
 ]  # fmt: skip
-beam_warns = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-]
-pytestmark = [*beam_warns, damaged_exif]
+pytestmark = [*beam_warns, *dask_warns, damaged_exif]
 
 
 @pytest.fixture
@@ -36,10 +28,18 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("options", [["--runner=FnApiRunner"], TWO_WORKERS])
 def test_beam_writes_the_same_bytes(folder, options):
+    pytest.importorskip("apache_beam")
     write.write_shards(odd_plan(), folder, folder / "local", SPEC, processes=1)
     engine = beam.engine(options)
     write.write_shards(odd_plan(), folder, folder / "beam", SPEC, engine=engine)
     assert contents(folder / "beam") == contents(folder / "local")
+
+
+def test_dask_writes_the_same_bytes(folder, two_workers):
+    write.write_shards(odd_plan(), folder, folder / "local", SPEC, processes=1)
+    engine = dask.engine(two_workers.scheduler_address)
+    write.write_shards(odd_plan(), folder, folder / "dask", SPEC, engine=engine)
+    assert contents(folder / "dask") == contents(folder / "local")
 
 
 def test_shards_of_remote_pictures_on_a_remote_file_system(folder):
@@ -58,16 +58,3 @@ def test_shards_of_remote_pictures_on_a_remote_file_system(folder):
     audit.audit(out, processes=1)
     memory.rm("/out", recursive=True)
     memory.rm("/pictures", recursive=True)
-
-
-def test_the_command_hands_its_options_to_beam(folder, monkeypatch):
-    given = []
-    monkeypatch.setattr(beam, "engine", lambda options: given.append(options))
-    from data_prep.verbs import shard as command
-
-    values = cli.flags.FlagValues()
-    command.define(values)
-    values(["x", "--events=e", "--images=i", "--out=o", "--engine=beam",
-            "--beam_options=--runner=FlinkRunner --flink_master=h:1"])  # fmt: skip
-    command._engine(values)
-    assert given == [["--runner=FlinkRunner", "--flink_master=h:1"]]
