@@ -14,6 +14,15 @@ _STEERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _FULL = ("No space left on device", "Disk quota exceeded")
+# Where the errors of stores (s3://, gs://, az://) come from: packages that may not be installed.
+_STORES = (
+    "aiobotocore.", "aiohttp.", "azure.", "botocore.", "gcsfs.", "google.api_core.", "google.auth.",
+    "s3fs.",
+)  # fmt: skip
+_STORE = (
+    "Check the connection and the credentials that this computer has for it; the same command goes "
+    "on from what is there."
+)
 _ROOM = "Make room; the same command goes on from what is there."
 
 
@@ -57,6 +66,8 @@ def mishap(error: BaseException) -> str | None:
         named = error.filename is not None
         where = f"{error.filename}: " if named else ""
         return f"{where}{error.strerror}. Mend that; the same command goes on from what is there."
+    if _of_store(error):
+        return f"a store of files: {error or type(error).__name__}. {_STORE}"
     if isinstance(error, RecursionError):
         return "a file is nested deeper than any of the formats read here. Write it again."
     if isinstance(error, MemoryError):
@@ -69,6 +80,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _of_store(error: BaseException) -> bool:
+    """Whether a package for stores raised it; fsspec makes some of its errors OSErrors."""
+    return any(type(one).__module__.startswith(_STORES) for one in _chain(error))
 
 
 def _is_named(error: BaseException) -> bool:

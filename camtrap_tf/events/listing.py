@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.core import file_names, json_files
-from camtrap_tf.core.artifacts import PathLike, as_path, existing_folder, is_remote
+from camtrap_tf.core.artifacts import PathLike, absolute, as_path, existing_folder, is_remote
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.events import (
@@ -97,17 +97,16 @@ def resolve(sources: Sequence[PathLike | EventTable], images: PathLike | None = 
     if not sources:
         raise InputError("at least one source of pictures is given", [], "Give a folder.")
     named = [source.origin if isinstance(source, EventTable) else source for source in sources]
-    names = tuple(shown(os.path.abspath(name)) for name in named)
-    given = None if images is None else shown(os.path.abspath(images))
+    names = tuple(shown(str(absolute(name))) for name in named)
+    given = None if images is None else shown(str(absolute(images)))
     if len(sources) == 1 and _is_shards(sources[0]):
         folder = as_path(named[0])
         return Listing(as_path(images or folder), names, given, lambda *_: (), folder)
     opened = [_open(source, images) for source in sources]
     if len(opened) == 1 and images is None:
         return Listing(opened[0].root, names, given, opened[0].walk)
-    roots = [os.path.abspath(one.root) for one in opened]
-    root = Path(images) if images is not None else Path(os.path.commonpath(roots))
-    below = [os.path.relpath(own, os.path.abspath(root)) for own in roots]
+    root = as_path(images) if images is not None else _above([one.root for one in opened])
+    below = [os.path.relpath(absolute(own), absolute(root)) for own in (o.root for o in opened)]
 
     def walk(skip: Skip, leave_out: PathLike | None) -> Iterable[pd.DataFrame]:
         pieces = (
@@ -125,6 +124,9 @@ def in_folder(
 ) -> Iterator[pd.DataFrame]:
     """The pictures below a folder, folder by folder, as a camera writes them."""
     rows: list[tuple[str, int, int]] = []
+    if is_remote(folder):
+        yield from _in_store(as_path(folder), skip)
+        return
     hidden = os.path.abspath(leave_out) if leave_out is not None else None
     for row in _walk(os.path.abspath(folder), "", skip, hidden):
         rows.append(row)
@@ -160,8 +162,8 @@ def of_paths(paths: pd.Series, root: PathLike, name: str) -> Listing:
         InputError: no such folder.
     """
     folder = existing_folder(root, "the folder of the pictures")
-    rows, full = pd.DataFrame({"path": paths}), shown(os.path.abspath(root))
-    return Listing(Path(folder), (name,), full, lambda *_: _once(_of_paths(rows, Path(folder))))
+    rows, full = pd.DataFrame({"path": paths}), shown(str(absolute(root)))
+    return Listing(folder, (name,), full, lambda *_: _once(_of_paths(rows, folder)))
 
 
 def with_events(pieces: Iterable[pd.DataFrame], table: EventTable) -> Iterator[pd.DataFrame]:
@@ -250,6 +252,40 @@ def _open_file(source: PathLike, path: Path, images: PathLike | None) -> _Opened
     )
 
 
+def _above(roots: list[Path]) -> Path:
+    """The folder that holds all of some folders."""
+    if any(map(is_remote, roots)):
+        raise InputError(
+            "--images names the folder in a store that holds all sources",
+            ", ".join(map(str, roots)),
+            "Give it.",
+        )
+    return Path(os.path.commonpath(list(map(os.path.abspath, roots))))
+
+
+def _in_store(folder: Path, skip: Skip) -> Iterator[pd.DataFrame]:
+    """The pictures below a folder of a store, which lists all that is below it at once."""
+    fs, root = folder.fs, folder.path.rstrip("/")  # type: ignore[attr-defined] of a UPath
+    sizes = {name[len(root) + 1 :]: one["size"] for name, one in fs.find(root, detail=True).items()}
+    named = pd.Series(list(sizes), dtype="string")
+    reasons = [_no_picture_named(path) for path in named]
+    for path, reason in zip(named, reasons, strict=True):
+        if reason:
+            skip(path, reason)
+    wanted = pd.DataFrame({"path": named[[not reason for reason in reasons]]})
+    for piece in _pieces(_as_written(wanted)) if len(wanted) else ():
+        yield _conform(piece.assign(bytes=[sizes[path] for path in piece["path"]]))
+
+
+def _no_picture_named(path: str) -> str:
+    """Why what lies under a path in a store is not answered; '' for a picture."""
+    *folders, name = path.split("/")
+    if any(map(pictures.passed_over, folders)):
+        return _IN_SYSTEM_FOLDER
+    suffix = os.path.splitext(name)[1].lower()
+    return _no_picture_by_name(name, suffix)
+
+
 def _walk(root: str, below: str, skip: Skip, hidden: str | None) -> Iterator[tuple]:
     """Path, size and time of change of each picture; a folder's own come before its subfolders'."""
     waiting = [below]
@@ -298,15 +334,21 @@ def _in_order(entries: Iterable[os.DirEntry]) -> list[os.DirEntry]:
 def _no_picture(entry: os.DirEntry) -> str:
     """Why a directory entry is not answered; '' for a picture."""
     suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix not in VIDEOS and pictures.is_folder(entry):
+        return "link to a folder: not followed"
+    return _no_picture_by_name(entry.name, suffix) or (
+        "" if pictures.is_text(entry.path) else _NOT_TEXT
+    )
+
+
+def _no_picture_by_name(name: str, suffix: str) -> str:
     if suffix in VIDEOS:
         return "video"
-    if pictures.is_folder(entry):
-        return "link to a folder: not followed"
-    if entry.name.startswith("."):
+    if name.startswith("."):
         return "hidden file"
     if suffix not in pictures.SUFFIXES:
         return f"not a picture: {shown(suffix)}" if suffix else "not a picture: no suffix"
-    return "" if pictures.is_text(entry.path) else _NOT_TEXT
+    return ""
 
 
 _MOVED = "Where the pictures have moved, give their new folder in its place, and as --images"

@@ -18,6 +18,7 @@ file's name ('RCNX0012_1of3.JPG') or, Reconyx, in a MakerNote, which also number
 
 import dataclasses
 import datetime
+import io
 import re
 import stat
 import struct
@@ -134,10 +135,11 @@ def read(path: PathLike) -> Facts:
     Of a damaged file what can be read; nothing where there is no such file, or what is none.
     """
     name = str(path).replace("\\", "/").rpartition("/")[2]
+    remote = _fetched(path) if is_remote(path) else None
     try:
         if not is_remote(path) and not stat.S_ISREG(as_path(path).stat().st_mode):
             return facts(None, name)  # a pipe would be waited for
-        with as_path(path).open("rb") as file:
+        with remote or as_path(path).open("rb") as file:
             try:
                 image = Image.open(file, formats=FORMATS)
                 return facts(load(image), name, xmp(image))
@@ -146,6 +148,14 @@ def read(path: PathLike) -> Facts:
                 return facts(load(_block(file.read(_HEAD))), name)
     except DAMAGE:
         return facts(None, name)
+
+
+def _fetched(path: PathLike) -> io.BytesIO:
+    """A remote file's bytes; errors of its store are passed on."""
+    try:
+        return io.BytesIO(as_path(path).read_bytes())
+    except (FileNotFoundError, IsADirectoryError):
+        return io.BytesIO()
 
 
 def load(source: Image.Image | bytes) -> Image.Exif | None:

@@ -332,7 +332,7 @@ def glance(source: PathLike | bytes) -> Picture:
 def _picture(
     source: PathLike | bytes, opened: "_Opened", pixels: np.ndarray, doubt: str | None = None
 ) -> Picture:
-    name = "" if isinstance(source, bytes) else os.path.basename(source)
+    name = "" if isinstance(source, bytes) else os.path.basename(str(source))
     return Picture(pixels, *opened.upright, exif.facts(opened.header, name, opened.xmp), doubt)
 
 
@@ -370,9 +370,9 @@ def read_bytes(path: PathLike) -> bytes:
         PictureError: there is no such file, it is none, or it is implausibly large.
     """
     path = as_path(path)
+    if is_remote(path):
+        return _read_remote(path)
     try:
-        if is_remote(path):
-            return path.read_bytes()
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise PictureError("not a file")
@@ -384,6 +384,14 @@ def read_bytes(path: PathLike) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise PictureError(f"cannot be opened: {reason or error}") from None
+
+
+def _read_remote(path: Path) -> bytes:
+    """A store that cannot be reached says nothing about a picture: its errors are passed on."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise PictureError("no such file") from None
 
 
 def decode_scale(height: int, width: int, spec: PictureSpec) -> int:

@@ -697,7 +697,8 @@ def _predictions(
 
 def _is_used(folder: Path) -> bool:
     """Whether a folder holds more than hidden files."""
-    return any(not one.name.startswith(".") for one in folder.iterdir())
+    there = folder.iterdir() if folder.is_dir() else ()  # stores have no empty folders
+    return any(not one.name.startswith(".") for one in there)
 
 
 def _difference(present: dict, wanted: dict) -> dict[str, str]:
