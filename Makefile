@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SMOKE ?= experiments-smoke
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-slow docs plain plain-default plain-3.12 plain-3.13 validators test-newest lint clean experiments-smoke
+.PHONY: install demo test test-slow mutants fuzz soak docs plain plain-default plain-3.12 plain-3.13 validators test-newest lint clean experiments-smoke
 
 install: $(VENV)/.installed
 
@@ -28,11 +28,24 @@ experiments-smoke: install
 	$(BIN)/python -m experiments.run all --data=$(SMOKE)/shards --truth=$(SMOKE)/world/truth.csv \
 	  --out=$(SMOKE)/runs --scale=smoke
 
-test: install
+# With the formats' own validators, whose tests would be skipped without them.
+test: install validators
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist=worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n 2 --dist=worksteal
+
+# Which of the faults in tests/faults.py does no test notice? In pieces: ONLY=pattern MINUTES=3.
+mutants: install validators
+	$(BIN)/python -m tests.mutants --only='$(ONLY)' --minutes=$(or $(MINUTES),inf)
+
+# Damaged and invented content for every reader of bytes, as long as MINUTES say. CI has a minute.
+fuzz: install
+	$(BIN)/python -m tests.fuzz --minutes=$(or $(MINUTES),60)
+
+# Everything goes wrong for an hour, and nothing may be lost.
+soak: install
+	$(BIN)/python -m tests.soak --minutes=$(or $(MINUTES),60)
 
 # The documentation as a site in site/, where a broken link is an error; the notebook, run whole.
 docs: $(VENV)/.docs
@@ -80,4 +93,4 @@ lint: install
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) .validators .validators-newest .plain demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .validators .validators-newest .plain .mutants .fuzz demo experiments-smoke site .cache *.egg-info .pytest_cache .ruff_cache

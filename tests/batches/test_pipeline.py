@@ -9,6 +9,7 @@ import pytest
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.core.labels import Task
+from camtrap_tf.events import records
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.network import part_input
@@ -81,6 +82,65 @@ def test_parts_around_boxes_are_those_that_prediction_sees(tiny_shards):
     np.testing.assert_allclose(pixels, expected[place], atol=1 / 30 + 1e-5)  # one grey level
     again = pipeline.Again(manifest, seen).batch(keys[:8], 1, 0)[0].numpy()
     np.testing.assert_allclose(again, pixels[:8], atol=1e-5)
+
+
+def keys_of(manifest, settings, epoch, done=0):
+    batches = pipeline.training(manifest, settings, epoch, done).as_numpy_iterator()
+    return [tuple(key) for _, _, keys in batches for key in keys]
+
+
+def test_every_epoch_shows_all_pictures_in_an_order_of_its_own(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    first, second, other = (
+        keys_of(manifest, data(Task.EMPTY, seed=seed), epoch)
+        for seed, epoch in ((3, 1), (3, 2), (4, 1))
+    )
+    assert len(set(first)) == 48 and set(first) == set(second) == set(other)
+    assert first != second and first != other
+
+
+def test_an_epoch_goes_on_after_the_batches_that_are_done(tiny_shards):
+    manifest, settings = Manifest.read(tiny_shards), data(Task.EMPTY)
+    whole = [*pipeline.training(manifest, settings, 1).as_numpy_iterator()]
+    rest = [*pipeline.training(manifest, settings, 1, done=2).as_numpy_iterator()]
+    assert len(whole) == 6 and len(rest) == 4
+    for one, other in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(one[2], other[2])
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_frames_have_their_own_labels_else_those_of_their_event(tiny_shards, tmp_path):
+    manifest = Manifest.read(tiny_shards)
+    (shard,) = manifest.shards_of("val")
+    whole = [records.decode(one) for one in records.read_file(manifest.folder / shard.file)]
+    red = next(event for event in whole if event.labels.get("species") == 1)
+    empty = next(event for event in whole if event.labels["empty"] == 1)
+    own = [
+        dataclasses.replace(red, frame_labels={"empty": [1, 0], "species": [-1, 0]}),
+        dataclasses.replace(empty, frame_labels={"empty": [-1, 0], "species": [-1, 1]}),
+    ]
+    encoded = [records.encode(event, manifest.vocabulary) for event in own]
+    records.write_file(tmp_path / shard.file, encoded)
+    few = dataclasses.replace(shard, events=2, frames=4)
+    _, labels, event_labels = pipeline.index(
+        dataclasses.replace(manifest, folder=tmp_path, shards=(few,)), "val"
+    )
+    assert event_labels["species"].tolist() == [1, 1, -1, -1]
+    assert labels["empty"].tolist() == [1, 0, 1, 0]
+    # The empty frame of an event of red animals shows none, and nothing that moves.
+    assert labels["species"].tolist() == [-1, 0, -1, 1]
+    moving = red.labels["moving"]
+    assert labels["moving"].tolist() == [-1, moving, -1, -1]
+
+
+def test_a_network_of_whole_events_sees_each_once_in_an_epoch(tiny_shards):
+    manifest = Manifest.read(tiny_shards)
+    spec = InputSpec(32, mean=(0.0,) * 3, context=Context.LATE)
+    settings = data(Task.EMPTY, spec=spec)
+    # 48 pictures, for three of which an event is taken: two batches of eight events.
+    assert pipeline.steps_per_epoch(manifest, settings) == 2
+    keys = keys_of(manifest, settings, 1)
+    assert len(set(keys)) == 16 and {frame for _, _, frame in keys} == {0}
 
 
 def test_no_epoch_waits_for_tensorflows_tuning(tiny_shards):

@@ -216,3 +216,26 @@ def test_two_shapes_are_one_warp():
     turned = augmentation.vary(tf.constant(smooth(48, 48)), both, config)
     matrix = augmentation.SHAPES["rotate"](0.5) @ augmentation.SHAPES["zoom"](0.5)
     np.testing.assert_array_equal(turned, augmentation._warp(tf.constant(smooth(48, 48)), matrix))
+
+
+def test_what_stands_beside_the_colours_is_mirrored_but_has_no_contrast():
+    config = AugmentConfig(random_crop=False, flip=True, brightness=63.0, contrast=(0.5, 0.5))
+    pixels = np.arange(2 * 4 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4, 4)
+    drawn = tf.constant([[0.0, 0.0, 0.1, 0.9, 0.5], [0.0, 0.0, 0.9, 0.9, 0.5]])
+    found = augmentation.jitter(tf.constant(pixels), drawn, config).numpy()
+    np.testing.assert_array_equal(found[0, ..., 3], pixels[0, :, ::-1, 3])
+    np.testing.assert_array_equal(found[1, ..., 3], pixels[1, ..., 3])
+    colours = pixels[..., :3].astype(float)
+    means, shift = colours.mean(axis=(1, 2), keepdims=True), 0.8 * 63
+    expected = means + 0.5 * (colours - means) + shift
+    np.testing.assert_allclose(found[0, ..., :3], expected[0, :, ::-1], atol=1e-3)
+    np.testing.assert_allclose(found[1, ..., :3], expected[1], atol=1e-3)
+
+
+def test_every_place_of_a_crop_is_drawn():
+    config = AugmentConfig(random_crop=True)
+    tops = set()
+    for share in np.linspace(0, 0.9999, 30):
+        drawn = tf.constant([share, 0.0, 0.0, 0.0, 0.0], tf.float32)
+        tops.add(int(augmentation.window(drawn, tf.constant([10, 10]), 8, config)[0]))
+    assert tops == {0, 1, 2}
