@@ -508,7 +508,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
     },
     "tests/data_prep/test_megadetector.py": {
         "data_prep/sources/megadetector.py": (
-            ('detection.get("conf", 0) >= threshold', 'detection.get("conf", 0) > threshold'),
+            ("_confidence(detection) >= threshold", "_confidence(detection) > threshold"),
             ('events["site"] = ids.str.extract(r"^(.+)/", expand=False)',
              'events["site"] = ids.str.extract(r"([^/]+)/", expand=False)'),
         ),

@@ -122,7 +122,8 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
     """
     content = head(path)
     info = content.get("info")
-    metadata = (info.get("detector_metadata") if isinstance(info, dict) else None) or {}
+    told = info.get("detector_metadata") if isinstance(info, dict) else None
+    metadata = told if isinstance(told, dict) else {}
     if threshold is None:
         threshold = metadata.get("typical_detection_threshold", THRESHOLD)
     if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
@@ -203,7 +204,17 @@ def _named(image: Any, row: int) -> dict:
     path = next((path for path in found if isinstance(path, str) and path), None)
     if path is None:
         raise InputError("every image has a `file`", image, f"Correct image {row} (from 0).")
+    found = image.get("detections")
+    if found is not None and not _are_objects(found):
+        raise InputError(
+            "`detections` of an image are a list of objects, or null", found,
+            f"Correct image {row} (from 0), {path}.",
+        )  # fmt: skip
     return {**image, "file": normal(path)}
+
+
+def _are_objects(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(one, dict) for one in values)
 
 
 def once(paths: pd.Series, failed: np.ndarray, contents: np.ndarray, path: PathLike) -> np.ndarray:

@@ -38,6 +38,8 @@ def group(
     >>> ids.tolist(), frames.tolist()
     (['a/1.jpg', 'a/1.jpg', 'a/3.jpg'], [0, 1, 0])
     """
+    if paths.empty:
+        return pd.Series(dtype="string"), pd.Series(dtype="Int32")
     table = pd.DataFrame({"path": paths.to_numpy(), "taken": pd.to_datetime(times.to_numpy())})
     known = pd.DataFrame() if facts is None else facts.reset_index(drop=True)
     table = table.join(known.reindex(index=table.index, columns=list(FACTS)).astype(FACTS))

@@ -11,13 +11,14 @@ from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike, read_json
 from camtrap_tf.core.codec import from_json
 from camtrap_tf.core.config import Config, InputSpec, View
-from camtrap_tf.core.errors import DamagedFile
+from camtrap_tf.core.errors import DamagedFile, require
 from camtrap_tf.core.labels import Task, Vocabulary
 from camtrap_tf.networks import familiarity
 from camtrap_tf.networks.network import Network
 from camtrap_tf.networks.pretrained.weights import Origin
 
 KIND, VERSION = "run", 1
+_TOLD = ("config", "input", "vocabulary", "picture", "data")
 STRENGTH = "C_"  # in the result of a probe, before the name of a head: what it was fitted with
 
 
@@ -53,6 +54,11 @@ class Run:
         """
         folder = Path(folder)
         content = read_json(folder / file_names.CONFIG, KIND, VERSION)
+        missing = [name for name in _TOLD if not isinstance(content.get(name), dict)]
+        require(
+            not missing, f"{folder / file_names.CONFIG} tells all of a run", f"no {missing}",
+            "Copy the run again, or train into a new folder.",
+        )  # fmt: skip
         result = read_json(folder / file_names.RESULT, "run result", VERSION)
         return cls(
             folder,

@@ -168,8 +168,10 @@ def _missing(folder: Path, resource: dict[str, Any]) -> set[str]:
     if isinstance(schema, str) and "://" not in schema and (folder / schema).is_file():
         schema = _schema(folder / schema)
     told = [one.get("missingValues") or [] for one in (schema, resource) if isinstance(one, dict)]
-    values = [one.get("value", "") if isinstance(one, dict) else one for one in chain(*told)]
-    if not all(isinstance(one, str) for one in values):
+    lists = all(isinstance(one, list) for one in told)
+    every = chain(*told) if lists else ()
+    values = [one.get("value", "") if isinstance(one, dict) else one for one in every]
+    if not lists or not all(isinstance(one, str) for one in values):
         raise InputError(
             "`missingValues` is a list of texts",
             told,

@@ -91,7 +91,7 @@ def _seen(
                 f"a category is one of {', '.join(names)}", category,
                 "Complete the categories, or leave such detections out with --on_unknown=drop.",
             )  # fmt: skip
-        if not megadetector.is_removed(detection) and detection.get("conf", 0) >= threshold:
+        if not megadetector.is_removed(detection) and _confidence(detection) >= threshold:
             if category not in names:
                 reading.dropped.add("detection of an unknown category", [category])
             found[names.get(category)] += 1
@@ -102,3 +102,12 @@ def _seen(
         (name, count_bin(number)) for name, number in found.items() if name
     ]
     return seen or ([] if something else [(EMPTY, None)])
+
+
+def _confidence(detection: dict) -> float:
+    try:
+        return float(detection.get("conf", 0))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "`conf` of a detection is a number", detection.get("conf"), f"Correct it: {error}."
+        ) from error
