@@ -169,7 +169,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ("table.sum(axis=1) @ table.sum(axis=0)", "table.sum(axis=1) @ table.sum(axis=1)"),
             ("pairs = [(one, answer) for one, answer in pairs if one not in vague]", ""),
             ('if answer.drawn == "random"', "if answer.drawn"),
-            ("if answer.verdict is not Verdict.UNSURE:", "if answer:"),
+            ("answer.verdict is not Verdict.UNSURE and answer.wall is None", "answer.wall is None"),
         ),
         "camtrap_tf/reviewing/answers.py": (
             ("tied = len(ranked) == 2 and ranked[0][1] == ranked[1][1]", "tied = False"),
