@@ -24,6 +24,8 @@ Intervals: cameras (bursts, frames) drawn anew.
 """
 
 import dataclasses
+import functools
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -137,18 +139,24 @@ def of_named_cameras(pictures: Collection) -> np.ndarray:
 
 
 def west_us(look, network: str) -> list[dict]:
-    """Each camera left out, alone and with all other pictures."""
+    """Each camera left out."""
+    everything = look("west_us", network)
+    pictures = everything.select(of_named_cameras(everything))
+    said = leave_out(pictures, pictures.cameras)
+    return lines("west_us", network, pictures, pictures.cameras, said)
+
+
+def west_us_and_others(look, network: str) -> list[dict]:
+    """Each camera left out, learning from all other pictures, too."""
     everything = look("west_us", network)
     named = of_named_cameras(everything)
     pictures = everything.select(named)
-    found = lines("west_us", network, pictures, pictures.cameras,
-                  leave_out(pictures, pictures.cameras))  # fmt: skip
     rest = [everything.select(~named).renamed(OTHERS["west_us"])]
     rest += [
         look(name, network).renamed(names) for name, names in OTHERS.items() if name != "west_us"
     ]
     said = leave_out(pictures, pictures.cameras, collections.join(rest))
-    return found + lines("west_us, others too", network, pictures, pictures.cameras, said)
+    return lines("west_us, others too", network, pictures, pictures.cameras, said)
 
 
 def simple(look, network: str, name: str) -> list[dict]:
@@ -189,6 +197,17 @@ def _letters(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalpha())
 
 
+PROTOCOLS = {
+    "west_us": west_us,
+    "others": west_us_and_others,
+    "gold": gold,
+    **{
+        name: functools.partial(simple, name=name)
+        for name in ("varanger", "london", "ena24", "guide")
+    },
+}
+
+
 def main(_) -> None:
     """Reads the flags, computes what is missing and writes the table."""
     from camtrap_tf.core.startup import start_tensorflow
@@ -202,10 +221,8 @@ def main(_) -> None:
         return collections.look(data, name, network, out)
 
     found = []
-    for network in given.networks:
-        found += west_us(look, network) + gold(look, network)
-        for name in ("varanger", "london", "ena24", "guide"):
-            found += simple(look, network, name)
+    for network, name in itertools.product(given.networks, given.collections):
+        found += PROTOCOLS[name](look, network)
     write_lines(found, Path(given.table))
 
 
@@ -213,5 +230,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("data", None, "folder of the collections", required=True)
     flags.DEFINE_string("out", None, "folder for features and boxes", required=True)
     flags.DEFINE_list("networks", ["lite0"], "networks")
+    flags.DEFINE_list("collections", list(PROTOCOLS), "what is tried")
     flags.DEFINE_string("table", None, "table to write", required=True)
     app.run(main)
