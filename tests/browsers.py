@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 30_000  # milliseconds for what a busy computer shows late; as `wait_for_selector` has
 PHONE = {"width": 390, "height": 844}
 
 
@@ -17,6 +18,7 @@ def chromium():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="no chromium: playwright is absent"
     )
+    playwright.expect.set_options(timeout=PATIENCE)
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("no chromium: install it, or set CHROMIUM to its path")

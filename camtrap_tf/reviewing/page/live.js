@@ -93,7 +93,7 @@ async function followFinish() {
 
 function drawFinish(found) {
   const states = {
-    none: "From all answers so far this makes a model (a bundle), its predictions for every picture with your answers kept, and the tables. You can go on answering, and make them again.",
+    none: "From all answers so far this makes a model (a bundle), its answers to all pictures, and tables that keep yours. You can go on answering, and make them again.",
     running: `Being made: ${found.step || "…"}. You can close this and go on; it continues.`,
     failed: `It did not work: ${found.message}`,
     done: "Made:",

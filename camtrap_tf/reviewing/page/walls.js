@@ -5,11 +5,13 @@ import { ask, pictureOf, query, send } from "./server.js";
 
 const TILES = 40;
 const ROOM = 1.8; // of what a tile shows, in sides of the box
+const GLANCE_MS = 600;
 const LEAST = 0.3; // of the picture that a tile shows
 
 let wall = null; // what /api/wall answered
 let began = 0;
 let watcher = null;
+const glances = new WeakMap(); // tile -> the timer after which it counts as seen
 const away = new Set(); // events that do not belong
 const unseen = new Set();
 const passed = new Set(); // events that were clicked away on walls that are done
@@ -46,7 +48,10 @@ export const nthWall = (index) => (at("wall-list").querySelectorAll("button:enab
 
 // Shows a wall, of events of some confidence; false where nothing is left of it.
 export async function openWall({ wall: name, above }) {
-  const found = await ask(`/api/wall?${query({ wall: name, count: TILES, above })}`);
+  const found = await ask(`/api/wall?${query({ wall: name, count: TILES, above })}`).catch((error) => {
+    if (error.status === 404) return { tiles: [], total: 0 }; // it is empty by now
+    throw error;
+  });
   const tiles = found.tiles.filter((tile) => !passed.has(tile.event_id));
   if (!tiles.length) return false;
   wall = { ...found, tiles, total: found.total - found.tiles.length + tiles.length };
@@ -77,16 +82,20 @@ function drawTiles() {
   at("tiles").firstChild.firstChild.focus({ preventScroll: true });
 }
 
-// A tile counts as seen when most of it is on the screen and its picture is there, or cannot be.
+// A tile counts as seen when most of it was on the screen for a while with its picture, or where
+// that cannot be shown. A key that is pressed twice accepts nothing that came up in between.
 function look(entries) {
   for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    watcher.unobserve(target);
-    const picture = target.querySelector("img");
-    const see = () => { unseen.delete(target.dataset.event); drawAccept(); };
-    if (picture.complete) see();
-    else for (const kind of ["load", "error"]) picture.addEventListener(kind, see, { once: true });
+    clearTimeout(glances.get(target));
+    if (isIntersecting) glances.set(target, setTimeout(() => see(target), GLANCE_MS));
   }
+}
+
+function see(tile) {
+  const picture = tile.querySelector("img");
+  if (picture && !picture.complete) {
+    for (const kind of ["load", "error"]) picture.addEventListener(kind, () => see(tile), { once: true });
+  } else if (unseen.delete(tile.dataset.event)) drawAccept();
 }
 
 export function drawTile(tile, action) {

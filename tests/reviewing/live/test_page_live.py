@@ -14,14 +14,14 @@ expect = pytest.importorskip("playwright.sync_api", reason="no chromium").expect
 
 
 @contextlib.contextmanager
-def at_work(browser, session, **context):
+def at_work(browser, session, *allowed, **context):
     """A page of a session whose pictures are drawn, and that learns by itself."""
     (session.images / "s").mkdir()
     for path in drawn_chunk(0, 120).ids["path"]:
         Image.new("RGB", (64, 48), (int(path[2:7]), 90, 90)).save(session.images / path)
     session.start()
     try:
-        with served(session) as address, tab(browser, **context) as page:
+        with served(session) as address, tab(browser, *allowed, **context) as page:
             page.goto(address)
             page.wait_for_selector("body[aria-busy=false]")
             yield page
@@ -131,6 +131,28 @@ def test_a_wall_is_seen_before_it_is_accepted_and_undone_at_once(browser, make_l
         page.keyboard.press("Backspace")
         has_text(page, "#told", "^16 of 120")
     assert len({answer.event_id for answer in session._ledger.standing()}) == 16
+
+
+def test_a_wall_that_is_done_leads_back_to_the_others(browser, make_live):
+    session = make_live(60)
+    answered(session, 16)
+    # That there is no such wall any more is an answer, which browsers log as an error.
+    with at_work(browser, session, "404") as page:
+        page.keyboard.press("w")
+        walls = page.locator("#wall-list button")
+        page.wait_for_selector("#wall-list button")
+        page.keyboard.press("1")
+        page.wait_for_selector("#tiles button")
+        number = page.locator("#tiles button").count()
+        assert number == sum(one["sure"] for one in session.walls()["walls"][:1]) <= 40
+        page.keyboard.press("Enter")  # at once: nobody can have seen them
+        assert page.inner_text("#told").startswith("16 of 60")
+        while page.get_attribute("body", "data-view") == "wall":
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(150)
+        has_text(page, "#walls .said", f"^Accepted {number} events as")
+        has_text(page, "#told", f"^{16 + number} of 60")
+        assert walls.count() > 0 and page.is_hidden("#warning")
 
 
 def test_events_are_looked_up(browser, make_live):
