@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -91,20 +92,35 @@ def _shares() -> np.ndarray:
     return shares / shares.sum()
 
 
-def median(call: Callable[[], object], times: int = 5) -> float:
-    """Seconds of a call."""
-    return statistics.median(_seconds(call) for _ in range(times))
+class Taken(NamedTuple):
+    """Seconds by the clock, and of processor time."""
+
+    clock: float
+    processor: float
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+def take(call: Callable[[], object]) -> Taken:
+    """What a call takes."""
+    begun, used = time.perf_counter(), time.process_time()
     call()
-    return time.perf_counter() - begun
+    return Taken(time.perf_counter() - begun, time.process_time() - used)
 
 
-def tell(name: str, seconds: float, note: str = "") -> None:
+def median(call: Callable[[], object], times: int = 5) -> Taken:
+    """What a call takes, mostly."""
+    return middle([take(call) for _ in range(times)])
+
+
+def middle(taken: list[Taken]) -> Taken:
+    """Medians."""
+    clock, processor = zip(*taken, strict=True)
+    return Taken(statistics.median(clock), statistics.median(processor))
+
+
+def tell(name: str, taken: Taken, note: str = "") -> None:
     """Prints a line of the result."""
-    print(f"{name:<22} {1000 * seconds:9.0f} ms  {note}", flush=True)
+    clock, processor = (1000 * seconds for seconds in taken)
+    print(f"{name:<20} {clock:8.0f} ms, processor {processor:8.0f} ms  {note}", flush=True)
 
 
 def say(session: LiveSession, question: dict, truths: np.ndarray) -> None:
@@ -118,11 +134,9 @@ def say(session: LiveSession, question: dict, truths: np.ndarray) -> None:
 
 def run(source: Drawn, folder: Path, answers: int) -> None:
     """A review from its beginning to so many answers, and what each step takes."""
-    begun = time.perf_counter()
     session = LiveSession(source, folder, folder / "reviews.jsonl", "anna", folder)
-    session.shelf.refresh()
-    tell("drawing and pooling", time.perf_counter() - begun, "not a part of the review")
-    tell("first question", _seconds(lambda: (session.learn(), session.next(3))))
+    tell("drawing and pooling", take(session.shelf.refresh), "drawing is no part of a review")
+    tell("first question", take(lambda: (session.fit(), session.next(3))))
     while session.status()["saved"]["done"] < answers:
         for question in session.next(20)["questions"]:
             say(session, question, source.truths)
@@ -130,12 +144,14 @@ def run(source: Drawn, folder: Path, answers: int) -> None:
     orders, saved = [], []
     for _ in range(10):
         (question,) = session.next(1)["questions"]
-        saved.append(_seconds(lambda q=question: say(session, q, source.truths)))
-        orders.append(_order_seconds(session))
-    tell("answer", statistics.median(saved))
-    tell("new order", statistics.median(orders), f"slowest {1000 * max(orders):.0f} ms; bound 2000")
+        saved.append(take(lambda q=question: say(session, q, source.truths)))
+        orders.append(take(lambda: (session.fit(), session.next(3))))
+    tell("answer", middle(saved))
+    slowest = 1000 * max(one.clock for one in orders)
+    tell("new order", middle(orders), f"slowest {slowest:.0f} ms; bound 2000")
     state = session.state
-    tell("accuracy", median(lambda: learner.running(state.known, state.model)))
+    if state is not None:
+        tell("accuracy", median(lambda: learner.running(state.known, state.model)))
     tell("state", median(session.status))
     tell("next", median(lambda: session.next(3)))
     tell("walls", median(session.walls))
@@ -143,13 +159,8 @@ def run(source: Drawn, folder: Path, answers: int) -> None:
     tell("wall", median(lambda: session.wall(name)))
     (question,) = session.next(1)["questions"]
     say(session, question, source.truths)
-    tell("listing, anew", _seconds(lambda: session.listing({"order": "gain", "by": "model"})))
+    tell("listing, anew", take(lambda: session.listing({"order": "gain", "by": "model"})))
     tell("listing, next page", median(lambda: session.listing({"order": "gain", "start": "50"})))
-
-
-def _order_seconds(session: LiveSession) -> float:
-    """From now to questions of a model that knows all answers."""
-    return _seconds(lambda: (session.fit(), session.next(3)))
 
 
 def start_again(source: Drawn, folder: Path, number: int) -> None:
@@ -163,11 +174,12 @@ def start_again(source: Drawn, folder: Path, number: int) -> None:
         reviewer = f"person {n // source.events}"
         lines.append(Answer(event_id, reviewer, Verdict.ANIMAL, sighting, id=str(n)).to_json())
     _write(path, lines)
-    begun = time.perf_counter()
-    session = LiveSession(source, folder, path, "anna", folder)
-    tell("journal read", time.perf_counter() - begun, f"{number:,} answers")
+    opened: list[LiveSession] = []
+    read = take(lambda: opened.append(LiveSession(source, folder, path, "anna", folder)))
+    tell("journal read", read, f"{number:,} answers")
+    (session,) = opened
     session.shelf.refresh()
-    tell("known and learnt", _seconds(session.learn), "components, all answers, heads, accuracy")
+    tell("known and learnt", take(session.fit), "components, all answers, heads")
 
 
 def _write(path: Path, lines: list[dict]) -> None:

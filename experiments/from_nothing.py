@@ -46,6 +46,7 @@ from camtrap_tf.reviewing.live.vectors import Axes
 from experiments.rows import write_lines
 
 SIZES = (5, 10, 20, 40, 80)
+KEYS = ("data", "dealt", "split", "way", "mistakes", "answers")
 POOL = 0.6  # of the events, with --deal=events
 KEPT = 0.9  # of the pool, in each seed
 log = logging.getLogger("camtrap")
@@ -240,14 +241,13 @@ def _scores(model: Model, known: Known, vectors, scores, truths) -> dict:
 
 def summary(runs: pd.DataFrame) -> list[dict]:
     """A row for each way, split and number of answers, over the seeds; 'all' splits together."""
-    both = pd.concat([runs, runs[runs["split"] != "0"].assign(split="1 to 4")])
+    four = runs[(runs["split"] != "0") & (runs["dealt"] == "shards")].assign(split="1 to 4")
+    both = pd.concat([runs, four])
     lines = []
     for keys, rows in both.groupby(
         ["data", "dealt", "split", "way", "mistakes", "answers"], sort=False
     ):
-        line = dict(
-            zip(("data", "dealt", "split", "way", "mistakes", "answers"), keys, strict=True)
-        )
+        line: dict = dict(zip(KEYS, keys, strict=True))
         line["runs"] = len(rows)
         for name in ("species", "right", "presence"):
             by_seed = rows.groupby("seed")[name].mean()
@@ -268,8 +268,8 @@ def run(world: World, given: flags.FlagValues) -> list[dict]:
     for number in range(given.splits):
         split = f"{number}"
         if given.deal == "events":
-            rows = np.random.default_rng(number).permutation(len(world.event_ids))
-            pool, asked = np.split(rows, [round(POOL * len(rows))])
+            dealt = np.random.default_rng(number).permutation(len(world.event_ids))
+            pool, asked = np.split(dealt, [round(POOL * len(dealt))])
         else:
             names = world.dealt(given.shards.replace("{seed}", split))
             pool = np.flatnonzero(np.isin(names, ("train", "val")))

