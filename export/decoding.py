@@ -5,14 +5,14 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.pictures import graph, size_graph
+from camtrap_tf.pictures import graph, size_graph, wholeness_graph
 
 # Pixels of a picture in the graph, which takes some 33 bytes for each: half a gigabyte. JPEGs are
 # decoded at a fraction, but one in several scans is kept whole, with 6 bytes for a pixel.
 MOST_PIXELS, WHOLE_JPEG = 16_000_000, 64_000_000
 
 
-def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Decodes pictures so that a damaged one fails its row, not the batch.
 
     Args:
@@ -22,15 +22,18 @@ def decode_batch(encoded: tf.Tensor, spec: PictureSpec) -> tuple[tf.Tensor, tf.T
     Returns:
         pixels: [n, size, size, 3] uint8, zeros where the picture is damaged.
         valid: [n] bool.
+        doubtful: [n] bool, see `wholeness_graph`.
     """
     blank = tf.zeros((spec.size, spec.size, 3), tf.uint8)
-    (pixels,), valid = decode_rows(encoded, lambda one: (graph.decode(one, spec),), (blank,))
-    return pixels, valid
+    (pixels,), valid, doubtful = decode_rows(
+        encoded, lambda one: (graph.decode(one, spec),), (blank,)
+    )
+    return pixels, valid, doubtful
 
 
 def decode_rows(
     encoded: tf.Tensor, decode: Callable[[tf.Tensor], tuple], blanks: tuple[tf.Tensor, ...]
-) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor]:
     """What a function makes of encoded pictures; what it cannot decode fails its row alone.
 
     An error inside `tf.map_fn` would fail the whole call, and no op tells beforehand whether a
@@ -43,21 +46,27 @@ def decode_rows(
         blanks: what stands for those of a row that fails: zeros of their shapes and types.
 
     Returns:
-        The tensors, [n, ...] each, and [n] bool: which rows could be decoded.
+        The tensors, [n, ...] each; [n] bool, which rows could be decoded; and [n] bool, which of
+        them are doubtful.
     """
+    blanks = (*blanks, tf.constant(False))
     count = tf.shape(encoded, out_type=tf.int64)[0]
     rows = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-    rows = rows.map(
-        lambda i, one: (i, *decode(_plausible(one))), num_parallel_calls=tf.data.AUTOTUNE
-    )
+
+    def read(row, one):
+        whole = _plausible(one)
+        return row, *decode(whole), wholeness_graph.doubtful(whole)
+
+    rows = rows.map(read, num_parallel_calls=tf.data.AUTOTUNE)
     sentinel = tf.data.Dataset.from_tensors((count, *blanks))
     good = rows.ignore_errors().concatenate(sentinel).batch(count + 1)
     index, *parts = good.get_single_element()
     index = index[:-1]
-    whole = tuple(
+    *whole, doubtful = (
         _spread(index, part[:-1], count, blank) for part, blank in zip(parts, blanks, strict=True)
     )
-    return whole, tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
+    valid = tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
+    return tuple(whole), valid, doubtful
 
 
 def _spread(index: tf.Tensor, values: tf.Tensor, count: tf.Tensor, blank: tf.Tensor) -> tf.Tensor:

@@ -64,6 +64,8 @@ _QUARTERS = (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8])
 _SEGMENT, _FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")
 _FRAME_MARKERS, _APP1 = (0xFFC0, 0xFFC1, 0xFFC2), 0xFFE1
 _PASSED = frozenset((0xFFC4, 0xFFDB, 0xFFDD, 0xFFFE, 0xFFE0, *range(0xFFE3, 0xFFF0)))
+_QUICK = (("JPEG", "RGB"), ("JPEG", "L"))  # formats and modes that simplejpeg reads alike
+_FULL = {"F": (1, 255), "I": (255,)}  # by mode, what white may be where no number is larger
 _GRAPH_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "RGBA")}  # that a graph reads alike
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -555,7 +557,7 @@ def _common_jpeg(content: bytes) -> tuple[tuple[int, int], bytes, bool] | None:
 def _decoded(opened: _Opened, content: bytes, scale: int) -> tuple[Image.Image, str | None]:
     """The picture as it lies in the file, a JPEG at 1/scale; and what seems to be damaged."""
     image, warning = opened.image, ""
-    if simplejpeg and (image is None or (image.format, image.mode) == ("JPEG", "RGB")):
+    if simplejpeg and (image is None or (image.format, image.mode) in _QUICK):
         try:
             return _decoded_quickly(content, opened.size, scale), None
         except ValueError as error:
@@ -672,13 +674,15 @@ def _encode(image: Image.Image, quality: int) -> bytes:
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Any mode as RGB of eight bits; 16-bit greyscale keeps its upper eight bits.
 
-    Numbers with a fraction count up to 1, 255 or 65,535, whichever holds the largest.
+    Numbers with a fraction count up to 1, 255 or 65,535, whichever holds the largest; whole ones
+    of 32 bits up to 255 or 65,535.
     """
-    if image.mode == "F":
+    if image.mode in _FULL:
         values = np.nan_to_num(np.asarray(image), posinf=0)
-        most = next((full for full in (1, 255) if values.max(initial=0) <= full), 65_535)
+        highest = values.max(initial=0)
+        most = next((full for full in _FULL[image.mode] if highest <= full), 65_535)
         image = Image.fromarray((values.clip(0, most) * (255 / most)).round().astype(np.uint8))
-    if image.mode.startswith("I;16") or image.mode == "I":
+    if image.mode.startswith("I;16"):
         upper = np.asarray(image).astype(np.uint32) >> 8
         image = Image.fromarray(np.minimum(upper, 255).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -7,7 +7,7 @@ its tail is zeros or 0xFF. TensorFlow's decoder refuses the same files by itself
 A picture that has its end but where libjpeg finds something wrong on the way (clusters of a card
 that were lost, restart markers out of order, a bit that flipped) is doubtful: it is answered, and
 the answer says so. Without simplejpeg, which passes libjpeg's warnings on, that can be told of long
-runs of one byte and of restart markers alone.
+runs of one byte and of restart markers alone. `wholeness_graph` says the same inside graphs.
 """
 
 import re

@@ -156,6 +156,15 @@ def test_a_tiff_of_fractions_counts_up_to_its_largest(most):
     assert np.abs(files.read(content, spec).pixels.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("most", [255, 65_535])
+def test_a_tiff_of_32_bits_counts_up_to_its_largest(most):
+    grey = odd_pictures.grey()
+    content = odd_pictures.saved(Image.fromarray(grey.astype(np.int32) * (most // 255)), "TIFF")
+    spec = PictureSpec(size=40)
+    expected = files.read(odd_pictures.saved(grey, "PNG"), spec).pixels
+    assert np.abs(files.read(content, spec).pixels.astype(int) - expected).max() <= 1
+
+
 FACTS = ("width", "height", "facts")
 
 

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from camtrap_tf.core.config import Fit, PictureSpec
 from camtrap_tf.pictures import files, graph, upright_graph
@@ -79,9 +79,86 @@ def test_what_stands_in_a_header(between, turn):
     assert (upright.width > upright.height) == (turn < 5)
 
 
-def test_what_is_no_jpeg_tells_none():
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    png = odd_pictures.saved(odd_pictures.picture(), "PNG", exif=exif)
-    for content in (png, b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1"):
-        assert upright_graph.orientation(tf.constant(content)) == 1
+def exif(turn: int) -> Image.Exif:
+    found = Image.Exif()
+    found[0x0112] = turn
+    return found
+
+
+def xmp(turn: int) -> bytes:
+    return b'<x:xmpmeta><rdf:Description tiff:Orientation="%d"/></x:xmpmeta>' % turn
+
+
+def text(name: str, words: str, zipped: bool, international: bool) -> PngImagePlugin.PngInfo:
+    found = PngImagePlugin.PngInfo()
+    (found.add_itxt if international else found.add_text)(name, words, zip=zipped)
+    return found
+
+
+def profile(turn: int) -> str:
+    """An EXIF block as ImageMagick writes it into a PNG."""
+    content = block(turn)[4:]
+    return f"\nexif\n{len(content):8}\n" + content.hex("\n", 36) + "\n"
+
+
+# How each format tells its orientation beside the EXIF of a JPEG: options of saving.
+TOLD = {
+    "JPEG, XMP": ("JPEG", lambda turn: {"xmp": xmp(turn)}),
+    "JPEG, EXIF before XMP": ("JPEG", lambda turn: {"exif": exif(turn), "xmp": xmp(9 - turn)}),
+    "JPEG, EXIF of no orientation": ("JPEG", lambda turn: {"exif": exif(9), "xmp": xmp(turn)}),
+    "PNG, EXIF": ("PNG", lambda turn: {"exif": exif(turn)}),
+    "PNG, XMP": (
+        "PNG",
+        lambda turn: {"pnginfo": text("XML:com.adobe.xmp", xmp(turn).decode(), False, True)},
+    ),
+    "PNG, packed XMP": (
+        "PNG",
+        lambda turn: {"pnginfo": text("XML:com.adobe.xmp", xmp(turn).decode(), True, True)},
+    ),
+    "PNG, profile": (
+        "PNG",
+        lambda turn: {"pnginfo": text("Raw profile type exif", profile(turn), False, False)},
+    ),
+    "PNG, packed profile": (
+        "PNG",
+        lambda turn: {"pnginfo": text("Raw profile type exif", profile(turn), True, False)},
+    ),
+    "WEBP, EXIF": ("WEBP", lambda turn: {"exif": exif(turn)}),
+    "WEBP, XMP": ("WEBP", lambda turn: {"xmp": xmp(turn)}),
+}
+
+
+@pytest.fixture(scope="module")
+def orientation():
+    return tf.function(upright_graph.orientation, input_signature=[tf.TensorSpec((), tf.string)])
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_orientations_that_stand_elsewhere(orientation, decode, kind):
+    form, options = TOLD[kind]
+    ignored = "no orientation" in kind
+    for turn in range(1, 9):
+        pixels = np.ascontiguousarray(UNDONE[1 if ignored else turn](odd_pictures.picture()))
+        content = odd_pictures.saved(pixels, form, **options(turn))
+        assert int(orientation(tf.constant(content))) == (1 if ignored else turn)
+        ours, theirs = files.read(content, SPEC).pixels, decode(tf.constant(content)).numpy()
+        assert np.abs(ours.astype(int) - theirs).max() <= (3 if form == "WEBP" else 1)
+        upright = files.read(odd_pictures.saved(odd_pictures.picture(), "PNG"), SPEC).pixels
+        assert np.abs(upright.astype(int) - ours).max() <= 24  # else half a picture is wrong
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "BMP", "WEBP"])
+def test_what_tells_no_orientation_lies_upright(orientation, form):
+    assert orientation(tf.constant(odd_pictures.saved(odd_pictures.picture(), form))) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n", b"RIFF",
+        b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffeXIf", b"RIFF1234WEBPEXIF\xff\xff\xff\x7fMM",
+        b"\x89PNG\r\n\x1a\n\0\0\0\x13iTXtXML:com.adobe.xmp\0\1\0", b"RIFF1234WEBPEXIF\1\0\0\0M",
+    ],
+)  # fmt: skip
+def test_pieces_of_files_tell_none(orientation, content):
+    assert orientation(tf.constant(content)) == 1
