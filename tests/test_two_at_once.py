@@ -7,7 +7,7 @@ import os
 import pytest
 
 import camtrap_tf as ct
-from camtrap_tf.core import locks
+from camtrap_tf.core import locks, processes
 from camtrap_tf.core.config import Config, Strategy
 from camtrap_tf.core.errors import InputError
 
@@ -19,7 +19,7 @@ def taken(tmp_path):
     def take(name=locks.NAME):
         above = os.getppid()
         who = dataclasses.replace(
-            locks.Holder.me(), process=above, started=locks._started(above), command="camtrap x"
+            locks.Holder.me(), process=above, started=processes.started(above), command="camtrap x"
         )
         (tmp_path / name).write_text(json.dumps(dataclasses.asdict(who)))
         return tmp_path

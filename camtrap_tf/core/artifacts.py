@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from camtrap_tf.core import checksums, json_files
+from camtrap_tf.core import temporary as temporary_names
 from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.core.extras import needed
 
@@ -55,7 +56,8 @@ def atomic(path: PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` when the block succeeds.
 
     The final name therefore holds a whole file or none, whatever moment the process dies.
-    The temporary file is removed when the block raises.
+    The temporary file is removed when the block raises; that of a process that was killed, when
+    another one writes to the folder (`core.temporary`).
     """
     final = as_path(path)
     if is_remote(path):
@@ -64,7 +66,7 @@ def atomic(path: PathLike) -> Iterator[Path]:
             _upload(Path(folder) / final.name, final)
         return
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{final.name}")
+    temporary = temporary_names.beside(final)
     try:
         yield temporary
         with open(temporary, "rb+") as file:

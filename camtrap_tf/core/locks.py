@@ -29,8 +29,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
+from camtrap_tf.core import processes
 from camtrap_tf.core.artifacts import PathLike, is_remote
 from camtrap_tf.core.errors import InputError
 
@@ -76,10 +77,10 @@ class Holder:
         """This process, now."""
         return cls(
             socket.gethostname(),
-            _machine(),
-            _read("/proc/sys/kernel/random/boot_id"),
+            processes.machine(),
+            processes.boot(),
             os.getpid(),
-            _started(os.getpid()),
+            processes.started(os.getpid()),
             datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:500],
             uuid.uuid4().hex,
@@ -88,16 +89,14 @@ class Holder:
     @property
     def here(self) -> bool:
         """Whether it is, or was, on this computer."""
-        return self.machine == _machine()
+        return self.machine == processes.machine()
 
     @property
     def dead(self) -> bool:
         """Whether it is known to have ended."""
         if not self.here:
             return False
-        if self.boot != _read("/proc/sys/kernel/random/boot_id"):
-            return True
-        return not _lives(self.process) or self.started != _started(self.process)
+        return self.boot != processes.boot() or not processes.runs(self.process, self.started)
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host} ({self.command}), since {self.since}"
@@ -234,47 +233,3 @@ def _taken(path: Path, holder: Holder) -> Held:
         str(holder),
         f"Wait until it has ended, or take another folder.{there}",
     )
-
-
-@functools.cache
-def _machine() -> str:
-    """What tells this computer, and this container, from others that see the same folder."""
-    identity = _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
-    with contextlib.suppress(OSError):
-        identity += " " + os.readlink("/proc/self/ns/pid")  # process numbers count within it
-    return f"{socket.gethostname()} {identity}".strip()
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-
-
-def _started(process: int) -> str:
-    """When a process started, in ticks since the computer did; '' where that is not told."""
-    told = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
-    return told[19] if told and told[0] not in "ZX" else ""  # one that has ended, unnoticed
-
-
-def _lives(process: int) -> bool:
-    if os.name == "nt":
-        return _lives_on_windows(process)
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        pass
-    return True
-
-
-def _lives_on_windows(process: int) -> bool:
-    import ctypes
-
-    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 absent elsewhere
-    handle = kernel.OpenProcess(0x1000, False, process)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if handle:
-        kernel.CloseHandle(handle)
-    return bool(handle)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from camtrap_tf.core import locks
+from camtrap_tf.core import locks, processes
 from camtrap_tf.core.errors import InputError
 
 HOLD = """
@@ -69,7 +69,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, other, caplog, end
     if reaped:
         other.wait()
     else:  # a zombie: nobody has asked for its status
-        while locks._started(other.pid):
+        while processes.started(other.pid):
             time.sleep(0.01)
     with locks.held(tmp_path / "out"):
         assert json.loads((tmp_path / "out" / locks.NAME).read_text())["process"] == os.getpid()
