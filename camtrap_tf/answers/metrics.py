@@ -6,6 +6,7 @@ be read, or that stage 1 took for empty, is not left out of the figure.
 """
 
 import dataclasses
+import json
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -15,8 +16,10 @@ from camtrap_tf.answers import calibration, intervals
 from camtrap_tf.answers.event_rules import log_probabilities
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core import heads
+from camtrap_tf.core.artifacts import PathLike, existing_file, read_json, write_json
 from camtrap_tf.core.labels import BINARY, EMPTY, MISSING
 
+KIND, VERSION = "metrics", 1
 TOP = 5  # the paper's second figure for species: is the truth among the five best guesses?
 
 
@@ -550,3 +553,18 @@ def _grid(header: list[str], rows: Iterable[list[str]]) -> list[str]:
         ).rstrip()
         for line in lines
     ]
+
+
+def write(scores: dict, path: PathLike) -> None:
+    """Writes figures as JSON (`metrics.json`), stamped and with a checksum."""
+    write_json(path, KIND, VERSION, scores)
+
+
+def read(path: PathLike) -> dict:
+    """Reads what `write` wrote, or an earlier version, which put no stamp on it.
+
+    Raises:
+        InputError: no such file, or another one; also where it is damaged.
+    """
+    content = json.loads(existing_file(path, "a file of metrics").read_text(encoding="utf-8"))
+    return read_json(path, KIND, VERSION) if "artifact" in content else content

@@ -20,7 +20,7 @@ from scipy import stats
 
 from camtrap_tf.answers import intervals, metrics
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.artifacts import PathLike, write_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING
 
@@ -496,11 +496,10 @@ def years_saved(years: float, labelled: float, pictures: float, share: float) ->
     return years * pictures / labelled * share
 
 
-def to_json(made: Plan) -> str:
-    """A plan as JSON; a threshold that accepts nothing, and a figure over nothing, are null."""
+def write(made: Plan, path: PathLike) -> None:
+    """Writes a plan as JSON; a threshold that accepts nothing, a figure over nothing are null."""
     content = dataclasses.asdict(made) | {"warnings": made.warnings}
-    plain = json.loads(json.dumps(content), parse_constant=lambda _: None)
-    return json.dumps(plain, indent=1, allow_nan=False) + "\n"
+    write_json(path, "plan", 1, json.loads(json.dumps(content), parse_constant=lambda _: None))
 
 
 def text(made: Plan, unit: str = "pictures") -> str:

@@ -4,6 +4,8 @@ All are CRC-32C, as eight hexadecimal digits: they find every single flipped bit
 within 32 bits. They guard against worn disks and bad cables, not against people.
 
     JSON        a field `checksum` over the values of all others, however they are laid out
+    JSON lines  of a camera's log: a last field `checksum` over the line as it was without it, which
+                is zlib's CRC-32, since every Python has that
     any bytes   a seal of 24 bytes at the end, which readers of `.npy` and `.tflite` pass over
     Parquet     see `core.parquet`
 
@@ -14,6 +16,7 @@ import functools
 import json
 import os
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ FIELD = "checksum"
 _MARK = b"\ncamtrap-crc32c "
 _SEAL = re.compile(_MARK + rb"([0-9a-f]{8})\Z")
 SEAL_BYTES = 24
+_LINE_END = re.compile(b', "checksum": "([0-9a-f]{8})"}\\s*\\Z')
 _PIECE = 1 << 20  # bytes read at a time
 
 
@@ -55,6 +59,23 @@ def of_json(content: Mapping[str, Any]) -> str:
 def fits(content: Mapping[str, Any]) -> bool:
     """Whether JSON values are those that their checksum was made of; True if they have none."""
     return FIELD not in content or content[FIELD] == of_json(content)
+
+
+def seal_line(line: str) -> str:
+    """A JSON object on one line, with its checksum as last field.
+
+    >>> seal_line('{"a": 1}')
+    '{"a": 1, "checksum": "a6a4c0b5"}'
+    """
+    return f'{line[:-1]}, "{FIELD}": "{zlib.crc32(line.encode()):08x}"}}'
+
+
+def line_fits(line: bytes) -> bool | None:
+    """Whether a line is what `seal_line` made; None where it has no checksum."""
+    found = _LINE_END.search(line)
+    if not found:
+        return None
+    return zlib.crc32(line[: found.start()] + b"}") == int(found[1], 16)
 
 
 def seal(content: bytes) -> bytes:

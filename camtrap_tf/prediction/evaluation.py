@@ -1,13 +1,12 @@
 """How well a bundle does on a labelled split of shards."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from camtrap_tf.answers import metrics, with_event
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import file_names
-from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.shards import predict_shards
@@ -52,5 +51,5 @@ def evaluate(
     scores = metrics.evaluate(predictions)
     if out is not None:
         predictions.write(Path(out) / file_names.PREDICTIONS)
-        write_text(Path(out) / file_names.METRICS, json.dumps(scores, indent=1) + "\n")
+        metrics.write(scores, Path(out) / file_names.METRICS)
     return Evaluation(predictions, scores)

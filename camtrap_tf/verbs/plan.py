@@ -50,7 +50,6 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         raise InputError("plan takes flags only", arguments, "Use --validation=FILE --test=FILE.")
     from camtrap_tf.answers import planning
     from camtrap_tf.answers.predictions import Predictions
-    from camtrap_tf.core.artifacts import write_text
 
     validation, test = (Predictions.read(f) for f in (values.validation, values.test))
     rows = values.pictures
@@ -70,7 +69,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     )
     log.info("%s", planning.text(made, f"{values.by}s"))
     if values.out:
-        write_text(values.out, planning.to_json(made))
+        planning.write(made, values.out)
         log.info("wrote %s", values.out)
     return Ending(
         f"{made.automated:.0%} of the {values.by}s can be left to the network, which is right on "

@@ -223,10 +223,21 @@ def _hashed(wanted: str, path: Path) -> State:
     return State.WHOLE
 
 
-def _jsonl(path: Path) -> Check | None:
-    """Answers of people; other files of lines are not ours to judge."""
+def _decisions(path: Path) -> State:
+    """A camera's log."""
     with path.open("rb") as file:
-        return _journal if b'"act"' in file.readline(1 << 16) else None
+        fits = [checksums.line_fits(line) for line in file]
+    if False in fits:
+        raise DamagedFile(path, "", f"line {fits.index(False) + 1} does not fit its checksum")
+    return State.WHOLE if all(fits) else State.UNCHECKED
+
+
+def _jsonl(path: Path) -> Check | None:
+    """Answers of people and decisions of cameras; other files of lines are not ours to judge."""
+    with path.open("rb") as file:
+        first = file.readline(1 << 16)
+    checks = {b'"act"': _journal, b'"decision"': _decisions}
+    return next((check for mark, check in checks.items() if mark in first), None)
 
 
 _FORMS: dict[str, Check] = {

@@ -9,7 +9,6 @@ take (--dry_run stops there), and then runs other verbs, each shown as you would
 any time: the same command goes on. PROJECT holds what each verb writes.
 """
 
-import json
 import logging
 import textwrap
 from pathlib import Path
@@ -125,12 +124,10 @@ def _shown(rows: list[tuple[str, str]]) -> str:
 
 def _ending(project) -> Ending:
     """Tally, three numbers with intervals, the report and the next command."""
-    from camtrap_tf.answers import summary
+    from camtrap_tf.answers import metrics, summary
     from camtrap_tf.answers.predictions import Predictions
 
-    scores = json.loads(
-        (project.evaluation("test") / file_names.METRICS).read_text(encoding="utf-8")
-    )
+    scores = metrics.read(project.evaluation("test") / file_names.METRICS)
     predictions = Predictions.open(project.answers / file_names.PREDICTIONS)
     lines = (
         f"\nDone. {summary.tally(predictions)}",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from camtrap_tf.core import checksums
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.pictures.files import MAX_BYTES
@@ -30,7 +31,8 @@ _CONTROL = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\u
 class Journal:
     """An open log.
 
-    A decision counts once its whole line is on the disk. What a power cut leaves of a line is
+    A decision counts once its whole line is on the disk, and as long as the line fits the
+    checksum at its end. What a power cut leaves of a line is
     cut off on opening, and that event is decided anew.
 
     Args:
@@ -68,7 +70,7 @@ class Journal:
         Raises:
             OSError: it cannot be written; nothing of it is left on the log.
         """
-        line = (as_line(entry) + "\n").encode()
+        line = (checksums.seal_line(as_line(entry)) + "\n").encode()
         try:
             self._append(line)
         except OSError as error:
@@ -168,10 +170,17 @@ def read(
 
 
 def _parsed(line: bytes) -> Any:
+    """The value of a line; None where it is not as it was written.
+
+    Lines of earlier versions have no checksum; where it is damaged itself, its name is left.
+    """
+    fits = checksums.line_fits(line)
     try:
-        return json.loads(line)
+        entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
+    told = isinstance(entry, dict) and entry.pop(checksums.FIELD, None)
+    return entry if fits or (fits is None and not told) else None
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
 """The paper's accounting, curves by hand, thresholds chosen on one split and checked on another."""
 
-import json
 import math
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from camtrap_tf import cli
 from camtrap_tf.answers import planning
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.artifacts import read_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY
 
@@ -195,7 +195,7 @@ def test_command(tmp_path, caplog, by):
     numbers = ["--target=0.9", "--pictures=600", "--seconds=6", f"--by={by}"]
     assert cli.main(["plan", *files, *numbers, f"--out={tmp_path}/plan.json"]) == 0
     assert "answers 'empty'" in caplog.text and "automated: " in caplog.text
-    content = json.loads((tmp_path / "plan.json").read_text())
+    content = read_json(tmp_path / "plan.json", "plan", 1)
     assert content["target"] == 0.9 and len(content["parts"]) == 2
     # 600 pictures of 6 seconds are an hour; 300 events of two pictures half of it.
     assert content["labour"]["by_hand"] == pytest.approx({"picture": 1, "event": 0.5}[by])

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -5,12 +6,14 @@ import numpy as np
 import pytest
 
 from camtrap_tf import cli
+from camtrap_tf.answers import metrics, planning
 from camtrap_tf.core import checksums, file_names
 from camtrap_tf.core.artifacts import write_json
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import DamagedFile, InputError
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.reviewing.journal import Answer, Journal, Verdict
 from camtrap_tf.verifying.artefacts import KINDS, State, verify
+from tests.answers.test_planning import make as made_answers
 from tests.fixtures.before_rooms import make
 
 OLD = Path(make.__file__).parent
@@ -71,11 +74,33 @@ def test_what_is_written_now_is_checked_throughout(tmp_path):
     with (features / "train.npy").open("wb") as file:
         np.save(file, np.zeros(9))
         checksums.seal_file(features / "train.npy", file)
+    metrics.write({"n": 3, "species": {"value": 0.5}}, tmp_path / "a" / "metrics.json")
+    answers = [made_answers(300, 0.7, seed) for seed in (0, 1)]
+    planning.write(planning.plan(*answers, 0.9, 600, 6), tmp_path / "a" / "plan.json")
+    decision = checksums.seal_line('{"frames": ["a.jpg"], "decision": "keep"}')
+    (tmp_path / "a" / "decisions.jsonl").write_text(decision + "\n")
     found = verify(tmp_path / "a")
-    assert found.count(State.WHOLE) == len(found.findings) == 5
+    assert found.count(State.WHOLE) == len(found.findings) == 8
     for one in found.findings:
         flip(one.path)
-    assert len(verify(tmp_path / "a").bad) == 5
+    assert len(verify(tmp_path / "a").bad) == 8
+
+
+def test_metrics_are_read_with_and_without_a_checksum(tmp_path):
+    path, scores = tmp_path / "metrics.json", {"n": 3, "species": {"value": 0.5}}
+    metrics.write(scores, path)
+    assert metrics.read(path).items() >= scores.items()
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    with pytest.raises(DamagedFile):
+        metrics.read(path)
+    path.write_text(json.dumps(scores))  # of earlier versions
+    assert metrics.read(path) == scores
+
+
+def test_lines_of_a_log_of_an_earlier_version_are_not_checked(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    path.write_text('{"frames": ["a.jpg"], "decision": "keep"}\n')
+    assert [one.state for one in verify(path).findings] == [State.UNCHECKED]
 
 
 def test_an_export_is_what_its_list_says(tmp_path):
