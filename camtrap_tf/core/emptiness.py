@@ -22,12 +22,12 @@ class Meaning(enum.Enum):
 
 
 _EMPTY = (
-    "empty", "blank", "nothing", "nothing here", "nothing there", "i see nothing", "none",
+    "empty", "blank", "blanks", "nothing", "nothing here", "nothing there", "i see nothing", "none",
     "none present", "no animal", "no animals", "no animals present", "no animal present",
     "no animals here", "no object", "no objects", "no detection", "no detections", "no species",
     "no wildlife", "vegetation no animal", "empty picture", "empty image", "empty photo",
-    "blank image", "blank picture", "blank photo", "false trigger", "false positive",
-    "false alarm",
+    "empty frame", "blank image", "blank picture", "blank photo", "blank frame", "false trigger",
+    "false positive", "false alarm",
     "leer", "nichts", "kein tier", "keine tiere",  # German
     "vide", "rien", "aucun", "aucun animal", "pas d'animal",  # French
     "vacío", "nada", "ninguno", "sin animal", "sin animales",  # Spanish

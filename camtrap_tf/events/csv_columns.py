@@ -33,7 +33,7 @@ class Known:
 KNOWN = (
     Known(
         "images.csv of Wildlife Insights", "Wildlife Insights",
-        ("deployment_id", "filename", "wi_taxon_id", "common_name"),
+        ("deployment_id", "filename", "common_name"),
         {"folder": "deployment_id", "file": "filename", "species": "common_name",
          "count": "number_of_objects", "site": "deployment_id", "datetime": "timestamp",
          "event": "sequence_id"},
@@ -175,6 +175,12 @@ def picture_columns(header: Sequence[str], rows: pd.DataFrame) -> dict[str, str]
     return {"folder": folder, "file": file} if folder and folder != file else {"path": file}
 
 
+def name_of_two(header: Sequence[str]) -> str | None:
+    """'GENUS+SPECIES' where a table has such columns: the second word alone is no species."""
+    genus, species = _named(header, ("genus",)), _named(header, ("species",))
+    return f"{genus}+{species}" if genus and species else None
+
+
 def folder_column(header: Sequence[str]) -> str | None:
     """The column that may say in which folder a file lies, None if there is none."""
     return _named(header, (*FOLDERS, *PLACES))
@@ -183,6 +189,8 @@ def folder_column(header: Sequence[str]) -> str | None:
 def _by_name(header: tuple[str, ...], rows: pd.DataFrame) -> dict[str, str]:
     names = {field: column for field in NAMES if (column := _named(header, NAMES[field]))}
     path = names.pop("path", None)
+    if (both := name_of_two(header)) and folded(names.get("species", "")) == "species":
+        names["species"] = both
     found = picture_columns(header, rows)
     if "path" in found and not _are_pictures(rows[path]):
         found = {}

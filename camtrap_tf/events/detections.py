@@ -274,6 +274,24 @@ def is_removed(detection: dict) -> bool:
     return isinstance(conf, int | float) and -1 - _ROUNDING <= conf < 0
 
 
+def confidence_of(detection: dict, file: str) -> float:
+    """The confidence of a detection that was not taken back, in [0, 1].
+
+    Raises:
+        InputError: it has none, or another one.
+    """
+    try:
+        conf = float(detection["conf"])
+    except (KeyError, TypeError, ValueError):
+        conf = np.nan
+    if not 0 <= conf <= 1 + _ROUNDING:
+        raise InputError(
+            "the `conf` of a detection is a share", {"file": file, "conf": detection.get("conf")},
+            "Correct it, or write the file again.",
+        )  # fmt: skip
+    return min(conf, 1.0)
+
+
 def _surest(detections: list[dict], file: str, none: set[str]) -> tuple[float, tuple[float, ...]]:
     """Confidence and box of the surest detection; the largest box between equals.
 

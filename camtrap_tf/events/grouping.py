@@ -19,6 +19,7 @@ def group(
     times: pd.Series,
     gap_seconds: float = EVENT_GAP_SECONDS,
     facts: pd.DataFrame | None = None,
+    sites: pd.Series | None = None,
 ) -> tuple[pd.Series, pd.Series]:
     """Groups pictures into capture events by `bursts.events`.
 
@@ -29,6 +30,8 @@ def group(
         times: [n] datetime64, camera-local, missing where unknown.
         gap_seconds: longest pause inside an event, seconds.
         facts: [n] columns of `FACTS`, as far as they are known.
+        sites: [n] where metadata say that the camera stood, missing where they do not; cameras
+            of one folder are told apart by it.
 
     Returns:
         event_id: [n] string; frame: [n] Int32, position within the event. In the order given.
@@ -43,6 +46,9 @@ def group(
     table = pd.DataFrame({"path": paths.to_numpy(), "taken": pd.to_datetime(times.to_numpy())})
     known = pd.DataFrame() if facts is None else facts.reset_index(drop=True)
     table = table.join(known.reindex(index=table.index, columns=list(FACTS)).astype(FACTS))
+    if sites is not None:
+        own = zip(sites, table["camera"], strict=True)
+        table["camera"] = pd.Series([device(*one) for one in own], table.index, "string")
     folder, folders = pd.factorize(table["path"].astype("string").str.rpartition("/")[0])
     camera = pd.factorize(pd.Series([f"{name}/" for name in folders]).map(bursts.camera_folder))[0]
     camera = camera[folder]
@@ -53,6 +59,15 @@ def group(
             own = [frame.row for frame in event]
             event_id[own], place[own] = event[0].path, np.arange(len(own))
     return pd.Series(event_id, dtype="string"), pd.Series(place, dtype="Int32")
+
+
+def device(site: object, camera: object) -> str | None:
+    """What tells a camera from others of a folder: its site and its header.
+
+    >>> device("B04", None), device(pd.NA, "R 1"), device(None, None)
+    ('B04', 'R 1', None)
+    """
+    return " ".join(str(one) for one in (site, camera) if not pd.isna(one)) or None
 
 
 def headers(read: Iterable[exif.Facts]) -> pd.DataFrame:

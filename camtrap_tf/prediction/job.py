@@ -34,6 +34,7 @@ from camtrap_tf.answers.predictions import WITH_EVENT, Predictions, writing
 from camtrap_tf.core import csv_text, file_names, parquet
 from camtrap_tf.core.artifacts import (
     PathLike,
+    as_path,
     atomic,
     check_stamp,
     is_remote,
@@ -57,6 +58,7 @@ BLOCK_KIND, BLOCK_VERSION = "block of answers", 1
 JOB_FILE, PICTURES_FILE, NOT_PROCESSED = "job.json", "pictures.parquet", "not_processed.csv"
 CLOCK_PROBLEMS, CHANGED = "clock_problems.csv", "changed.csv"
 _WHERE = {"sources", "images"}  # what a job's record tells of the place of its pictures
+DETECTOR_FOLDER = ".detector"  # of boxes that a prediction looks for, inside its folder
 BLOCK_SIZE = 512  # pictures; a block ends at the first event that ends after so many
 _AROUND = 8  # pictures on either side of a cut that are looked at
 _LISTED = {**COLUMNS, "block": "int32"}
@@ -149,27 +151,38 @@ class Job:
             if root and to and to != present.get("images") and changes.keys() <= _WHERE:
                 cls(folder, record)._move(root)
             elif changes:
-                moved = ", or --images=FOLDER where the pictures have moved there"
-                raise InputError(
-                    f"a results folder belongs to one job; {folder} differs",
-                    "; ".join(changes.values()),
-                    "Give another --out, or the flags it was made with"
-                    f"{moved if changes.keys() <= _WHERE else ''}.",
-                )
+                raise _other(folder, changes)
             elif root:
                 cls(folder, record)._tell_changed(root)
         elif not path.is_file() and _is_used(folder):
-            raise InputError(
-                "a results folder is new, empty, or that of the same job",
-                str(folder),
-                "Give another --out.",
-            )
+            raise _used(folder)
         else:
             write_json(path, KIND, VERSION, {"job": record})
         if not is_remote(folder):
             for leftover in (*folder.glob(".tmp-*"), *folder.glob("blocks/.tmp-*")):
                 leftover.unlink(missing_ok=True)  # of processes that were killed
         return cls(folder, record)
+
+    @classmethod
+    def check(cls, folder: PathLike, record: dict[str, Any], later: Iterable[str]) -> None:
+        """Raises InputError where `claim` will, by what is known of the answers so far.
+
+        Args:
+            folder: the results folder; there may be none.
+            record: what the answers depend on.
+            later: names of what else they depend on, which is not known yet.
+        """
+        folder = as_path(folder)
+        path = folder / JOB_FILE
+        if path.is_file():
+            present = read_stamped(path, KIND, VERSION)["job"]
+            present = {name: value for name, value in present.items() if name not in set(later)}
+            changes = _difference(present, json.loads(json.dumps(record)))
+            moved = record.get("images") not in (None, present.get("images"))
+            if changes and not (moved and changes.keys() <= _WHERE):
+                raise _other(folder, changes)
+        elif folder.is_dir() and _is_used(folder):
+            raise _used(folder)
 
     def _move(self, root: Path) -> None:
         """Goes on with pictures that have moved."""
@@ -369,7 +382,7 @@ class Job:
         tell_doubts(facts["doubt"])
         ids = with_times(listed, facts, corrected)
         self._tell_problems(clocks.problems(ids["path"], ids["datetime"], facts["camera"]))
-        ids = events_of(ids, facts, gap_seconds).drop(columns="path")
+        ids = events_of(ids, facts, gap_seconds, listed["site"]).drop(columns="path")
         return ids.assign(doubt=facts["doubt"].array)
 
     def _facts(self, number: int) -> pd.DataFrame:
@@ -445,13 +458,16 @@ def with_times(
     return ids.assign(datetime=times, time_source=source.mask(changed, source + CORRECTED))
 
 
-def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.DataFrame:
+def events_of(
+    ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float, sites: pd.Series
+) -> pd.DataFrame:
     """Gives the pictures that are of no event one, see `grouping.group`.
 
     Args:
         ids: columns `path, event_id, frame, datetime`.
         facts: columns `FACTS`, row by row.
         gap_seconds: longest pause inside an event.
+        sites: as the listing has them, row by row.
 
     Returns:
         `ids` without a missing event.
@@ -460,7 +476,9 @@ def events_of(ids: pd.DataFrame, facts: pd.DataFrame, gap_seconds: float) -> pd.
     alone = ids["event_id"].isna().to_numpy()
     if alone.any():
         own = ids[alone]
-        event_id, frame = grouping.group(own["path"], own["datetime"], gap_seconds, facts[alone])
+        event_id, frame = grouping.group(
+            own["path"], own["datetime"], gap_seconds, facts[alone], sites[alone]
+        )
         ids.loc[alone, "event_id"], ids.loc[alone, "frame"] = event_id.array, frame.array
     return ids
 
@@ -499,8 +517,11 @@ class NotProcessed:
         self.rows.append((path, reason))
 
     def write(self, folder: Path) -> None:
-        """Writes the file, and a line for each reason to the log."""
+        """Writes the file."""
         write_text(folder / NOT_PROCESSED, csv_text.text([("path", "reason"), *sorted(self.rows)]))
+
+    def tell(self) -> None:
+        """Writes a line for each reason to the log."""
         for reason, count in collections.Counter(reason for _, reason in self.rows).most_common():
             log.info("not processed: %s (%s)", counted(count, "files"), reason)
 
@@ -534,9 +555,9 @@ class _Cutter:
     def _parts(self, rows: pd.DataFrame, last: bool = False) -> Iterator[pd.DataFrame]:
         """Whole blocks, and what is left: a block too where these rows are the last."""
         pictures = [
-            _Listed(path, None if pd.isna(event) else event, taken)
-            for path, event, taken in zip(
-                rows["path"], rows["event_id"], rows["datetime"], strict=True
+            _Listed(path, None if pd.isna(event) else event, taken, site)
+            for path, event, taken, site in zip(
+                rows["path"], rows["event_id"], rows["datetime"], rows["site"], strict=True
             )
         ]
         start, end = 0, self.size
@@ -576,7 +597,12 @@ class _Cutter:
             taken = listed.taken.to_pydatetime() if known else facts.taken
             position, size = facts.burst or (None, None)
             self._frames[listed.path] = bursts.Frame(
-                listed.path, taken, facts.camera, position, size, facts.trigger
+                listed.path,
+                taken,
+                grouping.device(listed.site, facts.camera),
+                position,
+                size,
+                facts.trigger,
             )
         return self._frames[listed.path]
 
@@ -587,6 +613,7 @@ class _Listed(NamedTuple):
     path: str
     event_id: str | None
     taken: pd.Timestamp
+    site: object
 
 
 def list_pictures(
@@ -595,6 +622,7 @@ def list_pictures(
     block_size: int = BLOCK_SIZE,
     gap_seconds: float = EVENT_GAP_SECONDS,
     table: EventTable | None = None,
+    told: bool = False,
 ) -> None:
     """Lists the pictures of a job, or adds those that have come since, and says how many.
 
@@ -604,6 +632,7 @@ def list_pictures(
         block_size: pictures that are answered together.
         gap_seconds: longest pause inside an event made from times; no event is cut.
         table: gives the events' ids by path.
+        told: this was said before, of another job on the same pictures.
 
     Raises:
         InputError: there are none, or none where a list says.
@@ -614,7 +643,9 @@ def list_pictures(
         pieces = with_events(pieces, table)
     added = job.list_pictures(found.root, pieces, block_size, gap_seconds)
     skipped.write(job.folder)
-    log.info("listed %s %spictures", f"{added:,}", "new " if more else "")
+    if not told:
+        skipped.tell()
+        log.info("listed %s %spictures", f"{added:,}", "new " if more else "")
     if not job.counts()[0]:
         (job.folder / PICTURES_FILE).unlink()
         raise InputError(
@@ -699,6 +730,26 @@ def _is_used(folder: Path) -> bool:
     """Whether a folder holds more than hidden files."""
     there = folder.iterdir() if folder.is_dir() else ()  # stores have no empty folders
     return any(not one.name.startswith(".") for one in there)
+
+
+def _other(folder: Path, changes: dict[str, str]) -> InputError:
+    moved = ", or --images=FOLDER where the pictures have moved there"
+    # The boxes of a prediction are a job inside its folder, which nobody knows by name.
+    given = folder.parent if folder.name == DETECTOR_FOLDER else folder
+    return InputError(
+        f"a results folder belongs to one job; {given} differs",
+        "; ".join(changes.values()),
+        "Give another --out, or the flags it was made with"
+        f"{moved if changes.keys() <= _WHERE else ''}.",
+    )
+
+
+def _used(folder: Path) -> InputError:
+    return InputError(
+        "a results folder is new, empty, or that of the same job",
+        str(folder),
+        "Give another --out.",
+    )
 
 
 def _difference(present: dict, wanted: dict) -> dict[str, str]:

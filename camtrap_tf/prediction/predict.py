@@ -36,7 +36,7 @@ from camtrap_tf.networks.bundle import (
     computation_key,
 )
 from camtrap_tf.prediction.detect import Search, detect
-from camtrap_tf.prediction.job import Block, Job, list_pictures
+from camtrap_tf.prediction.job import DETECTOR_FOLDER, Block, Job, list_pictures
 from camtrap_tf.prediction.predictor import Options, Predictor, calls_at_a_time
 from camtrap_tf.prediction.shards import answer_shards
 
@@ -89,7 +89,9 @@ def predict(
             str(found.shards),
             "Leave those out.",
         )
-    if bundle.needs_boxes and options.detector is None and not found.shards:
+    looks = bundle.needs_boxes and options.detector is None and not found.shards
+    if looks:
+        Job.check(folder, _record(found, bundle, options), later=("detector",))
         detector = _look_first(found, folder, options, only_new, engine)
         options = dataclasses.replace(options, detector=detector)
     weight = bundle.event_weight if options.event_weight is None else options.event_weight
@@ -97,7 +99,7 @@ def predict(
     if found.shards:
         return answer_shards(bundle, found.shards, job, weight)
     if only_new or not job.listed:
-        list_pictures(job, found, options.block_size, options.gap_seconds, table)
+        list_pictures(job, found, options.block_size, options.gap_seconds, table, told=looks)
     corrections.check(*job.places(), options.corrected)
     if options.detector is not None:
         _check_detections(job, options.detector)
@@ -133,7 +135,9 @@ def _look_first(
 ) -> Detector:
     """Boxes of our own detector, looked for now or before, into FOLDER/.detector."""
     search = Search(threads=options.threads, engine_cpu=options.engine_cpu)
-    path = detect(found, as_path(folder) / ".detector", search, only_new=only_new, engine=engine)
+    path = detect(
+        found, as_path(folder) / DETECTOR_FOLDER, search, only_new=only_new, engine=engine
+    )
     return Detector(detections.read(path), Use.VIEW)
 
 

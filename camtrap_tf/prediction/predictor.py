@@ -211,7 +211,7 @@ def _with_context(
     """
     facts = _table([_facts(one) for one in read])
     timed = with_times(block.pictures, facts, options.corrected)
-    events = events_of(timed, facts, options.gap_seconds)
+    events = events_of(timed, facts, options.gap_seconds, block.pictures["site"])
     stacked, sizes = list(read), []
     readable = np.array([one.picture is not None for one in read], bool)
     for _, frames in events[readable].groupby("event_id", sort=False):

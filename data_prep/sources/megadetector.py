@@ -69,7 +69,7 @@ def _part(
         (image["file"], species, count)
         for image in images
         if image.get("detections") is not None
-        for species, count in _seen(image["detections"], names, threshold, reading)
+        for species, count in _seen(image, names, threshold, reading)
     ]
     return (
         pd.Series([image["file"] for image in images], dtype="string"),
@@ -80,18 +80,20 @@ def _part(
 
 
 def _seen(
-    detections: list[dict], names: dict[str, str | None], threshold: float, reading: Reading
+    image: dict, names: dict[str, str | None], threshold: float, reading: Reading
 ) -> list[tuple[str, str | None]]:
     """Species and count of a picture: categories detected, or 'empty'."""
     found: collections.Counter[str | None] = collections.Counter()
-    for detection in detections:
+    for detection in image["detections"]:
         category = str(detection.get("category"))
         if category not in names and reading.unknown is None:
             raise InputError(
                 f"a category is one of {', '.join(names)}", category,
                 "Complete the categories, or leave such detections out with --on_unknown=drop.",
             )  # fmt: skip
-        if not megadetector.is_removed(detection) and _confidence(detection) >= threshold:
+        if megadetector.is_removed(detection):
+            continue
+        if megadetector.confidence_of(detection, image["file"]) >= threshold:
             if category not in names:
                 reading.dropped.add("detection of an unknown category", [category])
             found[names.get(category)] += 1
@@ -102,12 +104,3 @@ def _seen(
         (name, count_bin(number)) for name, number in found.items() if name
     ]
     return seen or ([] if something else [(EMPTY, None)])
-
-
-def _confidence(detection: dict) -> float:
-    try:
-        return float(detection.get("conf", 0))
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "`conf` of a detection is a number", detection.get("conf"), f"Correct it: {error}."
-        ) from error

@@ -116,10 +116,16 @@ def _fields(
 
 
 def _joined(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
-    """The text of a column, or of a day and a time of day together."""
+    """The text of a column, or of two together, such as a day and a time of day."""
     text = rows[columns[0]]
     for column in columns[1:]:
-        text = text.where(rows[column].isna(), text + " " + rows[column])
+        other = rows[column]
+        whole = [
+            isinstance(one, str) and isinstance(more, str) and more.startswith(f"{one} ")
+            for one, more in zip(text, other, strict=True)
+        ]  # as 'Ursus americanus' beside the genus
+        both = (text + " " + other).mask(np.array(whole, bool), other)
+        text = text.where(other.isna(), both.fillna(other))
     return text
 
 
@@ -277,7 +283,7 @@ def _table(
     times = frames["datetime"]
     if _are_days(times):
         times = times.mask(times.notna())
-    derived, place = grouping.group(frames["path"], times, facts=known)
+    derived, place = grouping.group(frames["path"], times, facts=known, sites=frames["site"])
     frames["event_id"] = frames["event"].fillna(pd.Series(derived.array, frames.index))
     given, event = frames["event"].notna(), pd.factorize(frames["event_id"])[0]
     place = np.where(given, frames["path"].argsort().argsort(), place.to_numpy(int))
@@ -313,6 +319,8 @@ def _columns(
     told = dict(_pair(one, fields) for one in filter(None, text.split(",")))
     known = csv_columns.known(header)
     own = {field: field for field in FIELDS if csv_files.position(field, header) >= 0}
+    if not known and (both := csv_columns.name_of_two(header)):
+        own["species"] = both
     names = _with_key({**(known.columns if known else own)}, told)
     for field in ("species", *further):
         names.setdefault(field, field)

@@ -7,6 +7,7 @@ from camtrap_tf.core.errors import InputError
 @pytest.mark.parametrize(
     "name",
     ["nothing", "None", "no animal", "NOTHINGHERE", "vegetationNoAnimal", "blank", "Blank ",
+     "BLANKS", "empty_frame",
      "no_animals", "No-Animals-Present", "Vacío", "vaci\u0301o", "LEER", "I see nothing."],
 )  # fmt: skip
 def test_names_of_an_empty_picture_in_any_spelling(name):

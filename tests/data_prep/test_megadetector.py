@@ -120,3 +120,25 @@ def test_detections_of_an_unknown_category_can_be_left_out(file):
         ["A/2.jpg", "empty"], ["3.jpg", "empty"],
     ]  # fmt: skip
     assert table.dropped.counts["detection of an unknown category"] == 2
+
+
+@pytest.mark.parametrize(
+    ("conf", "species"),
+    [("0.9", "animal"), (0.9, "animal"), ("0.1", "empty"), (1.0000001, "animal")],
+)
+def test_a_confidence_as_text(tmp_path, conf, species):
+    images = [
+        {"file": "a.jpg", "detections": [{"category": "1", "conf": conf, "bbox": [0, 0, 1, 1]}]}
+    ]
+    (tmp_path / "md.json").write_text(json.dumps({"images": images}))
+    assert read("megadetector", tmp_path / "md.json").labels["species"].tolist() == [species]
+
+
+@pytest.mark.parametrize("conf", [None, "much", float("nan"), 7, []])
+def test_a_confidence_that_is_none(tmp_path, conf):
+    images = [
+        {"file": "a.jpg", "detections": [{"category": "1", "conf": conf, "bbox": [0, 0, 1, 1]}]}
+    ]
+    (tmp_path / "md.json").write_text(json.dumps({"images": images}))
+    with pytest.raises(InputError, match=r"`conf` of a detection is a share; received .*a.jpg"):
+        read("megadetector", tmp_path / "md.json")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from camtrap_tf.core.errors import InputError
+from data_prep.prepare import prepare
 from data_prep.sources import read
 
 ROWS = (
@@ -184,6 +185,39 @@ def test_an_export_of_wildlife_insights(tmp_path):
     assert species_of(table) == [("D1/IMG_1.JPG", "Puma"), ("D2/IMG_1.JPG", "empty")]
     assert table.labels["count"].fillna("").tolist() == ["11-50", ""]
     assert table.events["site"].tolist() == ["D1", "D2", "D2"]
+
+
+def test_a_name_of_two_words_in_two_columns(tmp_path):
+    """As in tables of Wildlife Insights and of museums: the second word alone is no species."""
+    rows = ("file,genus,species", "1.jpg,Ursus,americanus", "2.jpg,Lepus,americanus",
+            "3.jpg,Canis,", "4.jpg,,Blank")  # fmt: skip
+    assert species_of(written(tmp_path, *rows)) == [
+        ("1.jpg", "Ursus americanus"), ("2.jpg", "Lepus americanus"), ("3.jpg", "Canis"),
+        ("4.jpg", "empty"),
+    ]  # fmt: skip
+    rows = ("file,genus,species", "1.jpg,Ursus,Ursus americanus")
+    assert species_of(written(tmp_path, *rows)) == [("1.jpg", "Ursus americanus")]
+    rows = ("deployment_id,filename,location,is_blank,genus,species,common_name",
+            "D1,1.jpg,gs://b/1.jpg,0,Ursus,americanus,Black Bear",
+            "D1,2.jpg,gs://b/2.jpg,1,,,Blank")  # fmt: skip
+    table = written(tmp_path, *rows)
+    assert species_of(table) == [("D1/1.jpg", "Black Bear"), ("D1/2.jpg", "empty")]
+    assert table.events["site"].tolist() == ["D1", "D1"]
+
+
+def test_sites_of_one_folder_are_apart(tmp_path):
+    """Two cameras whose pictures were copied together: neither events nor clocks are shared."""
+    rows = ("path,site,species,datetime", "1.jpg,A,fox,2020-01-02 03:04:05",
+            "2.jpg,B,empty,2020-01-02 03:04:06", "3.jpg,A,fox,2020-01-02 03:04:07")  # fmt: skip
+    table = written(tmp_path, *rows)
+    assert table.frames.to_numpy()[:, :2].tolist() == [
+        ["1.jpg", "1.jpg"], ["1.jpg", "3.jpg"], ["2.jpg", "2.jpg"],
+    ]  # fmt: skip
+    assert table.events["site"].tolist() == ["A", "B"]
+    moved = prepare(tmp_path / "labels.csv", source="csv", clock=["A=+1h"])
+    assert moved.events["datetime"].astype(str).tolist() == [
+        "2020-01-02 04:04:05", "2020-01-02 03:04:06",
+    ]  # fmt: skip
 
 
 def test_a_record_table_of_camtrapr(tmp_path):

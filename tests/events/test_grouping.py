@@ -39,3 +39,12 @@ def test_cameras_that_share_a_folder_share_no_event():
     paths, times = pd.Series(["1.jpg", "2.jpg", "3.jpg"]), pd.Series(3 * ["2012-01-01 12:00:00"])
     ids, _ = grouping.group(paths, times, facts=pd.DataFrame({"camera": ["R 1", "R 2", "R 1"]}))
     assert list(ids) == ["1.jpg", "2.jpg", "1.jpg"]
+
+
+def test_sites_of_one_folder_are_apart():
+    paths = pd.Series(["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
+    times = pd.Series(pd.to_datetime(["2020-01-01 10:00:00"] * 4))
+    ids, _ = grouping.group(paths, times, sites=pd.Series(["A", "B", "A", "B"], dtype="string"))
+    assert ids.tolist() == ["1.jpg", "2.jpg", "1.jpg", "2.jpg"]
+    ids, _ = grouping.group(paths, times, sites=pd.Series([None] * 4, dtype="string"))
+    assert ids.tolist() == ["1.jpg"] * 4

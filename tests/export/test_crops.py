@@ -15,10 +15,9 @@ from tests.conftest import write_colour_bundle
 from tests.prediction.test_detect import cells
 
 
-@pytest.fixture(scope="module")
-def two_views(tmp_path_factory):
+def write_two_views(folder) -> Bundle:
     """A bundle whose networks see the whole picture, and the same networks that see the crop."""
-    bundle = write_colour_bundle(tmp_path_factory.mktemp("views") / "bundle")
+    bundle = write_colour_bundle(folder)
     file = bundle.folder / "bundle.json"
     content = json.loads(file.read_text())
     content.pop("checksum", None)  # of what it was
@@ -28,6 +27,11 @@ def two_views(tmp_path_factory):
         content["members"].append(one | {"view": View.CROP.value, "file": own})
     file.write_text(json.dumps(content))
     return Bundle.read(bundle.folder)
+
+
+@pytest.fixture(scope="module")
+def two_views(tmp_path_factory):
+    return write_two_views(tmp_path_factory.mktemp("views") / "bundle")
 
 
 @pytest.fixture(scope="module")

@@ -212,3 +212,40 @@ def test_litert_finds_what_keras_finds(season, tmp_path, monkeypatch):
     # The network was converted for the shape of the first picture; the tall one went to Keras.
     assert len(list((tmp_path / "cache" / "engines").glob("*.tflite"))) == 1
     assert len(json.loads((tmp_path / "litert" / "engine.json").read_text())["litert"]) == 1
+
+
+def test_a_prediction_that_looks_for_boxes_speaks_of_its_own_folder(
+    season, tmp_path, by_hand, caplog
+):
+    from camtrap_tf.prediction.predict import predict
+    from camtrap_tf.prediction.predictor import Options
+    from tests.export.test_crops import write_two_views
+
+    caplog.set_level("INFO", "camtrap")
+    bundle, out = write_two_views(tmp_path / "bundle"), tmp_path / "out"
+    predict([season], bundle, out, Options())
+    for told in ("listed 4 pictures", "listed ", "not processed: 1 file"):
+        assert caplog.text.count(told) == 1
+    shown = len(by_hand)
+    other = tmp_path / "other"
+    other.mkdir()
+    for folder, options, told in (
+        (season / "b", Options(), r"out differs; received .sources: "),
+        (season, Options(batch_size=5), r"out differs; received .batch_size: 32 != 5"),
+    ):
+        with pytest.raises(InputError, match=told):
+            predict([folder], bundle, out, options)
+    (other / "notes.txt").touch()
+    with pytest.raises(
+        InputError, match=r"new, empty, or that of the same job; received '.*other'"
+    ):
+        predict([season], bundle, other, Options())
+    assert len(by_hand) == shown  # nothing was looked for first
+    # One that was stopped before it had all boxes has its boxes alone.
+    (out / "job.json").unlink()
+    (out / "predictions.parquet").unlink()
+    for path in [*out.glob("[a-z]*.*"), *out.glob("blocks/*")]:
+        path.unlink()
+    (out / "blocks").rmdir()
+    with pytest.raises(InputError, match=r"out differs; received .sources: "):
+        predict([season / "b"], bundle, out, Options())

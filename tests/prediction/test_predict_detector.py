@@ -155,3 +155,16 @@ def test_a_glance_tells_all_but_the_pixels(folder):
     assert glanced.pixels.size == 0
     with pytest.raises(files.PictureError, match="no such file"):
         files.glance(folder / "9.jpg")
+
+
+def test_sites_of_a_list_are_apart(folder, colour_bundle, tmp_path):
+    """Pictures of two cameras in one folder, of one time, in blocks of any size."""
+    for name in NAMES:
+        picture(folder / name)
+    rows = ["path,site", *(f"{name},{'AB'[number % 2]}" for number, name in enumerate(NAMES))]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    for size in (1, 512):
+        options = Options(block_size=size)
+        out = predict([tmp_path / "list.csv"], colour_bundle, tmp_path / str(size), options,
+                      images=folder)  # fmt: skip
+        assert Predictions.read(out).ids["event_id"].tolist() == ["0.jpg", "1.jpg"] * 3
