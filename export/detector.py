@@ -8,7 +8,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ from camtrap_tf.networks.detector import boxes, yolox
 from camtrap_tf.networks.detector.boxes import FLOOR, Boxes
 from camtrap_tf.networks.pretrained import weights
 from camtrap_tf.pictures import files, graph
-from export import sums
+from export import made_from, sums
 from export.decoding import decode_rows
 from export.edge import carried
 from export.forms import Form
@@ -82,8 +82,8 @@ class Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         """Boxes in encoded pictures."""
-        (pixels, filled), valid = decode_rows(image_bytes, self.decode, self.blanks)
-        return {"valid": valid, **self.find(pixels, filled, valid)}
+        (pixels, filled), valid, doubtful = decode_rows(image_bytes, self.decode, self.blanks)
+        return {"valid": valid, "doubtful": doubtful, **self.find(pixels, filled, valid)}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
@@ -166,13 +166,14 @@ def export_detector(
     `out/saved_model/1` has the endpoints `serving_default` (`image_bytes` [n] string) and `pixels`
     (`images` [n, height, width, 3] uint8): `boxes` [n, 100, 4] float32, left, top, width, height
     as shares of the picture, and `confidence` [n, 100], the surest first, 0 where there is none.
+    `serving_default` says `valid` and `doubtful` of every picture, too (`write_saved_model`).
 
     `out/tflite/FORM/detector.tflite` takes `image` [1, rows, columns, 3] uint8, the picture in the
     top left and black beside it, and gives raw `answers` [1, positions, 6], which `boxes.find`
     reads. `parity.csv` and `model_card.md` say how it was checked and where it comes from.
 
     Args:
-        out: new folder.
+        out: new folder, or the same export, which is then read.
         pictures: files, or their bytes, to compare on; for `Form.INT8` every other one is measured
             instead.
         longer: longer side of the network's input, a multiple of 32; 0: by the size of the first
@@ -181,20 +182,21 @@ def export_detector(
         model: as `yolox.load_network` gives it, which is what None means.
 
     Raises:
-        InputError: `out` exists, no picture can be read, a form that there is none of, or an
-            export differs from Keras by more than `LIMITS`.
+        InputError: `out` is something else, no picture can be read, a form that there is none of,
+            or an export differs from Keras by more than `LIMITS`.
     """
     out = Path(out)
-    if out.exists():
-        raise InputError("an export is written to a new folder", str(out), "Remove it.")
     others = [form.value for form in forms if form.value not in LIMITS]
     if others:
         raise InputError("the detector's forms are float32 and int8", others, "Leave those out.")
-    model = yolox.load_network() if model is None else model
     side, padded = _read(pictures, longer)
     measured, checked = (padded[::2], padded[1::2]) if Form.INT8 in forms else ([], padded)
+    facts = _made_from(side, forms, padded)
+    if made_from.is_done(out, facts):
+        return made_from.read_parity(out, Parity)
     if not checked:
         raise InputError("there are at least two pictures to check on", len(padded), "Give more.")
+    model = yolox.load_network() if model is None else model
     expected = [_find(model, one, side) for one in checked]
     with tempfile.TemporaryDirectory(dir=_made(out.parent), prefix=".export-") as temporary:
         unchecked = Path(temporary) / "export"
@@ -205,10 +207,24 @@ def export_detector(
         write_text(unchecked / file_names.PARITY, _as_csv(rows))
         write_text(unchecked / file_names.MODEL_CARD, _card(side, rows))
         _refuse(rows)
+        made_from.write(unchecked, facts)
         sums.write(unchecked)
         unchecked.rename(out)
     log.info("wrote %s\n%s", out, _as_csv(rows))
     return rows
+
+
+def _made_from(
+    side: tuple[int, int], forms: Sequence[Form], pictures: list[_Picture]
+) -> dict[str, Any]:
+    """What decides what an export is."""
+    contents = (one.padded.pixels.tobytes() for one in pictures)
+    return {
+        "weights": weights.known(yolox.NAME).origin.sha256[:16],
+        "side": list(side),
+        "forms": [form.value for form in forms],
+        "pictures to check on": made_from.digest(contents),
+    }
 
 
 def _made(folder: Path) -> Path:

@@ -44,6 +44,8 @@ def write_saved_model(
 
     Answers, one row per picture or event:
         valid               bool: the picture (a frame of the event) could be decoded
+        doubtful            bool: it is answered, but the picture (a frame of the event) seems to be
+                            damaged inside (`wholeness_graph`); not at `pixels`
         animal_probability  float32
         decision            string: 'automatic' or 'ask a human'
         top_species         [n, <= 5] string, most probable first (one-stage: also 'empty')
@@ -136,15 +138,17 @@ class Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         """Answers encoded pictures."""
-        squares, valid = self._squares(image_bytes)
+        squares, valid, doubtful = self._squares(image_bytes)
         squares = stacked_alone(squares, self.context)
-        return self._answers(*self._probabilities(squares, valid), valid)
+        answers = self._answers(*self._probabilities(squares, valid), valid)
+        return answers | {"doubtful": doubtful}
 
     def _boxes(self, image_bytes, boxes):
         """Answers encoded pictures with what a detector found."""
-        squares, valid = decode_batch(image_bytes, self.picture)
+        squares, valid, doubtful = decode_batch(image_bytes, self.picture)
         squares = crops_graph.with_parts(squares, boxes)
-        return self._answers(*self._probabilities(squares, valid), valid)
+        answers = self._answers(*self._probabilities(squares, valid), valid)
+        return answers | {"doubtful": doubtful}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
@@ -168,33 +172,38 @@ class Serving(tf.Module):
         within = tf.reshape(tf.sequence_mask(frames, shape[1]), [-1])
         # Padding is not decoded into answers, whatever a client fills it with.
         encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
-        squares, valid = self._squares(encoded)
+        squares, valid, doubtful = self._squares(encoded)
         squares = stack_events(squares, valid, shape, self.context)
         probabilities, asked = self._probabilities(squares, valid)
         means = self._of_events(probabilities, valid, asked, shape)
-        any_valid = tf.reduce_any(tf.reshape(valid, shape), axis=1)
-        if not self.first:
-            return self._answers(means, any_valid, any_valid)
-        seen = tf.logical_and(any_valid, means[EMPTY][:, 0] >= self.animal_threshold)
-        kept = {h: v if h == EMPTY else _blank(v, seen) for h, v in means.items()}
-        return self._answers(kept, seen, any_valid)
+        valid, doubtful = (
+            tf.reduce_any(tf.reshape(of_frames, shape), axis=1) for of_frames in (valid, doubtful)
+        )
+        seen = valid
+        if self.first:
+            seen = tf.logical_and(valid, means[EMPTY][:, 0] >= self.animal_threshold)
+            means = {h: v if h == EMPTY else _blank(v, seen) for h, v in means.items()}
+        return self._answers(means, seen, valid) | {"doubtful": doubtful}
 
     @tf.function(input_signature=[])
     def classes(self):
         """Class names of every head."""
         return dict(self.names)
 
-    def _squares(self, encoded) -> tuple[tf.Tensor, tf.Tensor]:
-        """Stored squares of encoded pictures, with their crops where some network sees those."""
+    def _squares(self, encoded) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Stored squares of encoded pictures, with their crops where some network sees those.
+
+        Beside them which could be decoded, and which of these are doubtful.
+        """
         if self.finder is None:
             return decode_batch(encoded, self.picture)
         finder, size = self.finder, self.picture.size
         blanks = tf.zeros((size, size, 3), tf.uint8), *finder.blanks
-        (squares, seen, filled), valid = decode_rows(
+        (squares, seen, filled), valid, doubtful = decode_rows(
             encoded, lambda one: (graph.decode(one, self.picture), *finder.decode(one)), blanks
         )
         found = detector.surest(finder.find(seen, filled, valid))
-        return crops_graph.with_parts(squares, found), valid
+        return crops_graph.with_parts(squares, found), valid, doubtful
 
     def _of_events(self, probabilities, valid, asked, shape) -> dict[str, tf.Tensor]:
         """By head [events, classes], zeros where no frame was asked.

@@ -14,14 +14,15 @@ import tensorflow as tf
 from scipy import stats
 
 from camtrap_tf.core import file_names, locks
-from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.core.artifacts import PathLike, as_path, content_sha256, write_text
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.detector import yolox
 from camtrap_tf.networks.familiarity import sides
-from export import crops, detector, sums, threshold
+from export import crops, detector, made_from, sums, threshold
 from export.checks import Checks, read_checks
 from export.edge import carried
 from export.edge import finder as edge_finder
@@ -111,6 +112,9 @@ class Parity:
 def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[Parity]:
     """Writes `out/saved_model/VERSION`, `out/tflite/FORM`, `out/parity.csv`, `out/model_card.md`.
 
+    An export that is there already, of the same bundle and request on the same pictures
+    (`out/export.json` says so), is read instead.
+
     Of a bundle that sees crops, also `out/detector`, as `export_detector` writes it; the SavedModel
     has it inside, and every `out/tflite/FORM` beside its networks.
 
@@ -118,23 +122,29 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     picks up an export that was refused. `out/SHA256SUMS` lists the files that passed.
 
     Raises:
-        InputError: `out` exists, no readable picture, `Form.INT8` without shards, or an export
-            differs from Keras by more than `LIMITS`; the message tells where.
+        InputError: `out` is something else, no readable picture, `Form.INT8` without shards, or an
+            export differs from Keras by more than `LIMITS`; the message tells where.
     """
     out = Path(out)
     unchecked = out.with_name(f"{out.name}.unchecked")
     if unchecked.exists() and not _is_refused(unchecked):
         shutil.rmtree(unchecked)  # of a process that was killed
-    for folder in (out, unchecked):
-        if folder.exists():
-            raise InputError("an export is written to a new folder", str(folder), "Remove it.")
+    if unchecked.exists():
+        raise InputError(
+            "an export is written to a new folder",
+            f"{unchecked}, of an export that was refused",
+            "Look at its model_card.md, then delete it.",
+        )
     crops.check(bundle, request)
+    checks = read_checks(request.check_on, bundle, request.check_pictures)
+    facts = _made_from(bundle, request, checks)
+    if made_from.is_done(out, facts):
+        return made_from.read_parity(out, Parity)
     effects: list[threshold.Effect] = []
     if request.recall is not None:
         bundle, effects = threshold.with_recall(
             bundle, request.shards, request.recall, request.recall_of
         )
-    checks = read_checks(request.check_on, bundle, request.check_pictures)
     rows = _write_and_compare(bundle, unchecked, request, checks)
     log.info("%s", table(rows))
     if bundle.context is not Context.NONE:
@@ -142,6 +152,7 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     write_text(unchecked / file_names.PARITY, as_csv(rows))
     faults = [f"{row.export}, {row.head}: {row.fault()}" for row in _whole(rows) if row.fault()]
     card = model_card(bundle, request, len(checks.encoded), table(rows), effects, faults)
+    made_from.write(unchecked, facts)
     if not faults or request.force:
         sums.write(unchecked, {file_names.MODEL_CARD: card})
     write_text(unchecked / file_names.MODEL_CARD, card)
@@ -152,6 +163,19 @@ def export_and_verify(bundle: Bundle, out: PathLike, request: Request) -> list[P
     unchecked.rename(out)
     log.info("wrote %s", out)
     return rows
+
+
+def _made_from(bundle: Bundle, request: Request, checks: Checks) -> dict[str, Any]:
+    """What decides what an export is."""
+    asked = to_json(request)
+    paths = {name: asked.pop(name) for name in ("check_on", "shards")}
+    shards = paths["shards"] and content_sha256(as_path(paths["shards"]) / file_names.MANIFEST)[:16]
+    return {
+        "bundle": bundle.version,
+        "pictures to check on": made_from.digest(checks.encoded),
+        "shards": shards,
+        **asked,
+    }
 
 
 def _is_refused(unchecked: Path) -> bool:
@@ -167,7 +191,7 @@ def export(
 
     Args:
         bundle: the bundle, or its folder.
-        out: new folder.
+        out: new folder, or the same export, which is then read.
         check_on: folder of pictures, or of shards, to compare on.
         request: further fields of `Request`, such as `forms=(Form.INT8,)`.
 

@@ -17,6 +17,7 @@ DETECTIONS = "detections.json"  # MegaDetector batch results
 STILL, STILL_PAGE = "still.csv", "still.html"  # boxes that stay in one place
 TASKS = ".tasks"  # what workers of other machines are given, while they work
 PARITY, MODEL_CARD = "parity.csv", "model_card.md"  # of an export
+EXPORT = "export.json"  # what an export was made from
 
 # Of a run directory; `camtrap_tf.training.train` says what each holds.
 CONFIG, RESULT = "config.json", "result.json"  # written first and last

@@ -179,8 +179,8 @@ _NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 RESERVED = frozenset((
     EMPTY, SPECIES, COUNT, *ATTRIBUTES, "path", "folder", "file", "event", "event_id", "frame",
     "site", "season", "datetime", "failure", "reviewed_by", "reviewed_at", "answer", "animal",
-    "animal_probability", "attributes", "decision", "familiarity", "further_species", "unknown",
-    "valid",
+    "animal_probability", "attributes", "decision", "doubt", "doubtful", "familiarity",
+    "further_species", "unknown", "valid",
 ))  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from camtrap_tf.core.artifacts import (
     sha256,
     write_json,
 )
+from camtrap_tf.core.asked import check_same
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Context, EventRule, InputSpec, PictureSpec, View
 from camtrap_tf.core.errors import InputError
@@ -43,7 +44,7 @@ from camtrap_tf.networks.run import Run, runs_in
 
 # What a bundle's folder holds before its description is written, whole or not.
 _OWN = re.compile(
-    r"(\.tmp-[0-9a-f]{8}-)?(empty|animal|species|one_stage)-\d+\.keras|\.tmp-[0-9a-f]{8}-bundle\.json"
+    r"(\.tmp-[^-]+-)?(empty|animal|species|one_stage)-\d+\.keras|\.tmp-[^-]+-bundle\.json"
 )
 KIND, VERSION = "bundle", 1
 UNKNOWN_SHARE = 0.05
@@ -290,13 +291,13 @@ def make_bundle(
     event_rule: str | None = None,
     event_weight: float | None = None,
 ) -> Bundle:
-    """Puts trained runs together into one bundle.
+    """Puts trained runs together into one bundle; one that is there already is read.
 
     Args:
         runs: finished run directories: of task `empty` and of task `animal` (or `species`),
             or of task `one_stage` alone; several of one task are averaged. A folder of run
             directories stands for all of them.
-        folder: where to write; new or empty.
+        folder: where to write: new, empty, or a bundle that was made from the same.
         animal_threshold: in [0, 1]; see `Bundle`.
         unknown_share: of the animals of the validation split that may be called unknown, though
             their species is known, in [0, 1); 0: nothing is called unknown.
@@ -309,10 +310,23 @@ def make_bundle(
 
     Raises:
         InputError: no such rule or weight, no runs, tasks that do not go together, runs on
-            different vocabularies or differently stored pictures, or a folder that is not empty.
+            different vocabularies or differently stored pictures, or a folder that holds another
+            bundle, or other files.
     """
     folder = Path(folder)
     read = [Run.read(run) for given in runs for run in runs_in(given)]
+    asked = {
+        "runs": ", ".join(_named(run) for run in read),
+        "animal_threshold": animal_threshold,
+        "unknown_share": unknown_share,
+        "event_rule": event_rule,
+        "event_weight": event_weight,
+    }
+    if (folder / file_names.BUNDLE).is_file():
+        there = read_json(folder / file_names.BUNDLE, KIND, VERSION)
+        check_same(folder, there.get("made_from"), asked)
+        log.info("%s is complete and made from the same runs: nothing to do", folder)
+        return Bundle.read(folder)
     _check_runs(read, folder)
     if not 0 <= animal_threshold <= 1:
         raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Try 0.5.")
@@ -348,6 +362,7 @@ def make_bundle(
     }
     content |= {
         "model_version": _version(content),
+        "made_from": asked,
         "versions": {
             "camtrap_tf": __version__,
             "tensorflow": tf.__version__,
@@ -369,6 +384,11 @@ def with_threshold(bundle: Bundle, threshold: float) -> Bundle:
     """A bundle with another animal threshold: it answers differently, so its version is another."""
     version = _version([bundle.version, threshold])
     return dataclasses.replace(bundle, animal_threshold=threshold, version=version)
+
+
+def _named(run: Run) -> str:
+    """A run and the beginning of its network's checksum."""
+    return f"{run.folder.name} ({sha256(run.folder / file_names.NETWORK)[:16]})"
 
 
 def _version(facts: Any) -> str:

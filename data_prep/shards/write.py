@@ -29,6 +29,7 @@ from camtrap_tf.core.artifacts import (
     write_json,
     write_text,
 )
+from camtrap_tf.core.asked import check_same
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
@@ -167,18 +168,7 @@ def _refuse_other(folder: Path, asked: dict[str, Any]) -> None:
                 f"a folder of shards has a {PLAN_FILE}", str(folder), "Give another folder."
             )
         return
-    found = read_json(path, "shard plan", 1)["configuration"]
-    different = [
-        f"{name}: {found.get(name)} there, {asked.get(name)} asked for"
-        for name in {**found, **asked}
-        if found.get(name) != asked.get(name)
-    ]
-    if different:
-        raise InputError(
-            f"the shards in {folder} are made from one plan",
-            "; ".join(different),
-            "Give another folder, or delete this one first.",
-        )
+    check_same(folder, read_json(path, "shard plan", 1)["configuration"], asked)
 
 
 def _whole(folder: Path, plan: Plan) -> bool:

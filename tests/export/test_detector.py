@@ -35,7 +35,7 @@ def test_encoded_and_decoded_pictures_come_to_the_same_boxes(tmp_path):
     Image.fromarray(picture()).save(tmp_path / "a.png")
     encoded = [(tmp_path / "a.png").read_bytes(), b"damaged"]
     found = {name: value.numpy() for name, value in module.serve(tf.constant(encoded)).items()}
-    assert found["valid"].tolist() == [True, False]
+    assert found["valid"].tolist() == [True, False] and not found["doubtful"].any()
     np.testing.assert_allclose(found["boxes"][0, 0], [16 / 96, 16 / 64, 1 / 3, 0.5], rtol=1e-6)
     assert found["confidence"][0, 0] == pytest.approx(1.0)
     assert not found["confidence"][0, 1:].any() and not found["confidence"][1].any()
@@ -111,7 +111,10 @@ def test_an_export_of_the_published_detector(need_weights, tmp_path):
     assert answers.shape == (16 * 24 + 8 * 12 + 4 * 6, 6)
     assert "zamba==2.7.2" in (tmp_path / "out" / "model_card.md").read_text()
     assert json.loads((tmp_path / "out" / "model_card.md").read_text().split("`")[-2])
-    with pytest.raises(InputError, match="new folder"):
-        export_detector(tmp_path / "out", pictures)
+    assert export_detector(tmp_path / "out", pictures, 192, (Form.FLOAT32,)) == rows
+    with pytest.raises(
+        InputError, match=r"forms: \['float32'\] there, \['float32', 'int8'\] asked"
+    ):
+        export_detector(tmp_path / "out", pictures, 192)
     with pytest.raises(InputError, match="forms are float32 and int8"):
         export_detector(tmp_path / "other", pictures, forms=(Form.FLOAT16,))

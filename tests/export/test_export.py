@@ -108,7 +108,9 @@ def test_shards_are_answered_split_by_split(bundle, tiny_shards, tmp_path):
     assert predict([tiny_shards], bundle, tmp_path / "out").read_bytes() == whole
 
 
-def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shards, tmp_path):
+def test_exports_pass_the_gate_and_carry_their_labels(
+    bundle, folder, tiny_shards, tmp_path, caplog
+):
     request = Request(tiny_shards, forms=(Form.FLOAT32, Form.INT8), shards=tiny_shards)
     rows = verify.export_and_verify(bundle, tmp_path / "out", request)
     whole = [row for row in rows if not row.label]
@@ -130,6 +132,17 @@ def test_exports_pass_the_gate_and_carry_their_labels(bundle, folder, tiny_shard
     assert "asked about every picture alone" not in card
     assert "2 species: blue, red." in card
     assert not (tmp_path / "out.unchecked").exists()
+    caplog.set_level("INFO", "camtrap")
+    assert verify.export_and_verify(bundle, tmp_path / "out", request) == rows
+    assert "out is complete and made from the same: nothing to do" in caplog.text
+    other = dataclasses.replace(request, check_pictures=2, automatic_at=0.8)
+    with pytest.raises(InputError) as error:
+        verify.export_and_verify(bundle, tmp_path / "out", other)
+    assert "automatic_at: 0.9 there, 0.8 asked for" in str(error.value)
+    assert "pictures to check on: " in str(error.value) and "forms" not in str(error.value)
+    (tmp_path / "out" / "export.json").unlink()
+    with pytest.raises(InputError, match="an earlier version made it"):
+        verify.export_and_verify(bundle, tmp_path / "out", request)
 
 
 @pytest.mark.slow
@@ -249,6 +262,19 @@ def test_a_damaged_picture_fails_its_row_only(saved, folder):
     assert serve(image_bytes=tf.zeros([0], tf.string))["top_species"].shape == (0, 2)
 
 
+def test_a_doubtful_picture_is_answered_and_marked(saved, folder):
+    whole = (folder / "0.jpg").read_bytes()
+    early = whole[: whole.rindex(b"\xff\xda") + 20] + b"\xff\xd9"
+    rows = [whole, early, early[:-2]]
+    answers = saved.signatures["serving_default"](image_bytes=tf.constant(rows))
+    assert np.asarray(answers["valid"]).tolist() == [True, True, False]
+    assert np.asarray(answers["doubtful"]).tolist() == [False, True, False]
+    events = tf.constant([[whole, whole], [whole, early], [early[:-2], early]])
+    event = saved.signatures["event"](image_bytes=events, frames=tf.constant([2, 2, 1]))
+    assert np.asarray(event["doubtful"]).tolist() == [False, True, False]
+    assert np.asarray(event["valid"]).tolist() == [True, True, False]
+
+
 def test_forty_odd_kinds_leave_the_good_rows_alone(saved, folder):
     good = [(folder / f"{number}.jpg").read_bytes() for number in range(3)] * 4
     mixed, rows = [], []
@@ -278,7 +304,7 @@ def test_answers_have_names(saved, folder):
     contents = [(folder / f"{number}.jpg").read_bytes() for number in range(3)]
     answers = saved.signatures["serving_default"](image_bytes=tf.constant(contents))
     assert set(answers) == {
-        "valid", "animal_probability", "decision", "top_species", "top_probabilities",
+        "valid", "doubtful", "animal_probability", "decision", "top_species", "top_probabilities",
         "species_probabilities", "count_probabilities", "count_bin", "moving",
     }  # fmt: skip
     assert np.asarray(answers["top_species"])[:, 0].tolist() == [b"red", b"blue", b""]
@@ -291,8 +317,8 @@ def test_decoded_pictures_answer_as_their_files(saved, folder):
     encoded = tf.constant([file.read_bytes() for file in files])
     decoded = tf.constant(np.stack([np.asarray(Image.open(file)) for file in files]))
     _same(
-        saved.signatures["serving_default"](image_bytes=encoded),
         saved.signatures["pixels"](images=decoded),
+        saved.signatures["serving_default"](image_bytes=encoded),
     )
 
 

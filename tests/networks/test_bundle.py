@@ -1,6 +1,7 @@
 """A bundle carries the calibration of its networks into every answer."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -43,6 +44,34 @@ def test_temperatures_are_fitted_on_validation_and_divide_the_logits(run, tmp_pa
         calibration.temper(plain, member.temperatures["species"]),
         atol=1e-5,
     )
+
+
+def test_the_same_command_finds_a_bundle_done(run, tmp_path, caplog):
+    from camtrap_tf.networks.bundle import Bundle, make_bundle
+
+    caplog.set_level("INFO", "camtrap")
+    out = tmp_path / "bundle"
+    bundle = make_bundle([run.folder], out)
+    assert "nothing to do" not in caplog.text
+    described = out / "bundle.json"
+    content, written = described.read_bytes(), described.stat().st_mtime_ns
+    assert make_bundle([run.folder], out) == bundle
+    assert "is complete and made from the same runs: nothing to do" in caplog.text
+    assert (described.read_bytes(), described.stat().st_mtime_ns) == (content, written)
+    shutil.copytree(run.folder, tmp_path / "copy")
+    for runs, options, told in (
+        ([run.folder], {"animal_threshold": 0.4}, "animal_threshold: 0.5 there, 0.4 asked for"),
+        ([run.folder], {"event_rule": "mean"}, "event_rule: None there, mean asked for"),
+        ([tmp_path / "copy"], {}, r"runs: one \(\w{16}\) there, copy \(\w{16}\) asked for"),
+    ):
+        with pytest.raises(InputError, match=told):
+            make_bundle(runs, out, **options)
+    old: dict = json.loads(content)
+    del old["made_from"], old["checksum"]
+    described.write_text(json.dumps(old))
+    assert Bundle.read(out).version == bundle.version
+    with pytest.raises(InputError, match=r"an earlier version made it.*Give another folder"):
+        make_bundle([run.folder], out)
 
 
 def test_a_run_selected_on_another_split_is_not_calibrated(run, tmp_path, caplog):
