@@ -36,10 +36,6 @@ def decode_rows(
 ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor]:
     """What a function makes of encoded pictures; what it cannot decode fails its row alone.
 
-    An error inside `tf.map_fn` would fail the whole call, and no op tells beforehand whether a
-    JPEG decodes. A small dataset inside the graph drops the rows that raise; a sentinel keeps
-    it from being empty.
-
     Args:
         encoded: [n] string.
         decode: from [] string to tensors of fixed shapes.
@@ -49,24 +45,33 @@ def decode_rows(
         The tensors, [n, ...] each; [n] bool, which rows could be decoded; and [n] bool, which of
         them are doubtful.
     """
-    blanks = (*blanks, tf.constant(False))
+    whole, valid = _each(encoded, lambda one: decode(_plausible(one)), blanks)
+    decoded = tf.where(valid, encoded, "")
+    doubt, no_doubt = lambda one: (wholeness_graph.doubtful(one),), (tf.constant(False),)
+    (doubtful,), told = _each(decoded, doubt, no_doubt)
+    return whole, valid, doubtful | ~told
+
+
+def _each(
+    encoded: tf.Tensor, function: Callable[[tf.Tensor], tuple], blanks: tuple[tf.Tensor, ...]
+) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+    """What a function makes of each picture, and for which it raises nothing.
+
+    An error inside `tf.map_fn` would fail the whole call, and no op tells beforehand whether a
+    JPEG decodes. A small dataset inside the graph drops the rows that raise; a sentinel keeps
+    it from being empty.
+    """
     count = tf.shape(encoded, out_type=tf.int64)[0]
     rows = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-
-    def read(row, one):
-        whole = _plausible(one)
-        return row, *decode(whole), wholeness_graph.doubtful(whole)
-
-    rows = rows.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    rows = rows.map(lambda row, one: (row, *function(one)), num_parallel_calls=tf.data.AUTOTUNE)
     sentinel = tf.data.Dataset.from_tensors((count, *blanks))
     good = rows.ignore_errors().concatenate(sentinel).batch(count + 1)
     index, *parts = good.get_single_element()
     index = index[:-1]
-    *whole, doubtful = (
+    whole = tuple(
         _spread(index, part[:-1], count, blank) for part, blank in zip(parts, blanks, strict=True)
     )
-    valid = tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
-    return tuple(whole), valid, doubtful
+    return whole, tf.scatter_nd(index[:, None], tf.ones_like(index, tf.bool), count[None])
 
 
 def _spread(index: tf.Tensor, values: tf.Tensor, count: tf.Tensor, blank: tf.Tensor) -> tf.Tensor:

@@ -35,13 +35,11 @@ class Segments(NamedTuple):
         places: [n] int32, of their markers.
         markers: [n] int32, their second bytes.
         data: [] int32, where the picture data begin; 0 if they are not reached.
-        broken: [] bool: something else stands where a segment is due.
     """
 
     places: tf.Tensor
     markers: tf.Tensor
     data: tf.Tensor
-    broken: tf.Tensor
 
     def last(self, *markers: int) -> tf.Tensor:
         """[] int32: the place of the last of those with some markers; 0 where there is none."""
@@ -72,9 +70,7 @@ def jpeg_segments(head: tf.Tensor) -> Segments:
     shapes = tf.TensorShape(()), tf.TensorShape((None,))
     at, places = tf.while_loop(goes_on, step, begin, shapes)
     markers = tf.gather(head, places + 1)
-    reached = markers[-1] == SCAN
-    broken = ~reached & (at + 4 <= size) & (head[at] != 0xFF)
-    return Segments(places, markers, tf.where(reached, at, 0), broken)
+    return Segments(places, markers, tf.where(markers[-1] == SCAN, at, 0))
 
 
 def png_chunks(encoded: tf.Tensor) -> Chunks:

@@ -5,16 +5,16 @@ shows in pixels all the same, if a picture is decoded again with its data change
 
 - if other last bytes give the same last rows, the decoder did not use them: there are more data
   than picture;
-- if the last block is the grey of a decoder without data, and more data give other rows, or other
-  last bytes the same ones, data are missing.
+- if more data give other last rows, a little is missing; if these end in the grey of a decoder
+  without data, and other last bytes with nothing behind them give the same, much is.
 
 It is decoded with a header that makes it a row of blocks higher than it is, which nobody looks at:
 so libjpeg does not come to the end of the data, and has nothing to say of those that are changed.
 
 Data between two restart markers are a picture of their own: they are told one by one. So what
 is damaged anywhere is noticed where the data after it no longer fit, as libjpeg does. Of
-progressive JPEGs, and those with a scan for each colour, nothing is told but their header: their
-scans decode to the same pixels together.
+progressive JPEGs, and those with a scan for each colour, nothing is told: several scans make the
+same pixels.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,7 @@ _MOST_PARTS = 10_000  # of a scan, between restart markers
 _MOST_SIDE = 65_500  # of a JPEG, pixels
 _ROWS = 16  # of pixels, at the bottom: a row of the largest blocks
 _GREY = 128
-_CHANGED = 1  # bytes at the end of data
+_CHANGED = 8  # bytes at the end of data: libjpeg reads as many ahead, and misses no fewer
 _DCT = "INTEGER_ACCURATE"
 # What each byte is changed to: to small numbers, and to large ones, since a small change may be
 # none when pixels are rounded. None is 0xFF, which would begin a marker.
@@ -41,7 +41,8 @@ _OTHER = [
     for mask in (0x55, 0xEE)
 ]
 _ZEROS = bytes(4096)  # which any table of codes can read: a decoder that wants more gets them
-_NOISE = b"\x35\xca\x5d\x93\x6e\xb1\x2c\xd7\x49\xe6\x1b\xa4\x7f\x82\xc5\x38"
+# Enough to show where the first blocks that take it are white or black whatever is added.
+_NOISE = b"\x35\xca\x5d\x93\x6e\xb1\x2c\xd7\x49\xe6\x1b\xa4\x7f\x82\xc5\x38" * 32
 
 
 class _Scan(NamedTuple):
@@ -81,8 +82,7 @@ def _of_jpeg(encoded: tf.Tensor) -> tf.Tensor:
         lambda: _in_one_scan(encoded, frame, segments.places[-1]),
         lambda: False,
     )
-    fits = tf.cond(one, lambda: _fits(encoded, _scan(encoded, segments, frame)), lambda: True)
-    return segments.broken | ~fits
+    return tf.cond(one, lambda: ~_fits(encoded, _scan(encoded, segments, frame)), lambda: False)
 
 
 def _in_one_scan(encoded: tf.Tensor, frame: tf.Tensor, scan: tf.Tensor) -> tf.Tensor:
@@ -188,9 +188,12 @@ def _ends_together(before: tf.Tensor, data: tf.Tensor, size: tf.Tensor) -> tf.Te
         return tf.reduce_all(found == rows(kept + _changed(last, _OTHER[1]) + _NOISE))
 
     def lacking():
-        """Whether the decoder wants more than there is, and a little or much is missing."""
-        little = tf.reduce_any(found != rows(data + _NOISE))
-        return little | tf.reduce_all(found == rows(kept + _changed(last, _OTHER[0])))
+        """Whether the decoder takes more than there is, or ended long before in grey."""
+        grey = tf.reduce_all(found[-8:, -8:] == _GREY)
+        return tf.reduce_any(found != rows(data + _NOISE)) | tf.cond(grey, ended, lambda: False)
+
+    def ended():
+        return tf.reduce_all(found == rows(kept + _changed(last, _OTHER[0])))
 
     length = tf.strings.length(data)
     # A zero behind 0xFF belongs to it: both are changed, or none.
@@ -199,9 +202,8 @@ def _ends_together(before: tf.Tensor, data: tf.Tensor, size: tf.Tensor) -> tf.Te
     kept, last = tf.strings.substr(data, 0, place), tf.strings.substr(data, place, length)
     found = rows(data)
     same = tf.reduce_all(found == rows(kept + _changed(last, _OTHER[0]) + _ZEROS))
-    grey = tf.reduce_all(found[-8:, -8:] == _GREY)
-    doubtful = tf.cond(same, unused, lambda: tf.cond(grey, lacking, lambda: False))
-    return ~doubtful
+    left_over = tf.cond(same, unused, lambda: False)
+    return ~tf.cond(left_over, lambda: True, lacking)
 
 
 def _changed(data: tf.Tensor, other: list[bytes]) -> tf.Tensor:
