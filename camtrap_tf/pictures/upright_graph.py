@@ -43,6 +43,7 @@ class _Metadata(NamedTuple):
     xmp: tf.Tensor
 
 
+@tf.autograph.experimental.do_not_convert  # nothing to convert, which takes seconds
 def orientation(encoded: tf.Tensor) -> tf.Tensor:
     """[] string, a file -> [] int32: its orientation, 1 to 8; 1 where none is told."""
     readers = [

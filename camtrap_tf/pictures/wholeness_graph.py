@@ -68,6 +68,7 @@ class _Scan(NamedTuple):
     numbers: tf.Tensor
 
 
+@tf.autograph.experimental.do_not_convert  # nothing to convert, which takes seconds
 def doubtful(encoded: tf.Tensor) -> tf.Tensor:
     """[] string, a file that decodes -> [] bool: it is a JPEG that seems to be damaged inside."""
     return tf.cond(tf.io.is_jpeg(encoded), lambda: _of_jpeg(encoded), lambda: False)
