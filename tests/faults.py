@@ -391,14 +391,14 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
     },
     "tests/export/test_serving_rules.py": {
         "export/saved_model.py": (
-            ("        squares, valid = self._squares(image_bytes)\n",
+            ("        squares, valid, doubtful = self._squares(image_bytes)\n",
              "        import dataclasses\n"
              "        plain = dataclasses.replace(self.picture, bar_share=0.0, detect_bar=False)\n"
-             "        squares, valid = decode_batch(image_bytes, plain)\n"),
-            ("        squares, valid = self._squares(encoded)\n",
+             "        squares, valid, doubtful = decode_batch(image_bytes, plain)\n"),
+            ("        squares, valid, doubtful = self._squares(encoded)\n",
              "        import dataclasses\n"
              "        plain = dataclasses.replace(self.picture, bar_share=0.0, detect_bar=False)\n"
-             "        squares, valid = decode_batch(encoded, plain)\n"),
+             "        squares, valid, doubtful = decode_batch(encoded, plain)\n"),
             ("tf.reshape(valid if name == EMPTY else asked, shape)", "tf.reshape(valid, shape)"),
             ('encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")',
              "encoded = tf.reshape(image_bytes, [-1])"),
@@ -508,7 +508,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
     },
     "tests/data_prep/test_megadetector.py": {
         "data_prep/sources/megadetector.py": (
-            ("_confidence(detection) >= threshold", "_confidence(detection) > threshold"),
+            ('image["file"]) >= threshold', 'image["file"]) > threshold'),
             ('events["site"] = ids.str.extract(r"^(.+)/", expand=False)',
              'events["site"] = ids.str.extract(r"([^/]+)/", expand=False)'),
         ),

@@ -60,6 +60,8 @@ WITH_TENSORFLOW = (
     "camtrap_tf.pictures.crops_graph",
     "camtrap_tf.pictures.upright_graph",
     "camtrap_tf.pictures.size_graph",
+    "camtrap_tf.pictures.header_graph",
+    "camtrap_tf.pictures.wholeness_graph",
     "camtrap_tf.pictures.augmentation",
     "camtrap_tf.events.records",
 )

@@ -89,7 +89,7 @@ class Prepared:
         check_stamp(parquet.stamp(table.schema), KIND, VERSION, self.job.file(number))
         facts = table.select(list(FACTS)).to_pandas().astype(FACTS)
         ids = with_times(pictures, facts)
-        ids = events_of(ids, facts, self._gap).assign(
+        ids = events_of(ids, facts, self._gap, pictures["site"]).assign(
             site=pictures["site"].array, failure=facts["failure"].array
         )
         self._ready += len(ids)
