@@ -72,3 +72,20 @@ def test_what_is_missing_is_told(results, capsys):
     assert "review needs the pictures" in capsys.readouterr().err
     assert cli.main(["review", str(results), f"--images={results}", "--only=rare"]) == 2
     assert "--only is one of" in capsys.readouterr().err
+
+
+def test_pictures_without_predictions_take_their_own_flags(tmp_path, capsys):
+    (tmp_path / "cards").mkdir()
+    assert cli.main(["review", str(tmp_path / "cards"), "--only=unsure", "--blind"]) == 2
+    said = capsys.readouterr().err
+    assert "received '--only, --blind'" in said and "camtrap predict" in said
+
+
+def test_pictures_without_predictions_need_weights(tmp_path, capsys, monkeypatch):
+    from camtrap_tf.networks.pretrained import weights
+
+    monkeypatch.setattr(weights, "find", lambda name: None)
+    (tmp_path / "cards").mkdir()
+    assert cli.main(["review", str(tmp_path / "cards")]) == 2
+    assert "camtrap weights get megadetector-lite lite0" in capsys.readouterr().err
+    assert not (tmp_path / "cards_review").exists()
