@@ -113,8 +113,8 @@ def median(call: Callable[[], object], times: int = 5) -> Taken:
 
 def middle(taken: list[Taken]) -> Taken:
     """Medians."""
-    clock, processor = zip(*taken, strict=True)
-    return Taken(statistics.median(clock), statistics.median(processor))
+    clock = statistics.median(one.clock for one in taken)
+    return Taken(clock, statistics.median(one.processor for one in taken))
 
 
 def tell(name: str, taken: Taken, note: str = "") -> None:
