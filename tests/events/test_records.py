@@ -62,7 +62,7 @@ def test_a_damaged_file_is_told(tmp_path):
     path.write_bytes(b"no" + whole[2:])
     with pytest.raises(ValueError, match="not a TFRecord file"):
         list(records.read_file(path))
-    with pytest.raises(ValueError, match="not a record"):
+    with pytest.raises(ValueError, match="a record is a capture event"):
         records.decode(b"\xff\xff")
 
 
