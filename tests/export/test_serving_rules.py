@@ -54,12 +54,13 @@ def serving(colour_bundle, tmp_path):
     return make
 
 
-def squares_of(spec: PictureSpec, encoded_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Squares of encoded pictures, and which of them are any; '' is none."""
+def squares_of(spec: PictureSpec, encoded_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Squares of encoded pictures, which of them are any ('' is none), and no doubt about them."""
     every = encoded_.numpy().tolist()
     blank = np.zeros((spec.size, spec.size, 3), np.uint8)
     squares = [files.read(one, spec).pixels if one else blank for one in every]
-    return tf.constant(np.stack(squares)), tf.constant([bool(one) for one in every])
+    there = tf.constant([bool(one) for one in every])
+    return tf.constant(np.stack(squares)), there, tf.zeros_like(there)
 
 
 def told(answers) -> dict[str, list]:
