@@ -148,8 +148,10 @@ def _fits(encoded: tf.Tensor, scan: _Scan) -> tf.Tensor:
         size, higher = (tf.stack([down, blocks // rows]) * scan.block for down in (rows, rows + 1))
         data = tf.strings.substr(encoded, start, end - start)
         told = (tf.reduce_max(higher) <= _MOST_SIDE) & (end - start > 2 * _CHANGED)
+        # Few data are counted alone: each 8 x 8 pixels take two codes, a bit each at least.
+        enough = 8 * (end - start) >= 2 * blocks * tf.reduce_prod(scan.block // 8)
         return tf.cond(
-            told, lambda: _ends_together(_resized(scan, higher), data, size), lambda: True
+            told, lambda: _ends_together(_resized(scan, higher), data, size), lambda: enough
         )
 
     def all_parts():
