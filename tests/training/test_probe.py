@@ -363,7 +363,7 @@ def asked(monkeypatch):
 
     calls = []
 
-    def probe(config, shards, folder, features, detections, engine):
+    def probe(config, shards, folder, features, detections, engine, workers):
         calls.append((config, folder, detections))
         return calls[-1]
 
