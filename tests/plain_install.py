@@ -90,7 +90,7 @@ LEFT_WHOLE = (
 REFUSED = {
     "beam": "camtrap shard --events=events.parquet --images=world/images --out=other --size=64 "
     "--engine=beam",
-    "dask": "camtrap predict world/images --bundle=bundle --out=other --engine=dask",
+    "dask": "camtrap predict world/images --bundle=bundle --out=more --engine=dask",
     "remote": "camtrap prepare --source=coco --metadata=s3://bucket/project.json",
     "serving": "camtrap remote-predict world/images --server=grpc://localhost:1 --out=served.csv",
 }
