@@ -65,7 +65,7 @@ class Traced:
 
     def __init__(self, manifest: Manifest, data: TrainingData):
         self.manifest, self.data = manifest, data
-        self.around = squares_of(manifest, data)
+        self.around = _squares_of(manifest, data)
         self.pictures = tf.function(self._pictures, autograph=False)
         self.decode = tf.function(self._decode, autograph=False)
 
@@ -152,7 +152,7 @@ class Again:
         self.data = data
         self.files = [manifest.folder / shard.file for shard in manifest.shards_of(data.split)]
         self.offsets: dict[int, np.ndarray] = {}
-        around = squares_of(manifest, data)
+        around = _squares_of(manifest, data)
 
         @tf.function(reduce_retracing=True)
         def build(serialised, places, seeds):
@@ -288,7 +288,7 @@ def _with_context(
     return columns
 
 
-def squares_of(manifest: Manifest, data: TrainingData) -> tuple | None:
+def _squares_of(manifest: Manifest, data: TrainingData) -> tuple | None:
     """Where each training picture's part lies: a table of paths, and squares [n + 1, 4] float32.
 
     The last is the whole picture, for paths that boxes were never looked for. None: pictures are

@@ -128,8 +128,7 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
         threshold = metadata.get("typical_detection_threshold", THRESHOLD)
     if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
         raise InputError("a threshold lies above 0, up to 1", threshold, "Try 0.2.")
-    categories = content["detection_categories"].items()
-    none = {key for key, name in categories if Names().meaning(str(name)) is Meaning.EMPTY}
+    none = empty_categories(content)
     parts = [(*_surest_of(rows, none), contents(rows)) for rows in images(path)]
     paths, confidence, boxes, failures, answers = zip(*parts, strict=True)
     paths, failures = (pd.concat(part, ignore_index=True) for part in (paths, failures))
@@ -141,6 +140,12 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
         failures[kept].reset_index(drop=True),
         float(threshold),
     )
+
+
+def empty_categories(head: dict[str, Any]) -> set[str]:
+    """The categories by which some relatives say that a picture is empty; see `head`."""
+    categories = head["detection_categories"].items()
+    return {key for key, name in categories if Names().meaning(str(name)) is Meaning.EMPTY}
 
 
 def contents(images: list[dict]) -> np.ndarray:
@@ -302,14 +307,32 @@ def _surest(detections: list[dict], file: str, none: set[str]) -> tuple[float, t
     detections = [one for one in detections if not is_removed(one)]
     if not detections:
         return 0.0, _NO_BOX
+    ranked = [_numbers(one, file) for one in detections]
+    return _checked(*max(ranked, key=lambda pair: (pair[0], pair[1][2] * pair[1][3])), file)
+
+
+def box_of(detection: dict, file: str) -> tuple[float, tuple[float, ...]]:
+    """Confidence and box of a detection that was not taken back.
+
+    Raises:
+        InputError: no share, or no part of the picture.
+    """
+    return _checked(*_numbers(detection, file), file)
+
+
+def _numbers(detection: dict, file: str) -> tuple[float, tuple[float, ...]]:
     try:
-        ranked = [(float(one["conf"]), tuple(map(float, one["bbox"]))) for one in detections]
-        conf, box = max(ranked, key=lambda pair: (pair[0], pair[1][2] * pair[1][3]))
-        left, top, width, height = box
+        left, top, width, height = map(float, detection["bbox"])
+        return float(detection["conf"]), (left, top, width, height)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             "a detection has `conf` and a `bbox` of four numbers", file, f"Correct it: {error!r}."
         ) from error
+
+
+def _checked(conf: float, box: tuple[float, ...], file: str) -> tuple[float, tuple[float, ...]]:
+    """The same, within the picture."""
+    left, top, width, height = box
     # Detectors round, and some reach a little beyond the edge.
     inside = min(left, top) >= -0.01 and max(left + width, top + height) <= 1.01
     if not (0 <= conf <= 1 + _ROUNDING and inside and min(width, height) > 0):

@@ -19,7 +19,7 @@ COLUMNS = ("camera", "left", "top", "width", "height", "pictures", "days", "firs
 _SEEN = ["camera", "place"]
 # Cells in which a box looks for its like: parts of the picture, and of its size in octaves.
 _CELL, _SIZES, _LEAST = 0.05, 0.25, 1e-4
-_LOWEST = 0.8  # overlap: boxes that share less may lie in cells that are not neighbours
+LOWEST = 0.8  # overlap: boxes that share less may lie in cells that are not neighbours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rule:
     largest: float = 0.2
 
     def __post_init__(self):
-        for name, least in (("overlap", _LOWEST), ("largest", 0.0)):
+        for name, least in (("overlap", LOWEST), ("largest", 0.0)):
             value = getattr(self, name)
             require(least <= value <= 1, f"{name} is a share of {least} to 1", value, "Try 0.85.")
         for name in ("pictures", "days", "untimed"):
@@ -102,9 +102,9 @@ def _alike(boxes: pd.DataFrame, overlap: float) -> np.ndarray:
         leaders: dict[tuple, list[int]] = collections.defaultdict(list)
         for row in rows:
             near = [other for cell in _cells(corners[row]) for other in leaders.get(cell, ())]
-            shared = _shared(corners[row], corners[near])
-            if shared.max(initial=0) >= overlap:
-                numbers[row] = numbers[near[shared.argmax()]]
+            common = shared(corners[row], corners[near])
+            if common.max(initial=0) >= overlap:
+                numbers[row] = numbers[near[common.argmax()]]
                 continue
             numbers[row], count = count, count + 1
             leaders[_cell(corners[row])].append(row)
@@ -123,7 +123,7 @@ def _cells(box: np.ndarray) -> Iterator[tuple[int, ...]]:
     return itertools.product(*((one - 1, one, one + 1) for one in _cell(box)))
 
 
-def _shared(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+def shared(one: np.ndarray, others: np.ndarray) -> np.ndarray:
     """[n] intersection over union of a box with others [n, 4]: left, top, width and height."""
     ends = np.minimum(one[:2] + one[2:], others[:, :2] + others[:, 2:])
     common = np.maximum(ends - np.maximum(one[:2], others[:, :2]), 0).prod(axis=1)

@@ -8,8 +8,6 @@
 Whoever sees an animal on the page writes `no` in its row and gives the same command again.
 """
 
-import base64
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,13 +24,13 @@ from camtrap_tf.events import csv_files, detections, still
 from camtrap_tf.events.bursts import camera_folder
 from camtrap_tf.events.still import Rule
 from camtrap_tf.outputs import megadetector
-from camtrap_tf.pictures import exif, files
+from camtrap_tf.pictures import exif
+from camtrap_tf.reporting import cards
 
 CONFIDENCE = 0.1  # boxes below it are left as they are
 YES, NO = "yes", "no"
-_SHOWN, _WIDTH = 3, 480  # pictures of a place, and how wide they are, pixels
+_SHOWN = 3  # pictures of a place
 _BOX = ["left", "top", "width", "height"]
-log = logging.getLogger("camtrap")
 
 
 class Still(NamedTuple):
@@ -104,11 +102,13 @@ def read_boxes(results: PathLike, confidence: float, root: Path | None = None) -
         `row` of the picture in the file, `number` of the box in the picture, `path`, `camera`,
         `taken`, `left`, `top`, `width`, `height`.
     """
-    rows = []
+    rows, none = [], detections.empty_categories(detections.head(results))
     for row, image in enumerate(_images(results)):
         for number, one in enumerate(image.get("detections") or ()):
-            if not detections.is_removed(one) and one.get("conf", 0) >= confidence:
-                box = tuple(map(float, one["bbox"]))
+            if detections.is_removed(one) or str(one.get("category")) in none:
+                continue
+            conf, box = detections.box_of(one, image["file"])
+            if conf >= confidence:
                 rows.append((row, number, image["file"], image.get("datetime"), *box))
     table = pd.DataFrame(rows, columns=["row", "number", "path", "taken", *_BOX])
     times = {path: exif.parse(str(told))[0] for path, told in _pairs(table) if told is not None}
@@ -171,17 +171,16 @@ def _told_before(path: Path, places: pd.DataFrame) -> list[str]:
     said = before["set_apart"].astype("string").str.strip().str.lower().fillna("")
     wrong = said[~said.isin([YES, NO])]
     if len(wrong):
-        raise InputError(
-            "set_apart is yes or no", str(wrong.iloc[0]), f"Correct row {wrong.index[0] + 2}."
-        )
-    known = dict(zip(_keys(before), said, strict=True))
-    return [known.get(key, YES) for key in _keys(places)]
-
-
-def _keys(places: pd.DataFrame) -> list[tuple]:
-    """What names a place: its camera and box, to a hundredth of the picture."""
-    boxes = places[_BOX].astype(float).round(2)
-    return list(zip(places["camera"].astype(str), *(boxes[name] for name in _BOX), strict=True))
+        row = wrong.index[0] + csv_files.first_row(path)
+        raise InputError("set_apart is yes or no", str(wrong.iloc[0]), f"Correct row {row}.")
+    boxes, own = (table[_BOX].to_numpy(float) for table in (before, places))
+    found = []
+    for camera, box in zip(places["camera"], own, strict=True):
+        # Further pictures move a place a little: what was said of the one that it is most like.
+        shared = np.where(before["camera"].fillna("") == camera, still.shared(box, boxes), 0)
+        like = shared.max(initial=0) >= still.LOWEST
+        found.append(said.iloc[shared.argmax()] if like else YES)
+    return found
 
 
 def _page(places: pd.DataFrame, boxes: pd.DataFrame, root: Path | None) -> str:
@@ -202,14 +201,5 @@ def _picture(one: dict, root: Path | None) -> dict[str, Any]:
     """A picture of the page, with where its box lies in percent."""
     box = {name: round(100 * one[name], 2) for name in _BOX}
     taken = "" if pd.isna(one["taken"]) else f"{one['taken']:%Y-%m-%d %H:%M}"
-    return {"path": one["path"], "taken": taken, "data": _data(root, one["path"]), **box}
-
-
-def _data(root: Path | None, path: str) -> str | None:
-    if root is None:
-        return None
-    try:
-        content = files.as_jpeg(root / path, (_WIDTH, 2 * _WIDTH), 80)
-    except files.PictureError:
-        return None
-    return "data:image/jpeg;base64," + base64.b64encode(content).decode()
+    data = None if root is None else cards.thumbnail(root / one["path"])
+    return {"path": one["path"], "taken": taken, "data": data, **box}

@@ -126,13 +126,10 @@ class _Kept:
     """A source whose chunks stay at hand."""
 
     def __init__(self, source: Prepared):
-        self.chunks = source.poll()
+        self.chunks, self.progress = source.poll(), source.progress
 
     def poll(self):
         return self.chunks
-
-    def progress(self):
-        raise NotImplementedError
 
 
 def predictions_of(work: Work) -> Predictions:

@@ -13,6 +13,7 @@ from typing import Any
 
 from absl import flags
 
+from camtrap_tf.core import file_names
 from camtrap_tf.core.commands import Ending, command, counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
@@ -54,11 +55,12 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     rule = Rule(**{name: value for name, value in given.items() if value is not None})
     found = set_apart(arguments[0], values.out, values.images, rule, values.confidence)
     places = int((found.places["set_apart"] == YES).sum())
-    results = found.folder / "detections.json"
+    results = found.folder / file_names.DETECTIONS
     if not len(found.places):
         return Ending(f"No box of {counted(found.boxes, 'boxes')} stays in one place for days.")
+    page = found.folder / file_names.STILL_PAGE
     return Ending(
         f"{counted(places, 'places')} where a box stays for days: {found.set_apart:,} of "
-        f"{counted(found.boxes, 'boxes')} set apart. Look at {found.folder / 'still.html'}.",
+        f"{counted(found.boxes, 'boxes')} set apart. Look at {page}.",
         (command("predict", "PICTURES", bundle="BUNDLE", megadetector=results, out="answers"),),
     )

@@ -46,14 +46,14 @@ Values = dict[str, np.ndarray]  # [pictures, classes] by split
 Figures = dict[str, Scored | float]
 
 
-def of_probe(days: dict[str, probes.Days], question: str) -> Values:
-    """The mean of heads on both views."""
+def of_probe(days: dict[str, probes.Days]) -> dict[str, Values]:
+    """The mean of heads on both views, by question."""
     fitted = probes.fit(days["train"], np.arange(len(days["train"].answered)))
-    return {split: _both(probes.ask(fitted, days[split]), question) for split in SPLITS}
-
-
-def _both(asked: dict[str, Predictions], question: str) -> np.ndarray:
-    return list(asked.values())[-1].probabilities[question]
+    both = {split: list(probes.ask(fitted, days[split]).values())[-1] for split in SPLITS}
+    return {
+        question: {split: rows.probabilities[question] for split, rows in both.items()}
+        for question in QUESTIONS
+    }
 
 
 def of_run(folder: Path, shards: str, boxes, question: str) -> Values | None:
@@ -171,11 +171,11 @@ def main(_) -> None:
             continue
         shards = given.shards.replace("{seed}", str(seed))
         days = {split: probes.read(pools, split) for split in ("train", *SPLITS)}
-        asked = {}
+        asked, probe = {}, of_probe(days)
         for question in QUESTIONS:
             folder = Path(given.runs.replace("{task}", question).replace("{seed}", str(seed)))
             tuned = of_run(folder, shards, boxes, question)
-            asked[question] = sources(of_probe(days, question), tuned)
+            asked[question] = sources(probe[question], tuned)
         scores = boxes.of(days["test"].answered.ids["path"]).confidence
         for names, said in pairs(days, asked):
             found.setdefault(names, []).append(figures(said, scores))

@@ -65,6 +65,35 @@ def test_who_sees_an_animal_says_no(results, tmp_path):
         set_apart(results, folder)
 
 
+def test_what_was_said_holds_when_more_pictures_come(results, tmp_path):
+    folder = set_apart(results, tmp_path / "still").folder
+    table = folder / "still.csv"
+    table.write_text(table.read_text().replace(",yes", ",no"))
+    content = json.loads(results.read_text())
+    moved = [BRANCH[0] + 0.009, *BRANCH[1:]]  # the median of the place is another one
+    content["images"] += [
+        {"file": f"A/{20 + i}.jpg", "datetime": f"2020:01:{1 + i % 4:02d} 11:00:00",
+         "detections": [{"category": "1", "conf": 0.6, "bbox": moved}]}
+        for i in range(30)
+    ]  # fmt: skip
+    results.write_text(json.dumps(content))
+    found = set_apart(results, folder)
+    assert found.places["pictures"].tolist() == [42] and found.set_apart == 0
+
+
+def test_boxes_that_are_none(results, tmp_path):
+    content = json.loads(results.read_text())
+    content["detection_categories"]["0"] = "empty"
+    for image in content["images"][:12]:
+        image["detections"][0]["category"] = "0"
+    results.write_text(json.dumps(content))
+    assert set_apart(results, tmp_path / "empty").boxes == 1
+    content["images"][1]["detections"] = [{"category": "1", "conf": "high", "bbox": BRANCH}]
+    results.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="a detection has `conf` and a `bbox` of four numbers"):
+        set_apart(results, tmp_path / "broken")
+
+
 def test_times_are_read_from_pictures_and_the_page_shows_them(results, tmp_path):
     content = json.loads(results.read_text())
     for image in content["images"]:
