@@ -95,7 +95,8 @@ def hash_weights(model: keras.Model) -> str:
 
 def is_open(folder: PathLike, asked: Engine, pictures: int) -> bool:
     """Whether a job has an engine to settle; else Keras computes it."""
-    return asked is not Engine.AUTO or pictures >= WORTH or _kept(folder) is not None
+    worth = asked is Engine.AUTO and pictures >= WORTH
+    return asked is Engine.LITERT or worth or _kept(folder) is not None
 
 
 def settle(

@@ -10,10 +10,11 @@ from PIL import Image
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.workers import local
 from camtrap_tf.core.workers.work import Advance, Work
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks.bundle import Bundle
-from camtrap_tf.prediction.predict import answers_of, predict
+from camtrap_tf.prediction.predict import answers_of, predict, start_answering
 from camtrap_tf.prediction.predictor import Options, Predictor
 
 
@@ -70,7 +71,9 @@ class Model:
             return Predictions.read(path)
 
     def _answer(self, work: Work, advance: Advance) -> Iterator[tuple[int, int]]:
-        """The engine of a bundle that stays loaded."""
+        """The engine of a bundle that stays loaded; other work than answering is done as usual."""
+        if work.start is not start_answering:
+            return local.engine()(work, advance)
         _, root, job, options = work.arguments
         keys = options.litert
         if keys not in self._loaded:
