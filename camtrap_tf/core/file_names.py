@@ -11,6 +11,7 @@ PREDICTIONS = "predictions.parquet"
 METRICS = "metrics.json"
 REVIEWS = "reviews.jsonl"
 REPORT = "report.html"
+GUESSES = "guesses.json"  # of a review from nothing: what another model says of its pictures
 PREPARED = "prepared"  # of a review from nothing: what a network sees in its pictures
 SUMS = "SHA256SUMS"  # of an export, written last: `sha256sum --check SHA256SUMS`
 DETECTIONS = "detections.json"  # MegaDetector batch results

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from camtrap_tf.core.artifacts import PathLike
+from camtrap_tf.core.artifacts import PathLike, read_json, write_json
 from camtrap_tf.core.cache import DETECTOR
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.recipes import STARTED
 from camtrap_tf.events.listing import Listing
 from camtrap_tf.networks.pretrained import weights
-from camtrap_tf.prediction.job import Job, list_pictures
+from camtrap_tf.prediction.job import PICTURES_FILE, Job, list_pictures
 
 KIND, VERSION = "block of descriptions", 1
+ORDER, ORDER_KIND = "order.json", "order of blocks"
 BLOCK_SIZE = 100  # pictures; work begins when the first block is ready
 VIEWS = 2  # the picture, and the part around its surest box
 SIDE = 256  # of the squares that features are computed on
@@ -18,9 +19,40 @@ _SEED = 0
 
 
 def block_order(job: Job) -> list[int]:
-    """Numbers of all blocks in the order in which they are described: random, always the same."""
-    numbers = np.unique(job.read_list(["block"])["block"].to_numpy())
+    """Numbers of all blocks in the order in which they are described: random, always the same.
+
+    Blocks of pictures that came later follow in an order of their own, so that events, which are
+    numbered as they become ready, keep their numbers.
+    """
+    known = _kept_order(job)
+    return known or _shuffled(_listed_blocks(job))
+
+
+def _kept_order(job: Job) -> list[int]:
+    file = job.folder / ORDER
+    return read_json(file, ORDER_KIND, VERSION)["blocks"] if file.is_file() else []
+
+
+def _listed_blocks(job: Job) -> np.ndarray:
+    return np.unique(job.read_list(["block"])["block"].to_numpy())
+
+
+def _shuffled(numbers: np.ndarray) -> list[int]:
     return np.random.default_rng(_SEED).permutation(numbers).tolist()
+
+
+def _keep_order(job: Job) -> None:
+    """Puts blocks that have no place in the order yet at its end."""
+    known, listed = _kept_order(job), _listed_blocks(job)
+    new = listed[~np.isin(listed, known)]
+    if len(new):
+        write_json(job.folder / ORDER, ORDER_KIND, VERSION, {"blocks": known + _shuffled(new)})
+
+
+def list_stamp(job: Job) -> tuple[int, ...]:
+    """Something else as soon as more pictures are listed; empty before any are."""
+    files = [job.folder / name for name in (PICTURES_FILE, ORDER)]
+    return tuple(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
 def require_weights(network: str = STARTED) -> None:
@@ -43,6 +75,8 @@ def require_weights(network: str = STARTED) -> None:
 def open_job(found: Listing, folder: PathLike, network: str = STARTED) -> Job:
     """The job of describing pictures; those that came since they were listed are added.
 
+    One process at a time may do so (`locks.held`).
+
     Args:
         found: the pictures.
         folder: for the descriptions.
@@ -53,7 +87,10 @@ def open_job(found: Listing, folder: PathLike, network: str = STARTED) -> Job:
     """
     require_weights(network)
     job = Job.claim(folder, _record(found, network), found.root)
+    if job.listed:  # by a version that kept no order
+        _keep_order(job)
     list_pictures(job, found, BLOCK_SIZE)
+    _keep_order(job)
     return job
 
 

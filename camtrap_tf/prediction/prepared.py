@@ -5,11 +5,8 @@ ends with the one that started it. Its blocks are read as they appear; whose pro
 not matter: where two people review the same folder, one of the two computes.
 """
 
-import multiprocessing
 import time
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ import pandas as pd
 
 from camtrap_tf.core import locks, parquet
 from camtrap_tf.core.artifacts import PathLike, check_stamp
+from camtrap_tf.core.child import Child, Tell
 from camtrap_tf.core.config import EVENT_GAP_SECONDS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import listing
@@ -25,6 +23,7 @@ from camtrap_tf.prediction.descriptions import (
     VERSION,
     VIEWS,
     block_order,
+    list_stamp,
     missing,
     open_job,
 )
@@ -45,37 +44,30 @@ class Prepared:
     def __init__(self, folder: PathLike, gap_seconds: float = EVENT_GAP_SECONDS):
         self.job = Job(Path(folder), {})
         self._gap = gap_seconds
+        self._stamp: tuple[int, ...] = ()
         self._order: list[int] = []
-        self._blocks: dict[int, pd.DataFrame] = {}  # the pictures of each
+        self._blocks: dict[int, pd.DataFrame] = {}  # the pictures of those that are not read
         self._total: int | None = None
         self._read = self._ready = self._unreadable = 0
         self._began: float | None = None
         self._first = 0  # pictures that were ready before this process began
-        self._process: SpawnProcess | None = None
-        self._told: Connection | None = None
+        self._child: Child | None = None
         self._message: str | None = None
 
     def start(self, sources: Sequence[PathLike], images: PathLike | None = None) -> None:
         """Begins to describe in another process."""
-        context = multiprocessing.get_context("spawn")
-        self._told, theirs = context.Pipe(duplex=False)
-        given = ([str(s) for s in sources], images and str(images), self.job.folder, theirs)
-        self._process = process = context.Process(target=_describe, args=given, daemon=True)
-        process.start()
-        theirs.close()
+        given = [str(source) for source in sources], images and str(images), self.job.folder
+        self._child = Child(_describe, *given)
+        self._child.start()
 
     def stop(self) -> None:
         """Ends the other process; what it has written is whole."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.join()
+        if self._child is not None:
+            self._child.stop()
 
     def poll(self) -> list[Chunk]:
         """See `Source`: blocks in their order, as far as there is no gap."""
-        if not self._order and self.job.listed:
-            self._order, blocks = block_order(self.job), self.job.blocks()
-            self._blocks = {block.number: block.pictures for block in blocks}
-            self._total = sum(map(len, self._blocks.values()))
+        self._follow_list()
         found = []
         while self._read < len(self._order) and self.job.has(self._order[self._read]):
             found.append(self._chunk(self._order[self._read]))
@@ -83,6 +75,16 @@ class Prepared:
         if found and self._began is None:
             self._began, self._first = time.monotonic(), self._ready
         return found
+
+    def _follow_list(self) -> None:
+        """Takes up which pictures there are; more may be listed at any time."""
+        stamp = list_stamp(self.job)
+        if stamp == self._stamp or not self.job.listed:
+            return
+        self._stamp, self._order, listed = stamp, block_order(self.job), self.job.blocks()
+        left = set(self._order[self._read :])
+        self._blocks = {one.number: one.pictures for one in listed if one.number in left}
+        self._total = self._ready + sum(map(len, self._blocks.values()))
 
     def _chunk(self, number: int) -> Chunk:
         pictures, table = self._blocks.pop(number), self.job.answers(number)
@@ -113,15 +115,13 @@ class Prepared:
 
     def _hear(self) -> None:
         """What the other process has said, or that it has ended."""
-        if self._told is not None and self._told.poll():
-            try:
-                self._message = self._told.recv()
-            except EOFError:
-                self._told = None
-        process = self._process
-        if process is not None and process.exitcode not in (None, 0) and self._message is None:
+        if self._child is None:
+            return
+        self._message = next(iter(self._child.hear()), self._message)
+        code = self._child.exitcode
+        if code and self._message is None:
             self._message = (
-                f"the process that looks at the pictures has ended (code {process.exitcode}); "
+                f"the process that looks at the pictures has ended (code {code}); "
                 "start camtrap review again: it goes on where it was"
             )
 
@@ -132,32 +132,27 @@ class Prepared:
         return (time.monotonic() - self._began) / since * (total - self._ready)
 
 
-def _describe(sources: list[str], images: str | None, folder: Path, told: Connection) -> None:
+def _describe(sources: list[str], images: str | None, folder: Path, tell: Tell) -> None:
     """The other process: describes, or says why it cannot; waits while another one does."""
-    parent = multiprocessing.parent_process()
-
-    def is_wanted() -> bool:
-        return parent is None or parent.is_alive()
-
-    while is_wanted():
+    while True:
         try:
             found = listing.resolve(sources, images)
             with locks.held(folder):
                 if missing(open_job(found, folder)):
-                    _describe_missing(found, folder, is_wanted)
+                    _describe_missing(found, folder)
             return
         except locks.Held:
             time.sleep(_RETRY)
         except (InputError, OSError) as error:
-            told.send(str(error))
+            tell(str(error))
             return
 
 
-def _describe_missing(found: listing.Listing, folder: Path, carry_on: Callable[[], bool]) -> None:
+def _describe_missing(found: listing.Listing, folder: Path) -> None:
     """With the network, which takes a while to come, and which a finished job does without."""
     from camtrap_tf.core.startup import start_tensorflow
 
     start_tensorflow()
     from camtrap_tf.prediction.describe import describe
 
-    describe(found, folder, carry_on=carry_on)
+    describe(found, folder)

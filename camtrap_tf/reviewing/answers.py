@@ -19,7 +19,7 @@ from camtrap_tf.core import heads
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import ATTRIBUTES, BINARY, COUNT_BINS, EMPTY, MISSING
 from camtrap_tf.events.table import Dropped, EventTable, find, occurs
-from camtrap_tf.reviewing.journal import BULK_MARK, Answer, Sighting, Verdict, read
+from camtrap_tf.reviewing.journal import BULK_MARK, LABELS, Answer, Sighting, Verdict, read
 
 __all__ = [
     "Answer",
@@ -64,7 +64,8 @@ def resolve(answers: Iterable[Answer]) -> tuple[list[Consensus], Dropped]:
     """One answer per event: what most of its reviewers say.
 
     Each reviewer has one vote, for 'empty' or for a set of species; who is not sure has none. Nor
-    has who accepted the event in bulk, where others, sure or not, looked at it by itself. The
+    has who accepted the event in bulk, where others, sure or not, looked at it by itself; nor has
+    a label from before the review (`journal.LABELS`), where somebody looked during it. The
     answer with most votes wins; between equals nothing is decided and the event is reported. Of
     the winner's supporters, most decide the number of each species and each attribute; between
     equals that one question stays open.
@@ -77,7 +78,7 @@ def resolve(answers: Iterable[Answer]) -> tuple[list[Consensus], Dropped]:
         by_event.setdefault(answer.event_id, []).append(answer)
     decided, dropped = [], Dropped()
     for event_id, given in by_event.items():
-        given = [answer for answer in given if answer.wall is None] or given
+        given = _foremost(given)
         sure = [answer for answer in given if answer.verdict is not Verdict.UNSURE]
         if not sure:
             dropped.add("no reviewer is sure", [event_id])
@@ -88,6 +89,13 @@ def resolve(answers: Iterable[Answer]) -> tuple[list[Consensus], Dropped]:
             continue
         decided.append(_consensus(event_id, [a for a in sure if a.said == said], sure))
     return decided, dropped
+
+
+def _foremost(given: list[Answer]) -> list[Answer]:
+    """Of an event's answers those that count: who looked, else labels, else what is in bulk."""
+    alone = [answer for answer in given if answer.wall is None]
+    looked = [answer for answer in alone if answer.drawn != LABELS]
+    return looked or alone or given
 
 
 def _plurality(votes: Iterable) -> tuple:

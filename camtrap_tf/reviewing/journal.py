@@ -61,6 +61,7 @@ except ImportError:  # Windows: one process at a time writes a file
 VERSION = 1
 _ACTS = {"answer": 1, "undo": 1, "wall": 2, "mark": 2}  # and the version that they came with
 WALL_DRAWN = "wall"
+LABELS = "labels"  # who said, and how came up, what an event table had before a review
 BULK_MARK = " (in bulk)"  # after the name of a reviewer
 _LONGEST = 1e6  # seconds that an event is on the screen
 _END = b', "checksum": "........"}'  # how a line ends, with any digits
@@ -308,14 +309,14 @@ class Journal:
         self._lock = threading.Lock()
         self._followed = 0, 0  # bytes and lines that `follow` has read
 
-    def append(self, line: dict) -> None:
-        """Writes one line and returns when it is on the disk.
+    def append(self, *lines: dict) -> None:
+        """Writes lines and returns when they are on the disk.
 
         Raises:
-            OSError: such as a full disk; the line does not count then.
+            OSError: such as a full disk; the lines do not count then.
         """
-        line = {**line, checksums.FIELD: checksums.of_json(line)}
-        encoded = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        told = [{**line, checksums.FIELD: checksums.of_json(line)} for line in lines]
+        encoded = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in told)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         with self._lock:

@@ -6,6 +6,8 @@
                                        are not in it: every format takes them from reviews.jsonl
                     reviewed.parquet   event table of what people said, to train on
                     tables/            the answers of people, else the model's, as CSV
+                    plan.csv           a row per picture: who answers it, or that it needs a look
+                    plan.json          why, see `reviewing.live.triage`
 
 The heads of the bundle see single pictures, those of the review events: they differ a little. They
 are fitted to the pictures of answered events on which the detector is surest, and calibrated, as
@@ -26,7 +28,7 @@ from scipy import special
 from camtrap_tf import __version__
 from camtrap_tf.answers import aggregation
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core import file_names
+from camtrap_tf.core import csv_text, file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
 from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import command
@@ -35,15 +37,19 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, MISSING, Task, Vocabulary
 from camtrap_tf.core.recipes import STARTED, probe_config
 from camtrap_tf.networks.run import KIND, STRENGTH, VERSION
+from camtrap_tf.prediction.descriptions import SIDE
 from camtrap_tf.prediction.prepared import Prepared
 from camtrap_tf.reviewing import answers
 from camtrap_tf.reviewing.journal import Ledger
-from camtrap_tf.reviewing.live import accuracy, learner, vectors
+from camtrap_tf.reviewing.live import accuracy, beforehand, learner, triage, vectors
+from camtrap_tf.reviewing.live.accuracy import TARGET
 from camtrap_tf.reviewing.live.events import Shelf
 from camtrap_tf.reviewing.live.learner import Known
+from camtrap_tf.reviewing.live.triage import LOOK, Triage
 
 FINISHED, RUNS, BUNDLE_FOLDER, TABLES = "finished", "runs", "bundle", "tables"
 REVIEWED = "reviewed.parquet"
+PLAN, PLAN_FIGURES, PLAN_KIND = "plan.csv", "plan.json", "plan of a review"
 SURE = 0.5  # of the detector's highest score in an event: frames from there on show the animal
 FEWEST = 30  # pictures of blind draws that a calibration takes
 QUESTIONS = {EMPTY: Task.EMPTY, "species": Task.SPECIES}
@@ -71,8 +77,10 @@ class Work:
     model: learner.Model
 
     @classmethod
-    def read(cls, prepared: PathLike, ledger: Ledger) -> "Work":
-        """Of a folder of descriptions and a journal; the same model as the page has.
+    def read(
+        cls, prepared: PathLike, ledger: Ledger, guesses: beforehand.Kept | None = None
+    ) -> "Work":
+        """Of descriptions, a journal and guesses; the same model as the page has.
 
         Raises:
             InputError: nothing is described, or nobody has named an animal yet.
@@ -84,7 +92,10 @@ class Work:
         pool = shelf.pool()
         if pool is None:
             raise InputError("a review has pictures", str(prepared), "Run camtrap review first.")
-        known = Known.of(pool, ledger)
+        guessed = None
+        if guesses is not None and guesses.follow():
+            guessed = guesses.of([frame.path for frame in one.frames] for one in shelf.events)
+        known = Known.of(pool, ledger, guessed)
         model = learner.learn(known, ledger.length)
         if model.species is None or len(model.species.names) < 2:
             raise InputError(
@@ -103,7 +114,7 @@ class Work:
 
         An animal is taken to be on the pictures on which the detector is surest.
         """
-        names = self.known.labels[self.events]
+        names = np.where(self.known.answered, self.known.labels, "")[self.events]
         highest = np.zeros(len(self.known.pool), np.float32)
         np.maximum.at(highest, self.events, self.scores)
         shown = (self.scores >= SURE * highest[self.events]) | (names == EMPTY)
@@ -188,7 +199,6 @@ def _write_run(
 
     from camtrap_tf.networks import architectures
     from camtrap_tf.networks.pretrained import origins
-    from camtrap_tf.prediction.descriptions import SIDE
     from camtrap_tf.training import linear
 
     config = probe_config(task, STARTED, SIDE)
@@ -267,10 +277,29 @@ def _held_out(
     return Predictions(ids, classes, values, truth, dict(truth), info, scores)
 
 
+def write_plan(work: Work, made: Triage, folder: Path) -> None:
+    """Writes plan.csv, the pictures that need a look first, least sure first, and plan.json."""
+    events, ids = work.events, work.ids
+    rows = pd.DataFrame(
+        {
+            "path": ids["path"].array, "event_id": ids["event_id"].array,
+            "site": ids["site"].array, "datetime": ids["datetime"].array,
+            "answered_by": made.by[events], "model_answer": made.names[events],
+            "confidence": made.confidence[events].round(4),
+        }
+    )  # fmt: skip
+    later = made.by[events] != LOOK
+    order = np.lexsort((np.arange(len(rows)), events, made.confidence[events], later))
+    with atomic(folder / PLAN) as temporary, open(temporary, "w", newline="") as file:
+        csv_text.write_frame(rows.iloc[order], file)
+    write_json(folder / PLAN_FIGURES, PLAN_KIND, VERSION, made.to_json())
+
+
 def finish(
     folder: PathLike,
     pictures: PathLike,
     journal: PathLike,
+    target: float = TARGET,
     tell: Callable[[str], None] = lambda step: None,
 ) -> tuple[list[dict], list[str]]:
     """Makes all of it anew; what stood there is replaced when it is whole.
@@ -279,6 +308,7 @@ def finish(
         folder: of the review.
         pictures: their folder.
         journal: people's answers.
+        target: accuracy that the plan is made for, in (0, 1).
         tell: is told of each step.
 
     Returns:
@@ -297,7 +327,8 @@ def finish(
     building = folder / f".{FINISHED}-new"
     shutil.rmtree(building, ignore_errors=True)
     tell("reading what the pictures show")
-    work = Work.read(folder / file_names.PREPARED, Ledger(given))
+    guesses = beforehand.Kept(folder / file_names.GUESSES)
+    work = Work.read(folder / file_names.PREPARED, Ledger(given), guesses)
     tell("answers to all pictures")
     predictions = predictions_of(work)
     predictions.write(building / file_names.PREDICTIONS)
@@ -306,6 +337,9 @@ def finish(
     tell("tables")
     merged = answers.merge(predictions, said)
     csv.write_files(merged, building / TABLES, Options())
+    tell("the plan")
+    made = triage.sort_out(work.known, work.model, target)
+    write_plan(work, made, building)
     tell("heads of the bundle")
     runs = write_runs(work, building / RUNS)
     tell("the bundle")
@@ -317,12 +351,22 @@ def finish(
         bundle: "the model, for camtrap predict, exports and cameras",
         out / file_names.PREDICTIONS: "the model's answers to all pictures",
         out / TABLES: "people's answers, else the model's, as tables",
+        out / PLAN: made.sentence(),
         reviewed: "what people said, to train on",
     }
     commands = [
         command("predict", "NEW_PICTURES", bundle=bundle, out="answers"),
         command("convert", out / file_names.PREDICTIONS, reviews=journal, out="more_tables"),
         command("export", bundle=bundle, out="exported"),
-        command("shard", events=reviewed, images=pictures, out="shards"),
+        command("shard", events=reviewed, images=pictures, out="shards", size=SIDE),
+        command(
+            "train",
+            shards="shards",
+            task=Task.SPECIES.value,
+            init=bundle,
+            run="runs/1",
+            config=out / RUNS / f"{Task.SPECIES.value}-{View.WHOLE.value}" / file_names.CONFIG,
+            set="train.epochs=10",
+        ),
     ]
     return [{"path": str(p), "what": what} for p, what in files.items()], [str(c) for c in commands]

@@ -3,8 +3,9 @@
   camtrap review PICTURES
   camtrap review answers
 
-PICTURES is a folder of pictures that nothing is known of. They are looked at in the background,
-and a model learns from every answer: it is in PICTURES_review, or --out.
+PICTURES is a folder of pictures that nobody has predicted. They are looked at in the background,
+and a model learns from every answer: it is in PICTURES_review, or --out. What is known of them is
+used: --bundle or --predictions for the first suggestions, --events for labels.
 
 RESULTS is the folder that `camtrap predict` wrote, or a predictions.parquet; or an event table, to
 be labelled without a model. People are shown what the model is unsure of.
@@ -28,12 +29,15 @@ from camtrap_tf.core.inputs import ARGUMENTS, Input, Kind
 
 log = logging.getLogger("camtrap")
 # Flags of what was predicted.
-_OF_RESULTS = ("images", "only", "below", "member", "seed", "blind", "export_events", "events")
+_OF_RESULTS = ("images", "only", "below", "member", "seed", "blind", "export_events")
+_OF_PICTURES = ("bundle", "predictions")
 INPUTS = {
     ARGUMENTS: Input(Kind.EITHER),
     "images": Input(Kind.FOLDER),
     "member": Input(Kind.FILE),
     "events": Input(Kind.FILE),
+    "bundle": Input(Kind.FOLDER),
+    "predictions": Input(Kind.FILE),
 }
 
 
@@ -75,8 +79,17 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_float("target", 0.9, "of PICTURES: accuracy that is aimed at", **where)
     flags.DEFINE_string("export_events", None, "event table to write from the answers", **where)
     flags.DEFINE_string(
-        "events", None, "with --export_events: event table that the answers are added to", **where
+        "events", None, "with --export_events: event table that the answers are added to; of "
+        "PICTURES: event table whose labels count as answers", **where,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "bundle", None, "of PICTURES: its answers are the first suggestions", **where
     )
+    flags.DEFINE_string(
+        "predictions", None, "of PICTURES: predictions.parquet, or an event table (`camtrap "
+        "prepare` makes one of other programs' results), whose answers are the first suggestions",
+        **where,
+    )  # fmt: skip
 
 
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
@@ -88,6 +101,13 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     results = arguments[0]
     if review_pictures.is_new(results):
         return _review_new(values, results)
+    wrong = [name for name in _OF_PICTURES if values[name].value is not None]
+    if wrong:
+        raise InputError(
+            "first suggestions are for a folder of pictures",
+            f"{', '.join(f'--{name}' for name in wrong)} and {results}, which has answers",
+            "Leave the flag out, or give the folder of pictures.",
+        )
     if values.export_events:
         return _export(values, review.read(results), review.journals(results, values.reviews))
     given = review.review(
@@ -114,7 +134,7 @@ def _review_new(values: flags.FlagValues, pictures: str) -> Ending:
     if foreign:
         raise InputError(
             f"{pictures} is a folder of pictures without predictions: flags for it are --out, "
-            "--reviews, --reviewer, --target, --people and --port",
+            "--reviews, --reviewer, --target, --people, --port, --bundle, --predictions, --events",
             ", ".join(f"--{name}" for name in foreign),
             "Leave them out, or give the folder that `camtrap predict` wrote.",
         )
@@ -126,9 +146,11 @@ def _review_new(values: flags.FlagValues, pictures: str) -> Ending:
         values.target,
         values.port,
         values.people,
+        review_pictures.First(values.bundle, values.predictions, values.events),
     )
     events = len({one.event_id for one in given})
-    again = command("review", pictures, out=values.out)
+    names = ("out", "bundle", "predictions", "events")
+    again = command("review", pictures, **{name: values[name].value for name in names})
     return Ending(f"{counted(events, 'capture events')} answered; go on at any time.", (again,))
 
 

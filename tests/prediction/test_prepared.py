@@ -6,13 +6,13 @@ import pytest
 
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import listing
-from camtrap_tf.pictures import exif
-from camtrap_tf.prediction import describe, descriptions
-from camtrap_tf.prediction.describe import Pixels, Seen
+from camtrap_tf.prediction import descriptions
 from camtrap_tf.prediction.job import Job, list_pictures
 from camtrap_tf.prediction.prepared import Prepared
 from camtrap_tf.reviewing.journal import Answer, Ledger, Sighting, Verdict
+from camtrap_tf.reviewing.live.events import Shelf
 from camtrap_tf.training import review_finish
+from tests import described
 from tests.reviewing.conftest import draw_pictures, predictions_of
 
 WIDTH = 6
@@ -31,29 +31,19 @@ def job(tmp_path) -> Job:
     return job
 
 
-def kind(event_id: str) -> int:
-    return int(event_id[1:]) % 3
+def kind(name: str) -> int:
+    """Of an event 'e17', or of one of its pictures, 'e17/0.jpg'."""
+    return int(name.split("/")[0][1:]) % 3
 
 
 def write_block(job: Job, number: int) -> None:
     """A block as `describe` writes it: of every third event nothing was detected."""
-    block = job.block(number)
-    facts, square = exif.Facts(), np.zeros((4, 4, 3), np.uint8)
-    read = [Seen(facts, Pixels(square, None)) for _ in range(len(block))]  # type: ignore
-    kinds = np.array([kind(name) for name in block.pictures["event_id"]])
-    there = kinds > 0
-    features = np.eye(WIDTH)[kinds][:, None]
-    found = {
-        "scores": np.where(there, 0.75, 0).astype(np.float32),
-        "boxes": np.where(there[:, None], [0.5, 0.25, 0.25, 0.5], np.nan).astype(np.float32),
-        "features": np.repeat(features, 2, axis=1).astype(np.float16),
-    }
-    describe._write(job, block, read, found)
+    kinds = [kind(path) for path in job.block(number).pictures["path"]]
+    described.write_block(job, number, kinds, np.eye(WIDTH))
 
 
 def write_all(job: Job) -> None:
-    for number in descriptions.block_order(job):
-        write_block(job, number)
+    described.write_all(job, kind, np.eye(WIDTH))
 
 
 def ledger_of(names: dict[str, str]) -> Ledger:
@@ -88,6 +78,47 @@ def test_blocks_come_in_their_order_whoever_writes_them_when(job):
     # A second reader gets the same events in the same order.
     again = [name for chunk in Prepared(job.folder).poll() for name in chunk.ids["event_id"]]
     assert again[:20] == [name for chunk in chunks for name in chunk.ids["event_id"]]
+
+
+def test_pictures_that_come_later_move_no_event(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(descriptions, "require_weights", lambda network: None)
+    monkeypatch.setattr(descriptions, "BLOCK_SIZE", 10)
+    folder = tmp_path / "described"
+
+    def opened(pictures: int) -> Job:
+        """The job of so many events, each picture in a folder of its own name."""
+        drawn = predictions_of([[(0.1, 0.2), (0.1, 0.2)]] * pictures)
+        draw_pictures(drawn, tmp_path / "cards", (16, 16))
+        return descriptions.open_job(listing.resolve([tmp_path / "cards"]), folder)
+
+    first = opened(20)
+    running = Prepared(folder)
+    write_all(first)
+    shelf = Shelf(running)
+    shelf.refresh()
+    before = [(event.event_id, [f.path for f in event.frames]) for event in shelf.events]
+    assert running.progress().state == "done" and running.progress().pictures == 40
+    write_all(opened(45))
+    shelf.refresh()
+    assert running.progress().ready == running.progress().pictures == 90
+    again = Shelf(Prepared(folder))
+    again.refresh()
+    for one in (shelf, again):
+        found = [(event.event_id, [f.path for f in event.frames]) for event in one.events]
+        assert found[: len(before)] == before
+        assert one.place == {event.event_id: place for place, event in enumerate(one.events)}
+    assert sum(len(event.frames) for event in again.events) == 90
+
+
+def test_folders_of_earlier_versions_keep_their_order(job, monkeypatch):
+    monkeypatch.setattr(descriptions, "require_weights", lambda network: None)
+    monkeypatch.setattr(descriptions, "_record", lambda found, network: job.record)
+    order = descriptions.block_order(job)
+    assert not (job.folder / descriptions.ORDER).exists()
+    found = listing.resolve([job.folder.parent / "list.csv"], job.folder.parent / "pictures")
+    descriptions.open_job(found, job.folder)
+    assert (job.folder / descriptions.ORDER).exists()
+    assert descriptions.block_order(job) == order
 
 
 def test_a_damaged_block_is_waited_for_again(job):

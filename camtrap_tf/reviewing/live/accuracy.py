@@ -24,6 +24,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import optimize, special
 
+TARGET = 0.9  # accuracy that is aimed at
 LEVEL = 0.95
 FEWEST = 10  # draws below which nothing is told
 FOLDS = 10

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
@@ -18,6 +19,7 @@ from camtrap_tf.reviewing.live.asking import Likeness, Question, Why
 from camtrap_tf.reviewing.live.vectors import one_thread
 
 WALL_WEIGHT = 3.0  # what all events of a wall count together, in single answers
+GUESS_WEIGHT = 1.0  # what all guesses of one name count together
 CLUSTER, MOST_CLUSTERS = 50, 200  # events in a group of look-alikes, and groups
 MOST = 4000  # answers that heads are fitted to; of more, as many of each class
 
@@ -71,18 +73,25 @@ class Pool:
         return found.labels_
 
 
+_FIXED = ("pool", "guesses", "guess_names")
+
+
 class Known:
     """What people have said of the events of a pool, brought up to date event by event.
 
     Args:
         pool: the events.
+        guesses: [events] str, what another model says of each, '' where nothing
+            (`beforehand`); None: of none.
     """
 
-    def __init__(self, pool: Pool):
+    def __init__(self, pool: Pool, guesses: np.ndarray | None = None):
         number = len(pool)
         self.pool = pool
-        self.labels = np.full(number, "", object)  # '' where nothing teaches
-        self.weights = np.zeros(number, np.float32)
+        self.guesses = np.full(number, "", object) if guesses is None else guesses
+        self.guess_names = sorted(set(self.guesses.tolist()) - {""})
+        self.labels = self.guesses.copy()  # '' where nothing teaches
+        self.weights = np.zeros(number, np.float32)  # of answers; see `worth`
         self.single = np.zeros(number, bool)  # somebody has answered it by itself
         self.bulk = np.zeros(number, bool)  # it was accepted in bulk, and only that
         self.draws: dict[int, int] = {}  # blind draws: event -> events that were ready
@@ -90,9 +99,9 @@ class Known:
         self.checked: dict[int, tuple[str, bool]] = {}  # accepted as, and rightly so
 
     @classmethod
-    def of(cls, pool: Pool, ledger: Ledger) -> "Known":
+    def of(cls, pool: Pool, ledger: Ledger, guesses: np.ndarray | None = None) -> "Known":
         """What a file of answers says."""
-        known = cls(pool)
+        known = cls(pool, guesses)
         for event_id in ledger.events():
             known.update(event_id, ledger)
         return known
@@ -101,7 +110,7 @@ class Known:
         """The same, to be read while this one changes."""
         twin = copy.copy(self)
         for name, value in vars(self).items():
-            setattr(twin, name, value if name == "pool" else value.copy())
+            setattr(twin, name, value if name in _FIXED else value.copy())
         return twin
 
     def update(self, event_id: str, ledger: Ledger) -> None:
@@ -117,6 +126,8 @@ class Known:
         self.single[place], self.bulk[place] = bool(single), bool(answers) and not single
         events = 1 if single or not answers else ledger.events_of(answers[0])
         self.weights[place] = min(1.0, WALL_WEIGHT / events) if name else 0
+        if not answers:
+            self.labels[place] = self.guesses[place]
         blind = [a.asked for a in single if a.asked is not None and a.asked["blind"]]
         self.left.discard(place)
         if event_id in ledger.left and not answers:
@@ -137,13 +148,30 @@ class Known:
         """[events] bool: somebody has answered it, alone or in bulk."""
         return self.single | self.bulk
 
+    def worth(self) -> np.ndarray:
+        """[events] float32: what each counts when heads are fitted.
+
+        All guesses of one name count together as `GUESS_WEIGHT` answers, less what people found
+        wrong of them.
+        """
+        found, answered = self.weights.copy(), self.answered
+        for name in self.guess_names:
+            own = self.guesses == name
+            looked = own & answered & (self.labels != "")
+            right = int((looked & (self.labels == name)).sum())
+            trust = (1 + right) / (1 + int(looked.sum()))
+            found[own & ~answered] = min(1.0, GUESS_WEIGHT * trust / int(own.sum()))
+        return found
+
     def rows(self) -> np.ndarray:
-        """Events that heads are fitted to, ascending; of each class those with the lowest keys."""
+        """Events that heads are fitted to, ascending; of each class people's answers first, and
+        then those with the lowest keys.
+        """
         taught = np.flatnonzero(self.labels != "")
         if len(taught) <= MOST:
             return taught
         names, codes = np.unique(self.labels[taught].astype(str), return_inverse=True)
-        order = np.lexsort((self.pool.keys[taught], codes))
+        order = np.lexsort((self.pool.keys[taught], ~self.answered[taught], codes))
         first = np.searchsorted(codes[order], np.arange(len(names)))
         rank = np.arange(len(order)) - first[codes[order]]
         return np.sort(taught[order[rank < MOST // len(names)]])
@@ -163,7 +191,7 @@ class Model:
 
     Args:
         number: of lines of the journal that they have learnt from; 0 without any.
-        answers: events that teach.
+        answers: events that teach, without those that are only guessed.
         presence: whether there is something.
         species: which; None before the first animal is named.
     """
@@ -194,7 +222,7 @@ def learn(known: Known, number: int, rows: np.ndarray | None = None) -> Model:
         rows: events to learn from; None: all that teach.
     """
     rows = known.rows() if rows is None else rows
-    pool, labels, weights = known.pool, known.labels[rows], known.weights[rows]
+    pool, labels, weights = known.pool, known.labels[rows], known.worth()[rows]
     there = labels != EMPTY
     width = pool.vectors.shape[1]
     presence, species = heads.Presence(np.zeros(width, np.float32)), None
@@ -203,7 +231,7 @@ def learn(known: Known, number: int, rows: np.ndarray | None = None) -> Model:
     if there.any():
         named = rows[there]
         species = heads.fit(pool.vectors[named], labels[there].tolist(), weights[there])
-    return Model(number, len(rows), presence, species)
+    return Model(number, int(known.answered[rows].sum()), presence, species)
 
 
 def said(probabilities: np.ndarray, words: Sequence[str]) -> np.ndarray:
@@ -263,30 +291,64 @@ def _choose(
     return dataclasses.replace(found, why=why)
 
 
+def sureness(probabilities: np.ndarray, names: np.ndarray, words: Sequence[str]) -> np.ndarray:
+    """[events] float32: the probability of each event's answer.
+
+    Args:
+        probabilities: [events, words].
+        names: [events] str, what `said` says.
+        words: of the model.
+    """
+    columns = {word: column for column, word in enumerate(words)}
+    chosen = np.array([columns[name] for name in names], int)
+    return probabilities[np.arange(len(chosen)), chosen]
+
+
+class Checks(NamedTuple):
+    """Blind draws, answered by heads that have not learnt from them.
+
+    Args:
+        events: [n] their numbers.
+        right: [n] bool.
+        confidence: [n] float32, in the answers.
+    """
+
+    events: np.ndarray
+    right: np.ndarray
+    confidence: np.ndarray
+
+
+def checks(known: Known) -> Checks:
+    """All blind draws that people could name."""
+    drawn = accuracy.sample(known.pool.keys, known.single, known.draws.items())
+    return _held_out(known, known.rows(), np.flatnonzero(drawn & (known.labels != "")))
+
+
 def running(known: Known, model: Model) -> Running | None:
     """How often the model is right, by blind draws; None of too few."""
-    drawn = accuracy.sample(known.pool.keys, known.single, known.draws.items())
-    drawn = np.flatnonzero(drawn & (known.labels != ""))
-    if len(drawn) < accuracy.FEWEST:
+    whole = checks(known)
+    if len(whole.events) < accuracy.FEWEST:
         return None
     rows = known.rows()
-    whole = _held_out(known, rows, drawn)
-    half = _held_out(known, rows[np.argsort(known.pool.keys[rows], kind="stable")[::2]], drawn)
-    right, number = int(whole.sum()), len(drawn)
+    fewer = rows[np.argsort(known.pool.keys[rows], kind="stable")[::2]]
+    half = _held_out(known, fewer, whole.events)
+    right, number = int(whole.right.sum()), len(whole.events)
     low, high = accuracy.interval(right, number)
-    further = accuracy.foretell(float(half.mean()), right / number, model.answers)
+    further = accuracy.foretell(float(half.right.mean()), right / number, model.answers)
     return Running(right, number, low, high, further)
 
 
-def _held_out(known: Known, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """[drawn] bool: heads that have not learnt from an event are right about it."""
+def _held_out(known: Known, rows: np.ndarray, drawn: np.ndarray) -> Checks:
+    """Draws, answered by heads that are fitted to the rows that are not of their fold."""
     pool = known.pool
     folds = accuracy.folds_of(pool.keys)
-    right = np.zeros(len(drawn), bool)
+    right, confidence = np.zeros(len(drawn), bool), np.zeros(len(drawn), np.float32)
     for fold in np.unique(folds[drawn]):
         own = np.flatnonzero(folds[drawn] == fold)
         model = learn(known, 0, rows[folds[rows] != fold])
         asked = drawn[own]
-        told = said(model.probabilities(pool.vectors[asked], pool.scores[asked]), model.words)
+        probabilities = model.probabilities(pool.vectors[asked], pool.scores[asked])
+        told = said(probabilities, model.words)
         right[own] = told == known.labels[asked]
-    return right
+        confidence[own] = sureness(probabilities, told, model.words)
+    return Checks(drawn, right, confidence)

@@ -25,7 +25,7 @@ from camtrap_tf.answers.people import FLOOR, Shown, any_names_people, names_peop
 from camtrap_tf.answers.predictions import ANIMAL
 from camtrap_tf.core.artifacts import PathLike, existing_folder
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS
+from camtrap_tf.core.labels import ATTRIBUTES, COUNT_BINS, EMPTY
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.reviewing.agreement import agreement
 from camtrap_tf.reviewing.answers import resolve
@@ -38,16 +38,15 @@ from camtrap_tf.reviewing.journal import (
     undo_of,
     wall_line,
 )
-from camtrap_tf.reviewing.live import learner
+from camtrap_tf.reviewing.live import beforehand, learner
 from camtrap_tf.reviewing.live import listing as lists
 from camtrap_tf.reviewing.live import walls as screens
-from camtrap_tf.reviewing.live.accuracy import Running
+from camtrap_tf.reviewing.live.accuracy import TARGET, Running
 from camtrap_tf.reviewing.live.asking import Question, Why
 from camtrap_tf.reviewing.live.events import GROWTH, Event, Shelf, Source
 from camtrap_tf.reviewing.live.learner import Known, Model, Pool
 from camtrap_tf.reviewing.session import GUARDS, PAGE, RECENT, YOUNG, Saved, Stale, is_inside, said
 
-TARGET = 0.9  # accuracy that is aimed at
 RECENTLY = datetime.timedelta(minutes=30)  # who answered since then is at work
 _TICK = 1.0  # seconds between looks at what became ready
 _BEST = 5  # suggestions
@@ -80,9 +79,7 @@ class State:
     @functools.cached_property
     def confidence(self) -> np.ndarray:
         """[events] float32: the probability of each answer."""
-        columns = {word: column for column, word in enumerate(self.model.words)}
-        chosen = np.array([columns[name] for name in self.names], int)
-        return self.probabilities[np.arange(len(chosen)), chosen]
+        return learner.sureness(self.probabilities, self.names, self.model.words)
 
     def suggestions(self, place: int) -> list[dict]:
         """The likeliest answers to an event, best first."""
@@ -145,6 +142,8 @@ class LiveSession:
         target: accuracy that is aimed at, in (0, 1).
         finisher: what "Finish" does; None: nothing.
         people: what becomes of pictures that show people (`camtrap_tf.answers.people`).
+        guesses: what another model says of the pictures, or will; None: none does.
+        labels: what people have said of pictures before; it becomes lines of the journal.
     """
 
     def __init__(
@@ -157,11 +156,14 @@ class LiveSession:
         target: float = TARGET,
         finisher: Finisher | None = None,
         people: Shown = Shown.SHOW,
+        guesses: beforehand.Kept | None = None,
+        labels: beforehand.Labels | None = None,
     ):
         self.images = existing_folder(images, "the folder of pictures")
         self.folder, self.reviewer, self.target = Path(folder), reviewer, target
         self.finisher, self.people = finisher, people
         self.shelf = Shelf(source)
+        self._guesses, self._labels, self._labelled = guesses, labels or {}, 0
         self.queue = uuid.uuid5(uuid.NAMESPACE_URL, str(self.folder.resolve())).hex[:16]
         self._journal = Journal(journal)
         self._ledger = Ledger()
@@ -171,12 +173,13 @@ class LiveSession:
         self.state: State | None = None
         self._seconds: collections.deque[float] = collections.deque(maxlen=RECENT)
         self._memory: dict[str, tuple] = {}  # see `_remember`
+        self._faults: dict[str, str] = {}  # by what was tried, why it went wrong
         self._stopped = False
         with self._lock:
             self._follow()
             past = [a.seconds for a in self._ledger.standing() if a.reviewer == reviewer]
             self._seconds.extend(seconds for seconds in past if seconds is not None)
-        self._checked: tuple[int, int] | None = None
+        self._checked: Model | None = None
 
     @property
     def journal_file(self) -> Path:
@@ -199,12 +202,22 @@ class LiveSession:
         while not self._stopped:
             self._dirty.wait(_TICK)
             self._dirty.clear()
-            _survive(self.fit)
+            self._survive(self.fit)
 
     def _check_on(self) -> None:
         while not self._stopped:
             time.sleep(_TICK)
-            _survive(self.check)
+            self._survive(self.check)
+
+    def _survive(self, work: Callable[[], None]) -> None:
+        """A fault is logged and shown; it must not end the thread that the page waits for."""
+        try:
+            work()
+            self._faults.pop(work.__name__, None)
+        except Exception as error:
+            if work.__name__ not in self._faults:  # once, not every second
+                log.exception("the model could not be fitted")
+            self._faults[work.__name__] = f"{type(error).__name__}: {error}"
 
     def learn(self) -> None:
         """Takes up new events and answers, fits, and looks how often the model is right."""
@@ -216,12 +229,16 @@ class LiveSession:
         self.shelf.refresh()
         with self._lock:
             self._follow()
+            self._take_labels()
         pool, changed = self._pool()
         if pool is None:
             return
+        guessed = self._guesses is not None and self._guesses.follow()
+        guesses = self._guessed(pool) if changed or guessed else None
+        changed = changed or guessed
         with self._lock:
             if changed:
-                self._coming = Known.of(pool, self._ledger)
+                self._coming = Known.of(pool, self._ledger, guesses)
             known, number = self._coming.copy(), self._ledger.length
         if not changed and self.state and self.state.model.number == number:
             return
@@ -235,10 +252,10 @@ class LiveSession:
     def check(self) -> None:
         """Looks how often the latest model is right; another thread does so, as it takes longer."""
         state = self.state
-        if state is None or self._checked == (state.model.number, len(state.pool)):
+        if state is None or self._checked is state.model:
             return
         running = learner.running(state.known, state.model)
-        self._checked = state.model.number, len(state.pool)
+        self._checked = state.model
         with self._lock:
             self.state = dataclasses.replace(self.state or state, running=running)
 
@@ -257,6 +274,27 @@ class LiveSession:
                 pool.compute()
             return pool, True
         return before, False
+
+    def _guessed(self, pool: Pool) -> np.ndarray | None:
+        """[events] str: what another model says of the events of a pool."""
+        if self._guesses is None:
+            return None
+        events = self.shelf.events[: len(pool)]
+        return self._guesses.of([frame.path for frame in event.frames] for event in events)
+
+    def _take_labels(self) -> None:
+        """Writes labels of events that became ready into the journal, each once."""
+        new = self.shelf.events[self._labelled :] if self._labels else []
+        self._labelled += len(new)
+        given = [
+            beforehand.answer_of(self._labels, event.event_id, [f.path for f in event.frames])
+            for event in new
+        ]
+        lines = [one.to_json() for one in given if one is not None and one.id not in self._ledger]
+        if lines:
+            self._journal.append(*lines)
+        for line in lines:
+            self._take(line)
 
     def _follow(self) -> None:
         """Takes up what the journal has got since it was last read."""
@@ -320,6 +358,7 @@ class LiveSession:
             "number": 0 if state is None else state.model.number,
             "answers": 0 if state is None else state.model.answers,
             "pending": state is None or state.model.number != self._ledger.length,
+            "fault": next(iter(list(self._faults.values())), None),
         }
 
     def _accuracy(self, running: Running | None) -> dict | None:
@@ -334,14 +373,16 @@ class LiveSession:
         }  # fmt: skip
 
     def _classes(self) -> list[str]:
-        """Species that people have named, the most frequent first; counted once for a journal."""
+        """Species that people have named, the most frequent first, and those that are guessed."""
         return self._remember("classes", self._count_classes)
 
     def _count_classes(self) -> list[str]:
         counts = collections.Counter(
             sighting.species for answer in self._ledger.standing() for sighting in answer.sightings
         )
-        return [name for name, _ in counts.most_common() if name != ANIMAL]
+        guessed = set() if self._known is None else set(self._known.guesses.tolist())
+        names = [*(name for name, _ in counts.most_common()), *sorted(guessed)]
+        return [name for name in dict.fromkeys(names) if name not in ("", ANIMAL, EMPTY)]
 
     def next(self, count: int, skip: Iterable[int] = ()) -> dict:
         """The next questions for this reviewer.
@@ -489,8 +530,9 @@ class LiveSession:
     def _remember(self, name: str, compute: Callable[[], Any]) -> Any:
         """What stays the same as long as model, answers and events do, computed once."""
         state = self.state
-        now = state and state.model.number, self._ledger.changes, len(self.shelf)
-        if self._memory.get(name, (None,))[0] != now:
+        now = state and state.model, self._ledger.changes, len(self.shelf)
+        before = self._memory.get(name, (None,))[0]
+        if before is None or before[0] is not now[0] or before[1:] != now[1:]:
             self._memory[name] = now, compute()
         return self._memory[name][1]
 
@@ -504,7 +546,7 @@ class LiveSession:
         return screens.walls(known, state.names, state.confidence, self.due())
 
     def wall(self, name: str, count: int = screens.TILES, above: float | None = None) -> dict:
-        """The least sure events of a wall.
+        """The least sure events of a wall; none of one that was emptied meanwhile.
 
         Args:
             name: of the wall.
@@ -512,13 +554,13 @@ class LiveSession:
             above: confidence; None: the wall's own threshold.
 
         Raises:
-            LookupError: there is no such wall, or no more.
+            LookupError: no wall is ever called so.
         """
         with self._lock:
             self._follow()
             found = next((one for one in self._walls() if one.wall == name), None)
             if found is None:
-                raise LookupError("that wall is empty by now")
+                found = screens.emptied(name)
             least = found.threshold if above is None else above
             kept = found.above(least)
             places = kept.events[: max(1, min(count, screens.TILES))].tolist()
@@ -806,6 +848,8 @@ class LiveSession:
             raise Stale
 
     def _check_event(self, event_id: object) -> None:
+        if isinstance(event_id, str) and event_id not in self.shelf.place:
+            self.shelf.refresh()  # the page was open while the program was started again
         if not isinstance(event_id, str) or event_id not in self.shelf.place:
             raise InputError("an answer is to an event that is ready", event_id, "Reload.")
 
@@ -819,14 +863,6 @@ class LiveSession:
         choices = [s.choices for s in answer.sightings if s.choices]
         if choices:
             raise InputError("this review asks no further questions", choices, "Leave them out.")
-
-
-def _survive(work: Callable[[], None]) -> None:
-    """A fault is logged and must not end the thread: the page would wait for ever."""
-    try:
-        work()
-    except Exception:
-        log.exception("the model could not be fitted")
 
 
 _WORDS = {

@@ -93,6 +93,18 @@ def walls(known: Known, names: np.ndarray, confidence: np.ndarray, due: set[int]
     return found + alike
 
 
+def emptied(name: str) -> Wall:
+    """A wall that was there: all of its events have an answer by now, or another guess.
+
+    Raises:
+        LookupError: no wall is ever called so.
+    """
+    kind, _, rest = name.partition(":")
+    if kind not in ("name", "alike") or not rest:
+        raise LookupError("walls are called 'name:NAME' or 'alike:NUMBER'")
+    return Wall(name, rest if kind == "name" else None, np.zeros(0, int), np.zeros(0, np.float32))
+
+
 def _grouped(keys: np.ndarray, places: np.ndarray) -> list[tuple]:
     names = sorted(set(keys.tolist()))
     return [(name, places[keys == name]) for name in names]

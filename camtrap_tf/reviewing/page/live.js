@@ -53,7 +53,9 @@ function drawPreparing(preparing) {
 
 function drawAccuracy({ accuracy, model }) {
   const learnt = model.number ? `It has learnt from ${counted(model.answers, "answer")}${model.pending ? " and is learning" : ""}. ` : "";
-  at("accuracy").textContent = learnt + accuracyText(accuracy);
+  const fault = model.fault ? `It cannot learn at the moment (${model.fault}); answers are saved all the same. ` : "";
+  at("accuracy").textContent = fault + learnt + accuracyText(accuracy);
+  at("accuracy").classList.toggle("fault", Boolean(fault));
   at("accuracy").classList.toggle("met", Boolean(accuracy && accuracy.met));
 }
 

@@ -48,10 +48,7 @@ export const nthWall = (index) => (at("wall-list").querySelectorAll("button:enab
 
 // Shows a wall, of events of some confidence; false where nothing is left of it.
 export async function openWall({ wall: name, above }) {
-  const found = await ask(`/api/wall?${query({ wall: name, count: TILES, above })}`).catch((error) => {
-    if (error.status === 404) return { tiles: [], total: 0 }; // it is empty by now
-    throw error;
-  });
+  const found = await ask(`/api/wall?${query({ wall: name, count: TILES, above })}`);
   const tiles = found.tiles.filter((tile) => !passed.has(tile.event_id));
   if (!tiles.length) return false;
   wall = { ...found, tiles, total: found.total - found.tiles.length + tiles.length };

@@ -136,8 +136,7 @@ def test_a_wall_is_seen_before_it_is_accepted_and_undone_at_once(browser, make_l
 def test_a_wall_that_is_done_leads_back_to_the_others(browser, make_live):
     session = make_live(60)
     answered(session, 16)
-    # That there is no such wall any more is an answer, which browsers log as an error.
-    with at_work(browser, session, "404") as page:
+    with at_work(browser, session) as page:
         page.keyboard.press("w")
         walls = page.locator("#wall-list button")
         page.wait_for_selector("#wall-list button")

@@ -7,6 +7,8 @@ import pytest
 
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.reviewing import answers
+from camtrap_tf.reviewing.live import learner
+from camtrap_tf.reviewing.live.session import LiveSession
 from camtrap_tf.reviewing.session import Stale
 from tests.reviewing.live.conftest import DrawnSource, drawn_chunk, say, truth
 
@@ -30,7 +32,7 @@ def test_before_any_answer_the_detector_alone_speaks(make_live):
     session = make_live()
     assert set(session.state.names) == {"animal", "empty"}
     told = session.status()
-    assert told["model"] == {"number": 0, "answers": 0, "pending": False}
+    assert told["model"] == {"number": 0, "answers": 0, "pending": False, "fault": None}
     assert told["accuracy"] is None and told["classes"] == []
     # 0.8 of the detector stands for log-odds of log(4) + log(4): 16 to 1.
     animal = session.state.probabilities[0, 0]
@@ -186,6 +188,51 @@ def test_numbers_of_events_stay_while_more_become_ready(make_live):
     assert session.events([7])[0]["event_id"] == first
     assert session.status()["saved"] == {"done": 3, "total": 120, "seconds_left": 234.0,
                                          "next": None}  # fmt: skip
+
+
+def test_an_answer_may_come_first_after_a_restart(make_live):
+    session = make_live(20)
+    again = LiveSession(
+        DrawnSource(drawn_chunk(0, 20)), session.images, session.journal_file, "anna",
+        session.folder,
+    )  # fmt: skip
+    assert len(again) == 0  # no thread has looked yet
+    assert say(again, {"event_id": "e00003"})["done"] == 0
+    again.learn()
+    assert again.events([3])[0]["mine"]["sightings"][0]["species"] == truth(3)
+    with pytest.raises(InputError, match="event that is ready"):
+        say(again, {"event_id": "e00020"})
+
+
+def test_a_wall_that_was_emptied_meanwhile_is_empty(make_live):
+    session = make_live()
+    work(session, 6)
+    told = session.wall("name:wolf")
+    assert (told["total"], told["tiles"], told["name"]) == (0, [], "wolf")
+    assert session.wall("alike:99")["tiles"] == []
+    with pytest.raises(LookupError, match="name:NAME"):
+        session.wall("wolf")
+
+
+def test_a_fault_of_learning_is_told_and_no_answer_is_lost(make_live, monkeypatch, caplog):
+    session = make_live()
+    work(session, 3)
+
+    def fail(*_):
+        raise FloatingPointError("no convergence")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learner, "learn", fail)
+        say(session, session.next(1)["questions"][0])
+        for _ in range(2):
+            session._survive(session.fit)
+        told = session.status()
+    assert told["model"]["fault"] == "FloatingPointError: no convergence"
+    assert told["saved"]["done"] == 4 and caplog.text.count("could not be fitted") == 1
+    session._survive(session.fit)
+    assert session.status()["model"] == {
+        "number": 4, "answers": 4, "pending": False, "fault": None,
+    }  # fmt: skip
 
 
 def test_nothing_is_asked_before_a_hundred_pictures_are_ready(make_live):

@@ -1,0 +1,154 @@
+"""What a review leads to: a calibrated bundle, a plan, tables, and labels to train on."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from camtrap_tf import cli
+from camtrap_tf.core.config import Config, ModelConfig, TrainConfig
+from camtrap_tf.events import listing
+from camtrap_tf.networks.bundle import Bundle
+from camtrap_tf.prediction.job import Job, list_pictures
+from camtrap_tf.reviewing.journal import Answer, Journal, Sighting, Verdict
+from camtrap_tf.reviewing.live import accuracy
+from camtrap_tf.training import review_finish
+from tests import described
+
+NAMES = ("empty", "fox", "hare")
+EVENTS, DRAWN = 60, 48
+
+
+def kind(path: str) -> int:
+    """Of a picture 'e017_1.jpg'."""
+    return int(path[1:4]) % 3
+
+
+def small(task, name, size) -> Config:
+    """A small network with random weights stands for a pretrained one."""
+    model = ModelConfig(architecture="small", crop=32)
+    return Config(model=model, train=TrainConfig(task=task, epochs=1))
+
+
+@pytest.fixture(scope="module")
+def review(tmp_path_factory):
+    """A review of sixty events of two pictures: 48 were drawn blindly, the hardest is wrong."""
+    import keras
+
+    from camtrap_tf.networks import architectures
+
+    folder = tmp_path_factory.mktemp("cards")
+    pictures = folder / "cards"
+    pictures.mkdir()
+    names = [(f"e{event:03d}", f"e{event:03d}_{frame}.jpg") for event in range(EVENTS)
+             for frame in (0, 1)]  # fmt: skip
+    for _, path in names:
+        colour = [(90, 90, 90), (200, 60, 30), (30, 60, 200)][kind(path)]
+        Image.new("RGB", (64, 48), colour).save(pictures / path)
+    table = pd.DataFrame(names, columns=["event_id", "path"])
+    table.to_csv(folder / "list.csv", index=False)
+    found = listing.resolve([folder / "list.csv"], pictures)
+    job = Job.claim(folder / "review" / "prepared", {"sources": list(found.names)}, found.root)
+    list_pictures(job, found, 20)
+    keras.utils.set_random_seed(0)
+    model = architectures.build(ModelConfig(architecture="small", crop=32), {"a": ("b", "c")})
+    width = model.get_layer("a").get_weights()[0].shape[0]
+    described.write_all(job, kind, np.random.default_rng(0).normal(size=(3, width)))
+    ids = [f"e{event:03d}" for event in range(EVENTS)]
+    order = np.argsort(accuracy.draw_keys(ids))[:DRAWN]
+    journal = Journal(folder / "review" / "reviews.jsonl")
+    asked = {"why": "random", "blind": True, "model": 0, "events": EVENTS}
+    for place in order:
+        name = NAMES[place % 3]
+        seen = () if name == "empty" else (Sighting(name),)
+        verdict = Verdict.EMPTY if name == "empty" else Verdict.ANIMAL
+        given = Answer(ids[place], "kim", verdict, seen, "random", asked=asked)
+        journal.append(given.to_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(review):
+    """Everything that is made of it."""
+    steps = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(review_finish, "probe_config", small)
+        made = review_finish.finish(
+            review / "review", review / "cards", review / "review" / "reviews.jsonl", 0.9,
+            steps.append,
+        )  # fmt: skip
+    assert steps[0] == "reading what the pictures show" and "the plan" in steps
+    return review / "review" / "finished", *made
+
+
+def test_the_bundle_is_calibrated_and_knows_the_unknown(finished):
+    bundle = Bundle.read(finished[0] / "bundle")
+    assert len(bundle.members) == 4 and bundle.needs_boxes
+    assert bundle.familiarity_threshold is not None
+    for member in bundle.members:
+        assert set(member.temperatures) == {"empty" if member.task.value == "empty" else "species"}
+    assert bundle.vocabulary.species == ("fox", "hare")
+
+
+def test_the_plan_says_who_answers_what(finished):
+    out, files, _ = finished
+    figures = json.loads((out / "plan.json").read_text())
+    assert figures["drawn"] == DRAWN and figures["right"] == figures["accepted"] == DRAWN
+    assert figures["low"] < 1 == figures["high"]
+    assert figures["events"] == {
+        "people": 48, "people in bulk": 0, "model": 12 - figures["events"]["needs a look"],
+        "needs a look": figures["events"]["needs a look"],
+    }  # fmt: skip
+    rows = pd.read_csv(out / "plan.csv")
+    assert len(rows) == 2 * EVENTS
+    looked = (rows["answered_by"] == "needs a look").to_numpy()
+    assert looked.tolist() == sorted(looked, reverse=True)  # those first
+    told = {path: NAMES[kind(path)] for path in rows["path"]}
+    assert (rows["model_answer"] == rows["path"].map(told)).all()
+    assert {one["what"] for one in files} >= {figures["in_words"]}
+
+
+def test_people_s_answers_are_kept(finished):
+    table = pd.read_csv(finished[0] / "tables" / "predictions.csv", keep_default_na=False)
+    assert (table["answer"] == [NAMES[kind(path)] for path in table["path"]]).all()
+    assert (table["reviewed_by"] == "kim").sum() == 2 * DRAWN
+
+
+def test_too_few_draws_are_told_and_calibrate_nothing(review, caplog):
+    lines = Journal(review / "review" / "reviews.jsonl").lines()[:12]
+    from camtrap_tf.reviewing.journal import Ledger
+
+    work = review_finish.Work.read(review / "review" / "prepared", Ledger(lines))
+    labels = work.labels("species")
+    known = np.flatnonzero(labels >= 0)
+    held = review_finish._held_out(
+        work, "species", ("fox", "hare"), work.features[:, :1], labels, known, lambda rows: None
+    )
+    assert held is None and "'species' is not calibrated" in caplog.text
+
+
+@pytest.mark.slow
+def test_training_starts_from_it(finished, review, tmp_path):
+    out, _, commands = finished
+    shard, train = (next(c for c in commands if c.startswith(f"camtrap {v} ")) for v in
+                    ("shard", "train"))  # fmt: skip
+    assert f"--init={out / 'bundle'}" in train and f"--events={out / 'reviewed.parquet'}" in shard
+    for line in (shard, train):
+        flags = [f.replace("=shards", f"={tmp_path / 'shards'}") for f in line.split()[1:]]
+        flags = [f.replace("=runs/1", f"={tmp_path / 'run'}") for f in flags]
+        more = ["--split=event", "--processes=1"] if flags[0] == "shard" else []
+        more += ["--set=train.epochs=1", "--set=train.batch_size=8"] if flags[0] == "train" else []
+        assert cli.main([*flags, *more]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["config"]["train"]["init"] == str(out / "bundle")
+    assert config["vocabulary"]["species"] == ["fox", "hare"]
+
+
+def test_the_recipe_of_the_runs_is_the_probes(finished):
+    config = json.loads((finished[0] / "runs" / "species-crop" / "config.json").read_text())
+    expected = dataclasses.asdict(small(review_finish.Task.SPECIES, "", 256).model)
+    assert config["config"]["model"]["architecture"] == expected["architecture"]
+    assert config["config"]["model"]["view"] == "crop"
