@@ -34,7 +34,8 @@ from camtrap_tf.reviewing import answers, server
 from camtrap_tf.reviewing.journal import Answer
 from camtrap_tf.reviewing.live import beforehand
 from camtrap_tf.reviewing.live.accuracy import TARGET
-from camtrap_tf.reviewing.live.session import Finish, LiveSession
+from camtrap_tf.reviewing.live.finishing import Finish
+from camtrap_tf.reviewing.live.session import LiveSession
 
 ANSWERED = "answered"  # what a bundle says of the pictures, as `camtrap predict` writes it
 _RETRY = 2.0  # seconds between attempts at a folder that another process answers
