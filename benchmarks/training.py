@@ -69,7 +69,7 @@ def bare(trainer: Trainer, config):
     model = architectures.build(config.model, trainer.heads)
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     optimizer.build(model.trainable_variables)
-    pixels, labels, _ = next(iter(pipeline.training(trainer.manifest, trainer.data, 1)))
+    pixels, labels, _ = next(iter(_finished(trainer)))
 
     @tf.function
     def step():
@@ -89,6 +89,11 @@ def bare(trainer: Trainer, config):
     return timed(lambda: float(step()))
 
 
+def _finished(trainer: Trainer) -> tf.data.Dataset:
+    """The first epoch's batches."""
+    return pipeline.finished(pipeline.training(trainer.manifest, trainer.data, 1), trainer.data)
+
+
 class Fit(keras.callbacks.Callback):
     """Keras `fit` from the same shards; its first step, which opens the data, is not counted."""
 
@@ -102,8 +107,7 @@ class Fit(keras.callbacks.Callback):
                 variable.regularizer = keras.regularizers.L2(0.00025)
         loss = {"species": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
         self.network.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
-        data = pipeline.training(trainer.manifest, trainer.data, 1)
-        self.data = data.map(lambda pixels, labels, _: (pixels, labels)).repeat()
+        self.data = _finished(trainer).map(lambda pixels, labels, _: (pixels, labels)).repeat()
 
     def on_train_batch_end(self, batch, logs=None):
         """Notes the time."""

@@ -106,7 +106,7 @@ def training(
     share: Share | None = None,
     traced: Traced | None = None,
 ) -> tf.data.Dataset:
-    """Augmented batches of one epoch (counted from 1), from batch `done` on.
+    """Batches of one epoch (counted from 1), from batch `done` on.
 
     An epoch has `steps_per_epoch` batches; the remainder of its shuffled order is left out.
     Pictures that are not this process's, or were used before, are left out before decoding.
@@ -120,8 +120,10 @@ def training(
         traced: of the same manifest and data, where there are several epochs.
 
     Returns:
-        A dataset of (`[rows, crop, crop, channels]` float32, labels by head `[rows]` int32, -1
-        missing, keys `[rows, 3]` int64), where rows = batch / replicas.
+        A dataset of (pixels `[rows, crop, crop, channels]` uint8, draws `[rows, k]` float32, labels
+        by head `[rows]` int32, -1 missing, keys `[rows, 3]` int64), where rows = batch / replicas.
+        What the draws decide is done by `augmentation.finish`, on the device that learns from
+        them: there it costs nothing beside the network, and a fourth of the bytes go there.
     """
     share, traced = share or Share(), traced or Traced(manifest, data)
     steps, rows = steps_per_epoch(manifest, data), data.batch_size // share.workers
@@ -135,14 +137,20 @@ def training(
         drawn, pixels = traced.decode(epoch_seed, index, frame["frame"])
         return pixels, drawn, frame["labels"], frame["key"]
 
-    def finish(pixels, drawn, labels, keys):
-        return augmentation.finish(data.augment, data.spec)(pixels, drawn), labels, keys
-
     examples = frames.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     batches = examples.batch(data.batch_size // share.replicas, drop_remainder=True)
-    batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
     count = (steps - done) * (share.replicas // share.workers)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+
+
+def finished(batches: tf.data.Dataset, data: TrainingData) -> tf.data.Dataset:
+    """Batches of `training` as networks learn from them, where no trainer finishes them itself.
+
+    Returns:
+        A dataset of (`[rows, crop, crop, channels]` float32, labels, keys).
+    """
+    finish = augmentation.finish(data.augment, data.spec)
+    return batches.map(lambda pixels, drawn, labels, keys: (finish(pixels, drawn), labels, keys))
 
 
 class Again:
@@ -173,15 +181,12 @@ class Again:
                 tf.TensorSpec(None),
                 dict.fromkeys(heads, tf.TensorSpec((), tf.int32)),
             )
-            pixels, drawn, labels = tf.map_fn(
-                one, (serialised, places, seeds), fn_output_signature=signature
-            )
-            return augmentation.finish(data.augment, data.spec)(pixels, drawn), labels
+            return tf.map_fn(one, (serialised, places, seeds), fn_output_signature=signature)
 
         self._build = build
 
     def batch(self, keys: np.ndarray, epoch: int, number: int) -> tuple:
-        """One batch, augmented anew, as `training` gives it.
+        """One batch, drawn for anew, as `training` gives it.
 
         Args:
             keys: [n, 3] int64.
@@ -190,8 +195,7 @@ class Again:
         serialised = [self._read(shard, event) for shard, event, _ in keys.tolist()]
         indices = _AGAIN + number * self.data.batch_size + np.arange(len(keys))
         seeds = np.stack([np.full(len(keys), _epoch_seed(self.data, epoch)), indices], axis=1)
-        pixels, labels = self._build(tf.constant(serialised), keys[:, 2], seeds)
-        return pixels, labels, tf.constant(keys)
+        return *self._build(tf.constant(serialised), keys[:, 2], seeds), tf.constant(keys)
 
     def _read(self, shard: int, event: int) -> bytes:
         if shard not in self.offsets:

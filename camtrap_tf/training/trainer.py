@@ -28,6 +28,7 @@ from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks import architectures
 from camtrap_tf.networks.architectures import applications
 from camtrap_tf.networks.network import Network, input_spec
+from camtrap_tf.pictures import augmentation
 from camtrap_tf.training import losses, schedules
 from camtrap_tf.training.remaining import Remaining
 
@@ -311,8 +312,9 @@ class Trainer:
         self._average()
         return sums, keys, failures
 
-    def _step(self, pixels, labels, keys, rate, frozen: bool):
+    def _step(self, pixels, drawn, labels, keys, rate, frozen: bool):
         """One replica's share of an optimiser step."""
+        pixels = augmentation.finish(self.data.augment, self.data.spec)(pixels, drawn)
         self.optimizer.learning_rate.assign(rate)
         counts = {
             head: tf.reduce_sum(tf.cast(values != MISSING, tf.float32))

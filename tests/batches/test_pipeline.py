@@ -13,7 +13,7 @@ from camtrap_tf.events import records
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.network import part_input
-from camtrap_tf.pictures import crops, graph
+from camtrap_tf.pictures import augmentation, crops, graph
 from camtrap_tf.pictures.context import ALONE
 
 
@@ -23,8 +23,14 @@ def data(task: Task, **changes) -> pipeline.TrainingData:
     return dataclasses.replace(whole, **changes)
 
 
+def batches_of(manifest, settings, epoch, done=0) -> list:
+    """Pixels, labels and keys as networks learn from them."""
+    batches = pipeline.training(manifest, settings, epoch, done)
+    return list(pipeline.finished(batches, settings).as_numpy_iterator())
+
+
 def labels_of(manifest, task, epoch):
-    batches = list(pipeline.training(manifest, data(task), epoch).as_numpy_iterator())
+    batches = batches_of(manifest, data(task), epoch)
     names = batches[0][1].keys()
     return len(batches), {h: np.concatenate([b[1][h] for b in batches]) for h in names}
 
@@ -54,8 +60,8 @@ def test_order_and_pixels_are_a_function_of_seed_and_epoch(tiny_shards):
     manifest = Manifest.read(tiny_shards)
 
     def pixels(epoch, seed):
-        batches = pipeline.training(manifest, data(Task.EMPTY, seed=seed), epoch)
-        return np.concatenate([image for image, _, _ in batches.as_numpy_iterator()])
+        batches = batches_of(manifest, data(Task.EMPTY, seed=seed), epoch)
+        return np.concatenate([pixels for pixels, _, _ in batches])
 
     first = pixels(1, 3)
     np.testing.assert_array_equal(first, pixels(1, 3))
@@ -72,7 +78,7 @@ def test_parts_around_boxes_are_those_that_prediction_sees(tiny_shards):
     plain = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
     spec = dataclasses.replace(data(Task.EMPTY).spec, crop=manifest.picture.size)
     seen = data(Task.EMPTY, spec=spec, augment=plain, detections=found)
-    batches = list(pipeline.training(manifest, seen, 1).as_numpy_iterator())
+    batches = batches_of(manifest, seen, 1)
     keys = np.concatenate([batch[2] for batch in batches])
     pixels = np.concatenate([batch[0] for batch in batches])
     (squares,) = pipeline.stored_pictures(manifest, "train", len(paths))
@@ -80,13 +86,13 @@ def test_parts_around_boxes_are_those_that_prediction_sees(tiny_shards):
     place = keys[:, 0] * 24 + keys[:, 1] * 2 + keys[:, 2]  # 12 events of two frames in a shard
     assert sorted(place) == list(range(48))
     np.testing.assert_allclose(pixels, expected[place], atol=1 / 30 + 1e-5)  # one grey level
-    again = pipeline.Again(manifest, seen).batch(keys[:8], 1, 0)[0].numpy()
+    again, drawn, _, _ = pipeline.Again(manifest, seen).batch(keys[:8], 1, 0)
+    again = augmentation.finish(plain, spec)(again, drawn)
     np.testing.assert_allclose(again, pixels[:8], atol=1e-5)
 
 
 def keys_of(manifest, settings, epoch, done=0):
-    batches = pipeline.training(manifest, settings, epoch, done).as_numpy_iterator()
-    return [tuple(key) for _, _, keys in batches for key in keys]
+    return [tuple(key) for *_, keys in batches_of(manifest, settings, epoch, done) for key in keys]
 
 
 def test_every_epoch_shows_all_pictures_in_an_order_of_its_own(tiny_shards):
@@ -101,8 +107,7 @@ def test_every_epoch_shows_all_pictures_in_an_order_of_its_own(tiny_shards):
 
 def test_an_epoch_goes_on_after_the_batches_that_are_done(tiny_shards):
     manifest, settings = Manifest.read(tiny_shards), data(Task.EMPTY)
-    whole = [*pipeline.training(manifest, settings, 1).as_numpy_iterator()]
-    rest = [*pipeline.training(manifest, settings, 1, done=2).as_numpy_iterator()]
+    whole, rest = batches_of(manifest, settings, 1), batches_of(manifest, settings, 1, done=2)
     assert len(whole) == 6 and len(rest) == 4
     for one, other in zip(whole[2:], rest, strict=True):
         np.testing.assert_array_equal(one[2], other[2])
@@ -173,8 +178,7 @@ def test_some_pictures_are_seen_as_if_alone(tiny_shards, context):
     def epoch(hide: float, number: int = 1):
         hidden = dataclasses.replace(still, hide_context=hide)
         settings = data(Task.EMPTY, spec=spec, augment=hidden)
-        batches = pipeline.training(manifest, settings, number).as_numpy_iterator()
-        pixels, _, keys = zip(*batches, strict=True)
+        pixels, _, keys = zip(*batches_of(manifest, settings, number), strict=True)
         return dict(zip(map(tuple, np.concatenate(keys)), np.concatenate(pixels), strict=True))
 
     shown, hidden, again, other = epoch(0.0), epoch(0.5), epoch(0.5), epoch(0.5, 2)

@@ -249,7 +249,7 @@ def test_nine_channels_show_an_event_once_an_epoch(tiny_shards):
     spec = InputSpec(40, std=(255.0,) * 3, context=Context.NINE_CHANNELS)
     still = AugmentConfig(random_crop=False, flip=False, brightness=0.0, contrast=(1.0, 1.0))
     data = pipeline.TrainingData("train", Task.EMPTY, spec, still, 8, 0)
-    batches = list(pipeline.training(manifest, data, epoch=1))
+    batches = list(pipeline.finished(pipeline.training(manifest, data, epoch=1), data))
     assert len(batches) == pipeline.steps_per_epoch(manifest, data) == 2  # 48 frames / 3 / 8
     pixels, _, keys = (np.concatenate(parts) for parts in zip(*map(_flat, batches), strict=True))
     assert pixels.shape == (16, 40, 40, 9)

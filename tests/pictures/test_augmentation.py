@@ -72,7 +72,8 @@ def test_batches_are_what_the_released_code_would_make_of_the_pictures(normalisa
     data = pipeline.TrainingData("train", Task.EMPTY, spec, config, 8, seed=3)
     files = [manifest.folder / shard.file for shard in manifest.shards_of("train")]
     events = [[records.decode(item) for item in records.read_file(file)] for file in files]
-    batches = list(pipeline.training(manifest, data, epoch=2).as_numpy_iterator())
+    batches = pipeline.finished(pipeline.training(manifest, data, epoch=2), data)
+    batches = list(batches.as_numpy_iterator())
     keys = np.concatenate([keys for _, _, keys in batches])
     for index, (shard, event, frame) in enumerate(keys):
         encoded = tf.constant(events[shard][event].frames[frame])
