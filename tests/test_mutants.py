@@ -37,6 +37,7 @@ def tree(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_fault_is_caught_or_survives_and_is_gone_afterwards(tree):
     file, tests = "camtrap_tf/core/sums.py", "tests/test_sums.py"
     wrong = Fault(file, "sum(values)", "max(values)", tests)

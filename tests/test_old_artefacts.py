@@ -153,6 +153,7 @@ def test_a_run_is_read(old):
     assert run.network().name == "animal"
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_as_it_would_have(old, slack, monkeypatch):
     from camtrap_tf import cli
     from camtrap_tf.networks import architectures

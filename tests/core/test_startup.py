@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from camtrap_tf.core import startup
 
 
@@ -16,6 +18,7 @@ def test_what_stands_in_the_environment_holds(monkeypatch):
     assert found == startup.SETTINGS | {"TF_CPU_ALLOCATOR_USE_BFC": "0"}
 
 
+@pytest.mark.slow
 def test_tensorflow_keeps_the_memory_of_tensors():
     told = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "bfc_allocator=1"}
     program = (

@@ -48,6 +48,7 @@ def test_what_stands_beside_a_picture(ids):
     assert not background.beside(squares[4:], ids[4:], "site")[..., 3].any()
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_pictures_in_memory(tiny_shards):
     manifest = Manifest.read(tiny_shards)
     changes = {

@@ -108,6 +108,7 @@ def test_shards_are_answered_split_by_split(bundle, tiny_shards, tmp_path):
     assert predict([tiny_shards], bundle, tmp_path / "out").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_exports_pass_the_gate_and_carry_their_labels(
     bundle, folder, tiny_shards, tmp_path, caplog
 ):

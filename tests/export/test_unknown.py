@@ -41,6 +41,7 @@ def folder(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_saved_model_and_tflite_say_unknown_of_the_same_pictures(half, folder, tmp_path):
     expected = predict_folder(folder, half)
     unknown, asked = expected.judged_unknown(), expected.answered("species")

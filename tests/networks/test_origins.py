@@ -56,6 +56,7 @@ def run(tiny_shards, tmp_path_factory, need_weights):
     return train(override(SMALL, changes), tiny_shards, tmp_path_factory.mktemp("runs") / "one")
 
 
+@pytest.mark.slow
 def test_a_run_its_bundle_and_its_answers_say_where_weights_come_from(run, tiny_shards, tmp_path):
     from camtrap_tf.networks.bundle import Bundle, make_bundle
     from camtrap_tf.outputs import megadetector
@@ -73,6 +74,7 @@ def test_a_run_its_bundle_and_its_answers_say_where_weights_come_from(run, tiny_
     assert results["info"]["detector_metadata"]["origins"] == [origin.sentence()]
 
 
+@pytest.mark.slow
 def test_a_network_that_starts_from_a_run_inherits_its_origins(run, tmp_path):
     from camtrap_tf.core.labels import Task
     from camtrap_tf.networks import transfer

@@ -101,6 +101,7 @@ def test_stage_1_vgg_has_a_form_of_its_own_and_empty_comes_last(written, pixels,
     np.testing.assert_allclose(answers, expected["output"][:, ::-1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_stage_moves_empty_to_the_end_and_makes_a_bundle(written, pixels, tmp_path):
     from camtrap_tf.networks.bundle import make_bundle
 

@@ -1,5 +1,6 @@
 """Random changes of training pictures: what they compute, and that a seed decides them."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -87,8 +88,19 @@ def test_batches_are_what_the_released_code_would_make_of_the_pictures(normalisa
     assert len(keys) == 48
 
 
-@pytest.mark.parametrize("normalisation", Normalisation)
-@pytest.mark.parametrize("context", [Context.NONE, Context.DIFFERENCE, Context.NINE_CHANNELS])
+QUICK = {(Normalisation.DATASET, Context.NONE), (Normalisation.IMAGE, Context.DIFFERENCE),
+         (Normalisation.IMAGENET, Context.NINE_CHANNELS)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "context"),
+    [
+        pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow)
+        for pair in itertools.product(
+            Normalisation, (Context.NONE, Context.DIFFERENCE, Context.NINE_CHANNELS)
+        )
+    ],
+)
 def test_what_is_compiled_is_step_by_step_what_it_says(normalisation, context):
     """Also of pictures of one colour, whose deviation is that of TensorFlow's rounding guard."""
     config = AugmentConfig(operations=2, magnitude=1.0)
@@ -99,7 +111,8 @@ def test_what_is_compiled_is_step_by_step_what_it_says(normalisation, context):
     pixels = tf.constant(pictures[..., : context.channels])
     drawn = tf.stack([augmentation.draws(config, tf.constant((4, n))) for n in range(24)])
     found = augmentation.finish(config, spec)(pixels, drawn)
-    varied = tf.stack([augmentation.vary(*one, config) for one in zip(pixels, drawn, strict=True)])
+    vary = tf.function(lambda *one: augmentation.vary(*one, config), autograph=False)
+    varied = tf.stack([vary(*one) for one in zip(pixels, drawn, strict=True)])
     changed = augmentation.jitter(varied, drawn, config)
     expected = graph.normalise(changed, spec)
     # Colours near a half may be rounded to either side. A level of grey is 0.02 or more here, but
@@ -125,6 +138,7 @@ for seed in range(8):
 """
 
 
+@pytest.mark.slow
 def test_it_is_compiled_once_for_all_draws():
     # XLA compiles anew for every value that an operation wants to know beforehand.
     told = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=1"}

@@ -118,6 +118,7 @@ assert sum(map(sum, asked)) == 200 + 134, asked  # 134 animals
 """
 
 
+@pytest.mark.slow
 def test_two_devices_share_the_batches_and_give_the_same(folder, colour_bundle, tmp_path):
     out = tmp_path / "out"
     predict([folder], colour_bundle, out, SMALL)

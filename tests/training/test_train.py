@@ -111,6 +111,7 @@ def corners(tiny_shards):
     return Detections(paths, np.ones(n, np.float32), boxes, pd.Series([pd.NA] * n), 0.2)
 
 
+@pytest.mark.slow
 def test_a_network_learns_the_part_around_a_box(tiny_shards, corners, tmp_path):
     from camtrap_tf.networks.bundle import Bundle, make_bundle
     from camtrap_tf.prediction.shards import predict_shards

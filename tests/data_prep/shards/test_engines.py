@@ -26,7 +26,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("options", [["--runner=FnApiRunner"], TWO_WORKERS])
+@pytest.mark.parametrize(
+    "options", [["--runner=FnApiRunner"], pytest.param(TWO_WORKERS, marks=pytest.mark.slow)]
+)
 def test_beam_writes_the_same_bytes(folder, options):
     pytest.importorskip("apache_beam")
     write.write_shards(odd_plan(), folder, folder / "local", SPEC, processes=1)

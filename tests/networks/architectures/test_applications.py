@@ -239,9 +239,8 @@ def test_efficientnets_own_standardisation_gives_back_ours(pixels):
     np.testing.assert_allclose(seen, standardised(pixels), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "context", [Context.NONE, pytest.param(Context.DIFFERENCE, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("context", [Context.NONE, Context.DIFFERENCE])
 def test_a_saved_model_keeps_its_scaling(context, pixels, tmp_path):
     import keras
 

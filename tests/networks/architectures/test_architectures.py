@@ -68,7 +68,8 @@ def slow_for(names, slow):
 
 
 @pytest.mark.parametrize(
-    "architecture", slow_for(PUBLISHED, {"vgg13", "vgg16", "vgg19", "resnet101", "resnet34"})
+    "architecture",
+    slow_for(PUBLISHED, {"vgg13", "vgg16", "vgg19", "resnet34", "resnet101", "resnet152"}),
 )
 def test_parameters_as_published(architecture):
     assert with_heads(ModelConfig(architecture), 1000) == PUBLISHED[architecture]
@@ -196,7 +197,10 @@ def test_three_frames_make_nine_channels(architecture, kernel, filters):
     assert more == kernel * kernel * 6 * filters
 
 
-@pytest.mark.parametrize("architecture", ["small", "resnet18", "nin", "MobileNetV3Small"])
+@pytest.mark.parametrize(
+    "architecture",
+    slow_for(("small", "resnet18", "nin", "MobileNetV3Small"), {"resnet18", "MobileNetV3Small"}),
+)
 def test_late_fusion_takes_the_strongest_of_three_frames(architecture):
     import keras
     import numpy as np
