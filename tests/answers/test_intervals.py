@@ -89,3 +89,11 @@ def test_events_with_one_sum_but_other_numbers_of_pictures_are_of_several_kinds(
     few, many = stats.binom.ppf([0.025, 0.975], 100, 0.5)
     expected = 100 / (4000 - 30 * few), 100 / (4000 - 30 * many)
     assert intervals.ratio(values, events) == pytest.approx(expected, abs=0.001)
+
+
+def test_numbers_that_no_event_has_are_no_events():
+    found = intervals.ratio(np.array([1.0, 1.0]), np.array([0, 5]))
+    assert found == intervals.clopper_pearson(2, 2)
+    assert intervals.ratio(np.array([0.0, 1.0, 1.0]), np.array([0, 0, 9])) == intervals.ratio(
+        np.array([0.0, 1.0, 1.0]), np.array([0, 0, 1])
+    )
