@@ -116,8 +116,8 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
              "return 1 - self.probabilities[\"species\"][:, 0]"),
             ('.fillna(self.ids["path"])', '.fillna("")'),
             ("rows = of_animals if row.of_animals else everything", "rows = everything"),
-            ("np.nan_to_num(self.animal_probability(), nan=1.0)",
-             "np.nan_to_num(self.animal_probability())"),
+            ("np.nan_to_num(self.animal_probability())",
+             "np.nan_to_num(self.animal_probability(), nan=1.0)"),
             ('ids.loc[read, "failure"] = pd.NA', ""),
             ("{head: values[first] for head, values in self.event_labels.items()},\n"
              "            {head: values[first] for head, values in self.event_labels.items()},",

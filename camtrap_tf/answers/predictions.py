@@ -322,7 +322,7 @@ class Predictions:
 
     def _combiner(self, codes: np.ndarray, events: int) -> Callable[[str, str], np.ndarray]:
         """A function of a head, or score, and a rule that gives its answers to events."""
-        animal = np.nan_to_num(self.animal_probability(), nan=1.0)
+        animal = np.nan_to_num(self.animal_probability())  # one that cannot be read shows none
         alone = self.alone().probabilities
         everything = np.arange(len(self))
         of_animals = everything

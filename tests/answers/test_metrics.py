@@ -358,3 +358,41 @@ def test_evaluate_a_one_stage_model():
     species = scores["images"]["heads"]["species"]
     assert species["top1"] == pytest.approx(2 / 3)
     assert species["per_class"]["empty"]["precision"] == 0.5
+
+
+def test_means_are_over_classes_that_occur_or_are_answered():
+    support, predicted = np.array([2, 1, 0, 0]), np.array([1, 1, 1, 0])
+    figures = {"support": support, "predicted": predicted}
+    figures |= {"precision": np.array([1, 1, 0, NAN]), "recall": np.array([0.5, 1, NAN, NAN])}
+    figures |= {"f1": np.array([2 / 3, 1, 0, NAN])}
+    means = metrics.averages(figures)
+    assert means["precision_macro"] == pytest.approx(2 / 3)  # the fourth is never seen
+    assert means["recall_macro"] == pytest.approx(1.5 / 3)
+    assert means["mean_recall"] == pytest.approx(1.5 / 2)
+
+
+def test_where_only_an_animal_is_answered_every_animal_is_right(two_stage):
+    two_stage.probabilities["species"][:] = NAN  # stage 2 was not asked of any
+    answers = two_stage.answers().tolist()
+    assert answers == ["animal", "animal", "empty", "animal", pd.NA, "animal"]
+    assert metrics.right_answers(two_stage).tolist() == [1, 1, 1, 0, 0, 1]
+
+
+def test_an_animal_of_no_known_species_is_not_scored_as_an_answer(two_stage):
+    two_stage.labels["species"][0] = -1  # only that there is an animal is known
+    answer = metrics.evaluate(two_stage)["images"]["answer"]
+    assert answer["scored"] == 5
+    # One of two zebras is now out; lion, empty right, empty wrong, no answer, hare are left.
+    assert answer["top1"] == pytest.approx(2 / 5)
+
+
+def test_a_number_at_the_end_of_its_interval_is_inside(two_stage):
+    two_stage.probabilities["count"][[0, 1, 3, 5]] = one_hot([0, 0, 0, 10], 12)
+    two_stage.probabilities["count"][4] = one_hot(0, 12)
+    count = metrics.evaluate(two_stage)["images"]["heads"]["count"]
+    assert count["bins_hit"] == 1.0  # each interval is one bin, and that is the label
+
+
+def test_a_known_animal_that_is_judged_empty_is_not_called_unknown(two_stage):
+    two_stage.probabilities["empty"][0] = [0.2, 0.8]
+    np.testing.assert_equal(metrics.called_unknown(two_stage), [NAN, 0, NAN, NAN, NAN, 0])

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from camtrap_tf.answers import columns
+from camtrap_tf.answers import columns, with_event
 from camtrap_tf.answers import predictions as predictions_module
 from camtrap_tf.answers.predictions import Predictions, ensemble
 from camtrap_tf.core.errors import InputError
@@ -349,3 +349,46 @@ def test_what_is_exactly_at_a_threshold_reaches_it():
     assert found.judged_unknown().tolist() == [False, False]
     found.info["familiarity_threshold"] = 2.5
     assert found.judged_unknown().tolist() == [True, False]
+
+
+def test_an_event_that_can_be_read_in_part_is_no_failure():
+    ids = make().ids.assign(failure=["truncated file", None, None, None])
+    events = make(ids=ids).by_event()
+    assert events.ids["failure"].isna().all()
+
+
+def test_a_frame_that_cannot_be_read_does_not_keep_the_others_from_telling_the_animal():
+    # Stage 1 calls the only readable frame empty, but stage 2 was asked all the same.
+    values = {
+        "empty": np.array([[NAN, NAN], [0.25, 0.75]], np.float32),
+        "species": np.array([[NAN, NAN], [0.125, 0.875]], np.float32),
+    }
+    ids = make().ids.iloc[:2].reset_index(drop=True)
+    event = Predictions(ids, make().classes, values).by_event()
+    assert event.probabilities["species"].tolist() == [[0.125, 0.875]]
+
+
+def test_pictures_without_an_event_are_events_of_their_own():
+    ids = make().ids.assign(event_id=[None, None, "y", "y"])
+    events = make(ids=ids).by_event()
+    assert events.ids["event_id"].tolist() == ["a.jpg", "b.jpg", "y"]
+
+
+def test_the_confidence_of_empty_is_that_of_no_animal():
+    expected = [0.9, NAN, 0.8, 0.8]  # zebra, not readable, empty, lion
+    np.testing.assert_allclose(make().answer_confidence(), expected, rtol=1e-6)
+
+
+def test_an_interval_of_bins_reaches_from_one_quantile_to_the_other():
+    values = {"count": np.array([[0.25, 0.5, 0.25]], np.float32)}
+    ids = make().ids.iloc[:1]
+    counted = Predictions(ids, {"count": ("1", "2", "3")}, values)
+    # The first bin already holds a quarter, and three quarters are reached in the second.
+    assert [bound.tolist() for bound in counted.interval("count", 0.5)] == [[0], [1]]
+
+
+def test_an_ensemble_is_of_what_pictures_say_by_themselves():
+    read = with_event.read(make(ids=make().ids.assign(event_id="x")), 0.9)
+    assert read.own and not np.allclose(read.probabilities["species"][0], [0.1, 0.9])
+    found = ensemble([read, make(ids=read.ids)])
+    np.testing.assert_allclose(found.probabilities["species"][0], [0.1, 0.9], rtol=1e-6)

@@ -137,3 +137,10 @@ def test_every_output_says_which_pictures_were_read_so(tmp_path):
 def test_two_species_of_an_event_are_still_told():
     seen = [seen for _, seen in further.events(with_event.read(make(), 0.9))]
     assert pd.concat(seen).tolist()[-1] in ("lion", "zebra")
+
+
+def test_a_frame_alone_with_its_species_keeps_its_answer():
+    found = make().select(np.array([0, 2]))  # the other frame was not asked
+    read = with_event.read(found, 0.9)
+    np.testing.assert_array_equal(read.probabilities["species"], found.probabilities["species"])
+    assert not read.read_with_event().any()

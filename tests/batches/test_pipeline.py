@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from camtrap_tf.batches import pipeline
 from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
@@ -114,7 +115,9 @@ def test_an_epoch_goes_on_after_the_batches_that_are_done(tiny_shards):
         np.testing.assert_array_equal(one[0], other[0])
 
 
-def test_frames_have_their_own_labels_else_those_of_their_event(tiny_shards, tmp_path):
+@pytest.fixture
+def own_labels(tiny_shards, tmp_path):
+    """A split of two events, red and empty, whose frames have some labels of their own."""
     manifest = Manifest.read(tiny_shards)
     (shard,) = manifest.shards_of("val")
     whole = [records.decode(one) for one in records.read_file(manifest.folder / shard.file)]
@@ -127,15 +130,36 @@ def test_frames_have_their_own_labels_else_those_of_their_event(tiny_shards, tmp
     encoded = [records.encode(event, manifest.vocabulary) for event in own]
     records.write_file(tmp_path / shard.file, encoded)
     few = dataclasses.replace(shard, events=2, frames=4)
-    _, labels, event_labels = pipeline.index(
-        dataclasses.replace(manifest, folder=tmp_path, shards=(few,)), "val"
-    )
+    return dataclasses.replace(manifest, folder=tmp_path, shards=(few,)), red
+
+
+def test_frames_have_their_own_labels_else_those_of_their_event(own_labels):
+    manifest, red = own_labels
+    _, labels, event_labels = pipeline.index(manifest, "val")
     assert event_labels["species"].tolist() == [1, 1, -1, -1]
     assert labels["empty"].tolist() == [1, 0, 1, 0]
     # The empty frame of an event of red animals shows none, and nothing that moves.
     assert labels["species"].tolist() == [-1, 0, -1, 1]
     moving = red.labels["moving"]
     assert labels["moving"].tolist() == [-1, moving, -1, -1]
+
+
+def test_of_whole_events_labels_are_the_events(own_labels):
+    manifest, _ = own_labels
+    spec = InputSpec(32, mean=(0.0,) * 3, context=Context.LATE)
+    settings = data(Task.EMPTY, spec=spec, split="val", batch_size=1)
+    (shard,) = manifest.shards
+    # Steps are counted for three frames an event: two of them here.
+    manifest = dataclasses.replace(manifest, shards=(dataclasses.replace(shard, frames=6),))
+    batches = batches_of(manifest, settings, 1)
+    found = {int(keys[0, 1]): labels["empty"].tolist() for _, labels, keys in batches}
+    assert found == {0: [0], 1: [1]}  # the first frame of the red event is itself empty
+
+
+def test_an_empty_picture_teaches_no_species_whatever_else_is_told():
+    frame = {"empty": tf.constant([0, 1, -1]), "species": tf.constant([2, 2, 2])}
+    assert pipeline.usable(frame, Task.ANIMAL).numpy().tolist() == [True, False, False]
+    assert pipeline.usable(frame, Task.EMPTY).numpy().tolist() == [True, True, False]
 
 
 def test_a_network_of_whole_events_sees_each_once_in_an_epoch(tiny_shards):
