@@ -148,10 +148,10 @@ class Serving(tf.Module):
         return tf.concat([centre - half, centre + half], axis=-1), confidence
 
 
-def surest(found: dict[str, tf.Tensor]) -> tf.Tensor:
-    """[n, 4] float32: the surest box of each picture, zeros where there is none."""
+def surest(found: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """[n, 4] and [n] float32: the surest box of each picture and how sure; zeros without one."""
     best = tf.argmax(found["confidence"], axis=1)
-    return tf.gather(found["boxes"], best, batch_dims=1)
+    return tf.gather(found["boxes"], best, batch_dims=1), tf.reduce_max(found["confidence"], axis=1)
 
 
 def export_detector(

@@ -12,6 +12,7 @@ import tensorflow as tf
 from camtrap_tf.answers import event_rules
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
+_LEAST = 1e-30  # a weight that stands for 0: its products are no denormal numbers, which become 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +24,15 @@ class Grid:
         counted: [events, frames] bool: an answer, and of a frame that is asked.
         animal: [events, frames] float32, the probability of an animal.
         nothing: of a yes-or-no head, the class that says that nothing is there; None of others.
+        detection: [events, frames] float32, the confidence of a detector's surest box; None: no
+            detector has looked.
     """
 
     values: tf.Tensor
     counted: tf.Tensor
     animal: tf.Tensor
     nothing: int | None = None
+    detection: tf.Tensor | None = None
 
 
 def combine(grid: Grid, rule: str, joint: bool = False) -> tf.Tensor:
@@ -40,6 +44,7 @@ def combine(grid: Grid, rule: str, joint: bool = False) -> tf.Tensor:
         joint: 'empty' is the last class, as in networks with one stage.
     """
     event_rules.check(rule)
+    event_rules.check_scored(rule, grid.detection is not None)
     found = _joint(grid, rule) if joint and rule in event_rules.WEIGHED else RULES[rule](grid)
     answered = tf.reduce_any(grid.counted, axis=1)[:, None]
     return tf.where(answered, found, tf.zeros_like(found))
@@ -86,7 +91,11 @@ def _maximum(grid: Grid) -> tf.Tensor:
 
 
 def _by_animal(grid: Grid) -> tf.Tensor:
-    return _average(grid, grid.values, tf.maximum(grid.animal, _SMALLEST))
+    return _average(grid, grid.values, tf.maximum(grid.animal, _LEAST))
+
+
+def _by_detector(grid: Grid) -> tf.Tensor:
+    return _average(grid, grid.values, tf.maximum(grid.detection, _LEAST))
 
 
 def _surest(grid: Grid) -> tf.Tensor:
@@ -106,4 +115,5 @@ RULES: dict[str, Callable[[Grid], tf.Tensor]] = {
     "maximum": _maximum,
     "animal": _by_animal,
     "surest": _surest,
+    "detector": _by_detector,
 }

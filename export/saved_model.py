@@ -4,6 +4,7 @@ import json
 import logging
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -11,7 +12,7 @@ from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Context
 from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.heads import Head, find
-from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, UNKNOWN
+from camtrap_tf.core.labels import BINARY, DETECTION, EMPTY, FAMILIARITY, UNKNOWN
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
 from camtrap_tf.pictures import context_graph, crops_graph, graph
@@ -55,6 +56,9 @@ def write_saved_model(
         ATTRIBUTE           float32, probability of 'yes', for every attribute
         HEAD_probabilities, HEAD_class  [n, classes] float32 and string, of further heads that are
                             answered by one of several classes
+        detection           float32, of bundles that see crops: how sure the detector is of its
+                            surest box, 0 where it finds none; at `serving_default` and
+                            `pixels`. `event` weighs by it where the bundle's rule is 'detector'
         familiarity         float32, how much it looks like what the species were learnt from
         unknown             bool: an animal whose familiarity is below the bundle's threshold: it
                             is none of the species, and a human is asked
@@ -99,6 +103,23 @@ _WITH_BOXES = (
 )
 
 
+class Squares(NamedTuple):
+    """Pictures as networks see them.
+
+    Args:
+        pixels: [n, size, size, channels] uint8, stored squares, with their crops where some network
+            sees those.
+        valid: [n] bool, which could be decoded.
+        doubtful: [n] bool, which of these seem to be damaged.
+        detection: [n] float32, how sure the detector is of each crop; None without one.
+    """
+
+    pixels: tf.Tensor
+    valid: tf.Tensor
+    doubtful: tf.Tensor
+    detection: tf.Tensor | None = None
+
+
 class Serving(tf.Module):
     """The graph of a bundle."""
 
@@ -138,10 +159,10 @@ class Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         """Answers encoded pictures."""
-        squares, valid, doubtful = self._squares(image_bytes)
-        squares = stacked_alone(squares, self.context)
-        answers = self._answers(*self._probabilities(squares, valid), valid)
-        return answers | {"doubtful": doubtful}
+        seen = self._squares(image_bytes)
+        squares = stacked_alone(seen.pixels, self.context)
+        answers = self._answers(*self._probabilities(squares, seen.valid), seen.valid)
+        return answers | {"doubtful": seen.doubtful} | _scores(seen.detection)
 
     def _boxes(self, image_bytes, boxes):
         """Answers encoded pictures with what a detector found."""
@@ -153,12 +174,14 @@ class Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
         """Answers decoded pictures."""
-        squares = squash_batch(images, self.picture)
+        squares, detection = squash_batch(images, self.picture), None
         if self.finder is not None:
-            squares = crops_graph.with_parts(squares, detector.surest(self.finder.pixels(images)))
+            found, detection = detector.surest(self.finder.pixels(images))
+            squares = crops_graph.with_parts(squares, found)
         squares = stacked_alone(squares, self.context)
         valid = tf.ones(tf.shape(squares)[:1], tf.bool)
-        return self._answers(*self._probabilities(squares, valid), valid)
+        answers = self._answers(*self._probabilities(squares, valid), valid)
+        return answers | _scores(detection)
 
     @tf.function(
         input_signature=[
@@ -172,10 +195,10 @@ class Serving(tf.Module):
         within = tf.reshape(tf.sequence_mask(frames, shape[1]), [-1])
         # Padding is not decoded into answers, whatever a client fills it with.
         encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
-        squares, valid, doubtful = self._squares(encoded)
+        squares, valid, doubtful, detection = self._squares(encoded)
         squares = stack_events(squares, valid, shape, self.context)
         probabilities, asked = self._probabilities(squares, valid)
-        means = self._of_events(probabilities, valid, asked, shape)
+        means = self._of_events(probabilities, valid, asked, shape, detection)
         valid, doubtful = (
             tf.reduce_any(tf.reshape(of_frames, shape), axis=1) for of_frames in (valid, doubtful)
         )
@@ -190,22 +213,21 @@ class Serving(tf.Module):
         """Class names of every head."""
         return dict(self.names)
 
-    def _squares(self, encoded) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Stored squares of encoded pictures, with their crops where some network sees those.
-
-        Beside them which could be decoded, and which of these are doubtful.
-        """
+    def _squares(self, encoded) -> Squares:
+        """Encoded pictures as networks see them."""
         if self.finder is None:
-            return decode_batch(encoded, self.picture)
+            return Squares(*decode_batch(encoded, self.picture))
         finder, size = self.finder, self.picture.size
         blanks = tf.zeros((size, size, 3), tf.uint8), *finder.blanks
         (squares, seen, filled), valid, doubtful = decode_rows(
             encoded, lambda one: (graph.decode(one, self.picture), *finder.decode(one)), blanks
         )
-        found = detector.surest(finder.find(seen, filled, valid))
-        return crops_graph.with_parts(squares, found), valid, doubtful
+        found, detection = detector.surest(finder.find(seen, filled, valid))
+        return Squares(crops_graph.with_parts(squares, found), valid, doubtful, detection)
 
-    def _of_events(self, probabilities, valid, asked, shape) -> dict[str, tf.Tensor]:
+    def _of_events(
+        self, probabilities, valid, asked, shape, detection=None
+    ) -> dict[str, tf.Tensor]:
         """By head [events, classes], zeros where no frame was asked.
 
         Args:
@@ -213,11 +235,13 @@ class Serving(tf.Module):
             valid, asked: [events * frames] bool: frames that could be read, and those that
                 stage 2 was asked about.
             shape: [2] int32, how many events of how many frames, padded.
+            detection: [events * frames] float32, how sure a detector is; None without one.
         """
         if self.first:
             animal = probabilities[EMPTY][:, 0]
         else:
             animal = self._animal_of_one_stage(probabilities["species"])
+        sure = None if detection is None else tf.reshape(detection, shape)
         found = {}
         for name, values in probabilities.items():
             row = self.heads.get(name)
@@ -226,6 +250,7 @@ class Serving(tf.Module):
                 tf.reshape(valid if name == EMPTY else asked, shape),
                 tf.reshape(animal, shape),
                 row and row.refuted,
+                sure,
             )
             joint = not self.first and name == "species"
             found[name] = event_rules.combine(grid, self.event_rules.get(name, "mean"), joint)
@@ -303,6 +328,10 @@ class Serving(tf.Module):
     def _animal_of_one_stage(self, species):
         has_empty = self.second[0].heads["species"][-1] == EMPTY
         return 1.0 - species[:, -1] if has_empty else tf.ones_like(species[:, 0])
+
+
+def _scores(detection: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    return {} if detection is None else {DETECTION: detection}
 
 
 def mean_probabilities(networks: list[Network], pixels: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -158,6 +158,8 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ("* highest, 1 - highest]", ", 1 - highest]"),
             ("np.minimum.reduceat(frames.values[:, frames.nothing]",
              "np.maximum.reduceat(frames.values[:, frames.nothing]"),
+            ("np.nan_to_num(detection[rows])", "detection[rows]"),
+            ("_weighted_mean(frames, frames.detection)", "_weighted_mean(frames, frames.animal)"),
         ),
     },
     "tests/answers/test_with_event.py": {
@@ -397,14 +399,14 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
     },
     "tests/export/test_serving_rules.py": {
         "export/saved_model.py": (
-            ("        squares, valid, doubtful = self._squares(image_bytes)\n",
+            ("        seen = self._squares(image_bytes)\n",
              "        import dataclasses\n"
              "        plain = dataclasses.replace(self.picture, bar_share=0.0, detect_bar=False)\n"
-             "        squares, valid, doubtful = decode_batch(image_bytes, plain)\n"),
-            ("        squares, valid, doubtful = self._squares(encoded)\n",
+             "        seen = Squares(*decode_batch(image_bytes, plain))\n"),
+            ("        squares, valid, doubtful, detection = self._squares(encoded)\n",
              "        import dataclasses\n"
              "        plain = dataclasses.replace(self.picture, bar_share=0.0, detect_bar=False)\n"
-             "        squares, valid, doubtful = decode_batch(encoded, plain)\n"),
+             "        squares, valid, doubtful, detection = Squares(*decode_batch(encoded, plain))\n"),
             ("tf.reshape(valid if name == EMPTY else asked, shape)", "tf.reshape(valid, shape)"),
             ('encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")',
              "encoded = tf.reshape(image_bytes, [-1])"),

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from camtrap_tf.answers import intervals, metrics
-from camtrap_tf.answers.event_rules import RULES, WEIGHED
+from camtrap_tf.answers.event_rules import DETECTOR, RULES, WEIGHED
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import heads
-from camtrap_tf.core.labels import EMPTY, MISSING
+from camtrap_tf.core.labels import DETECTION, EMPTY, MISSING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +48,13 @@ def compare(validation: Predictions, test: Predictions | None = None) -> list[Ro
         Rows by head, in the order of `event_rules.RULES`.
     """
     table = []
+    scored = all(DETECTION in p.scores for p in (validation, test) if p is not None)
     for head in heads.in_order(validation.classes):
         row = heads.find(head, validation.classes[head])
         labels = validation.event_labels.get(head, np.array([]))
         if row.rule_chosen and np.any(labels != MISSING):
-            table += _compare_head(head, _rules(row), validation, test)
+            rules = _rules(row, scored)
+            table += _compare_head(head, rules, validation, test)
     return table
 
 
@@ -61,22 +63,27 @@ def chosen(table: list[Row]) -> dict[str, str]:
     return {row.head: row.rule for row in table if row.chosen}
 
 
-def usual(classes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def usual(classes: Mapping[str, Sequence[str]], scored: bool = False) -> dict[str, str]:
     """The rule for each head where there is no validation split to choose it on.
 
     Args:
         classes: class names by head.
+        scored: a detector's score is kept of every picture.
 
     >>> usual({"empty": ("no", "yes"), "species": ("deer", "fowl")})
     {'empty': 'maximum', 'species': 'animal'}
+    >>> usual({"species": ("deer", "fowl"), "count": ("1", "2+")}, scored=True)
+    {'species': 'detector', 'count': 'animal'}
     """
-    return {head: heads.find(head, names).event_rule for head, names in classes.items()}
+    rows = {head: heads.find(head, names) for head, names in classes.items()}
+    return {h: (scored and row.scored_rule) or row.event_rule for h, row in rows.items()}
 
 
-def _rules(row: heads.Head) -> list[str]:
-    """Those that make sense of a head, each once."""
+def _rules(row: heads.Head, scored: bool) -> list[str]:
+    """Those that make sense of a head, each once; `scored`: there is a detector's score."""
     left_out = ("geometric",) if row.kind is not heads.Kind.YES_NO else ()
     left_out += () if row.of_animals else WEIGHED  # by its own answer
+    left_out += () if scored else (DETECTOR,)
     return [rule for rule in RULES if rule not in left_out]
 
 
@@ -113,6 +120,6 @@ def _without_others(predictions: Predictions, head: str) -> Predictions:
         classes={name: predictions.classes[name] for name in kept},
         probabilities={name: predictions.probabilities[name] for name in kept},
         labels={},
-        scores={},
+        scores={name: own for name, own in predictions.scores.items() if name == DETECTION},
         event_labels={head: predictions.event_labels[head]},
     )

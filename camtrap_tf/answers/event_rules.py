@@ -7,8 +7,11 @@ empty have no say here either, unless all are (`frames_with_animal`). Otherwise 
 tell of another system than the one that predicts.
 
 A network with one stage answers both questions at once: 'empty' is the last class of its species.
-The rules that weigh by the probability of an animal (`WEIGHED`) take its answer apart: an event is
-as likely to have an animal as its surest frame, and its species come from the rule.
+The rules that weigh by how much of an animal a frame shows (`WEIGHED`) take its answer apart: an
+event is as likely to have an animal as its surest frame, and its species come from the rule.
+
+The rule of a detector (`DETECTOR`) is there for bundles that see crops, whose detector looks at
+every picture. Where it found nothing on any frame, they all count alike.
 """
 
 import dataclasses
@@ -29,6 +32,7 @@ class Frames:
         values: [frames, classes] float32, rows sum to 1.
         animal: [frames] float32, the probability of an animal.
         starts, sizes: [events] int, an event's first row and how many it has.
+        detection: [frames] float32, how sure a detector is of its surest box, 0 without one.
         nothing: of a yes-or-no head, the class that says that nothing is there; None of others.
     """
 
@@ -36,6 +40,7 @@ class Frames:
     animal: np.ndarray
     starts: np.ndarray
     sizes: np.ndarray
+    detection: np.ndarray
     nothing: int | None = None
 
 
@@ -47,6 +52,7 @@ def combine(
     rule: str = "mean",
     nothing: int | None = None,
     joint: bool = False,
+    detection: np.ndarray | None = None,
 ) -> np.ndarray:
     """One answer for each event, of its frames that have one.
 
@@ -58,20 +64,24 @@ def combine(
         rule: a key of `RULES`.
         nothing: see `Frames`.
         joint: 'empty' is the last class, as in networks with one stage.
+        detection: [frames] float32, the confidence of a detector's surest box, NaN where it has
+            not looked; None: no detector has.
 
     Returns:
         [events, classes] float32, NaN where no frame has an answer.
 
     Raises:
-        InputError: no such rule.
+        InputError: no such rule, or one that needs a detector's scores.
     """
     check(rule)
+    check_scored(rule, detection is not None)
     rows = np.flatnonzero(~np.isnan(values[:, 0]))
     rows = rows[np.argsort(codes[rows], kind="stable")]
     answered, starts, sizes = np.unique(codes[rows], return_index=True, return_counts=True)
     combined = np.full((events, values.shape[1]), np.nan, np.float32)
     if len(rows):
-        frames = Frames(values[rows], animal[rows], starts, sizes, nothing)
+        scores = np.zeros(len(rows)) if detection is None else np.nan_to_num(detection[rows])
+        frames = Frames(values[rows], animal[rows], starts, sizes, scores, nothing)
         taken_apart = joint and rule in WEIGHED
         combined[answered] = _joint(frames, rule) if taken_apart else RULES[rule](frames)
     return combined
@@ -81,6 +91,17 @@ def check(rule: str) -> None:
     """Raises InputError where there is no such rule."""
     if rule not in RULES:
         raise InputError(f"a rule is one of {', '.join(RULES)}", rule, "Take 'mean'.")
+
+
+def check_scored(rule: str, scored: bool) -> None:
+    """Raises InputError where a rule needs a detector's scores and there are none."""
+    if rule == DETECTOR and not scored:
+        raise InputError(
+            f"the rule '{DETECTOR}' weighs pictures by the score of a detector, which bundles keep "
+            "that see crops",
+            rule,
+            "Take 'animal', or fit `camtrap probe --view=both`.",
+        )
 
 
 def frames_with_animal(codes: np.ndarray, animal: np.ndarray, threshold: float) -> np.ndarray:
@@ -165,7 +186,17 @@ def _maximum(frames: Frames) -> np.ndarray:
 
 def _by_animal(frames: Frames) -> np.ndarray:
     """Mean probability, every frame weighted by its probability of an animal."""
-    weights = np.maximum(frames.animal.astype(np.float64), _SMALLEST)
+    return _weighted_mean(frames, frames.animal)
+
+
+def _by_detector(frames: Frames) -> np.ndarray:
+    """Mean probability, every frame weighted by the score of a detector."""
+    return _weighted_mean(frames, frames.detection)
+
+
+def _weighted_mean(frames: Frames, weights: np.ndarray) -> np.ndarray:
+    """Mean probability by weights [frames]; the plain mean of an event whose weights are all 0."""
+    weights = np.maximum(weights.astype(np.float64), _SMALLEST)
     sums = np.add.reduceat(weights, frames.starts)
     return _weighted(frames, frames.values, weights / np.repeat(sums, frames.sizes))
 
@@ -190,5 +221,7 @@ RULES: dict[str, Callable[[Frames], np.ndarray]] = {
     "maximum": _maximum,
     "animal": _by_animal,
     "surest": _surest,
+    "detector": _by_detector,
 }
-WEIGHED = ("animal", "surest")  # by the frames' probabilities of an animal
+DETECTOR = "detector"
+WEIGHED = ("animal", "surest", DETECTOR)  # by how much of an animal a frame shows

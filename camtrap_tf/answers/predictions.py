@@ -21,13 +21,14 @@ from camtrap_tf.answers.columns import StoredColumn
 from camtrap_tf.core import heads, parquet
 from camtrap_tf.core.artifacts import PathLike, check_stamp, existing_file
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING, UNKNOWN
+from camtrap_tf.core.labels import DETECTION, EMPTY, FAMILIARITY, MISSING, UNKNOWN
 
 KIND, VERSION = "predictions file", 1
 ROW_GROUP = 16_384  # rows of a file that are read and written at a time
 BLOCK = 1 << 16  # rows of a block
 _WAY_OUT = "Give a predictions.parquet, or make it anew by running the same command again."
 WITH_EVENT = "read_with_event"  # in `info`, the weight of the event; absent where they were not
+WITH_NEIGHBOURS = "read_with_neighbours"  # the same of events (`neighbours.Reading`)
 ANIMAL = "animal"  # the answer where there is one and no species was asked for
 
 ID_COLUMNS = {
@@ -58,10 +59,12 @@ class Predictions:
             where images have none of their own), -1 = missing. Heads may be absent.
         event_labels: the same for the image's *event*.
         info: facts for people and formats: model names, hash, split, thresholds.
-        scores: numbers that networks give beside their heads, by name, [rows] float32, NaN where
-            they were not asked: `labels.FAMILIARITY`; `info['familiarity_score']` says which.
+        scores: numbers beside the heads, by name, [rows] float32, NaN where there is none:
+            `labels.FAMILIARITY`, which networks give; `info['familiarity_score']` says which; and
+            `labels.DETECTION`, of bundles that see crops, 0 where nothing was found.
         own: by head, what pictures say by themselves whose `probabilities` were read with their
-            events (`with_event`); events are made of these. Mostly empty.
+            events (`with_event`); events are made of these. Of events, what they say by themselves
+            where they were read with their neighbours (`neighbours`). Mostly empty.
     """
 
     ids: pd.DataFrame
@@ -103,10 +106,11 @@ class Predictions:
         )
 
     def alone(self) -> "Predictions":
-        """The same with what each picture says by itself, not read with its event."""
+        """The same with what each row says by itself, not read with its event or neighbours."""
         if not self.own:
             return self
-        info = {key: value for key, value in self.info.items() if key != WITH_EVENT}
+        marks = (WITH_EVENT, WITH_NEIGHBOURS)
+        info = {key: value for key, value in self.info.items() if key not in marks}
         probabilities = self.probabilities | self.own
         return dataclasses.replace(self, probabilities=probabilities, own={}, info=info)
 
@@ -299,6 +303,9 @@ class Predictions:
         Args:
             rules: by head, a key of `event_rules.RULES`; `info['event_rules']` where None. A head
                 without a rule takes the mean probability, the paper's way.
+
+        Raises:
+            InputError: no such rule, or that of a detector where no detector's scores are kept.
         """
         rules = self.info.get("event_rules", {}) if rules is None else rules
         codes, names = pd.factorize(self.event_names())
@@ -323,7 +330,7 @@ class Predictions:
     def _combiner(self, codes: np.ndarray, events: int) -> Callable[[str, str], np.ndarray]:
         """A function of a head, or score, and a rule that gives its answers to events."""
         animal = np.nan_to_num(self.animal_probability())  # one that cannot be read shows none
-        alone = self.alone().probabilities
+        alone, detection = self.alone().probabilities, self._detection()
         everything = np.arange(len(self))
         of_animals = everything
         if EMPTY in self.classes:
@@ -342,9 +349,15 @@ class Predictions:
                 rule,
                 row.refuted,
                 joint=self.one_stage and name == "species",
+                detection=None if detection is None else detection[rows],
             )
 
         return combine
+
+    def _detection(self) -> np.ndarray | None:
+        """[rows] float32: a detector's score as a weight; a person is as sure as can be."""
+        score = self.scores.get(DETECTION)
+        return None if score is None else np.where(self.reviewed(), np.float32(1), score)
 
     def write(self, path: PathLike) -> None:
         """Writes one Parquet file, atomically."""
@@ -373,7 +386,8 @@ class Predictions:
         scores; and for every head its name and `HEAD_confidence`: the most probable class and the
         probability of it, which a person's answer has not. Where pictures were read with their
         events, `HEAD_alone` and `HEAD_alone_confidence` are what each says by itself, and
-        `read_with_event` whether that was changed.
+        `read_with_event` whether that was changed; of events that were read with their neighbours,
+        `read_with_neighbours`.
         """
         columns: dict[str, pd.Series | np.ndarray] = {name: self.ids[name] for name in ID_COLUMNS}
         by_person = self.reviewed()
@@ -384,7 +398,8 @@ class Predictions:
             columns[head] = class_names(self.top(head), names)
             columns[f"{head}_confidence"] = np.where(by_person, np.nan, self.confidence(head))
         if self.own:
-            columns[WITH_EVENT] = self.read_with_event()
+            mark = WITH_NEIGHBOURS if WITH_NEIGHBOURS in self.info else WITH_EVENT
+            columns[mark] = self.read_with_event()
         alone = self.alone()
         for head in self.own:
             columns[f"{head}_alone"] = class_names(alone.top(head), self.classes[head])
@@ -393,7 +408,7 @@ class Predictions:
         return pd.DataFrame(columns)
 
     def read_with_event(self) -> np.ndarray:
-        """[rows] bool: an answer that the picture's event has changed, or made surer or less so."""
+        """[rows] bool: an answer that its event, or its neighbours, have changed or made surer."""
         changed = np.zeros(len(self), bool)
         for head, values in self.own.items():
             both = np.asarray(values), np.asarray(self.probabilities[head])
@@ -595,12 +610,21 @@ def ensemble(members: Sequence[Predictions]) -> Predictions:
         for key, value in first.info.items()
         if all(member.info.get(key) == value for member in members)
     }
-    scores, kind = _mean_scores(members)
+    scores, kind = _mean_familiarity(members)
+    scores |= _mean_detection(members)
     info = agreed | kind | {"members": [member.info for member in members]}
     return Predictions(first.ids, classes, probabilities, labels, event_labels, info, scores)
 
 
-def _mean_scores(members: Sequence[Predictions]) -> tuple[dict[str, np.ndarray], dict]:
+def _mean_detection(members: Sequence[Predictions]) -> dict[str, np.ndarray]:
+    """The mean of the detectors' scores, over the members that have one."""
+    having = [member.scores[DETECTION] for member in members if DETECTION in member.scores]
+    if not having:
+        return {}
+    return {DETECTION: np.stack(having).mean(axis=0, dtype=np.float64).astype(np.float32)}
+
+
+def _mean_familiarity(members: Sequence[Predictions]) -> tuple[dict[str, np.ndarray], dict]:
     """The members' mean familiarity, and which score it is, where they tell it."""
     having = [member for member in members if FAMILIARITY in member.scores]
     if not having:

@@ -47,6 +47,7 @@ class Head:
         event_rule: by which an event's answer is made of its frames', a key of
             `event_rules.RULES`; without anything to choose it on, frames count as they show an
             animal.
+        scored_rule: the same of bundles that keep a detector's score; '' stands for `event_rule`.
         rule_chosen: a bundle takes the rule that is best on the validation split instead.
         threshold: a key of `Predictions.info`, the probability by which it is decided; None:
             the most probable class is the answer.
@@ -67,6 +68,7 @@ class Head:
     of_frames: bool = False
     nothing: str = BINARY[0]
     event_rule: str = "animal"
+    scored_rule: str = ""
     rule_chosen: bool = False
     threshold: str | None = None
     title: str = ""
@@ -100,8 +102,9 @@ _ROWS = (
         question="Empty, or an animal?", camtrap_dp="observationType",
     ),
     Head(
-        SPECIES, Kind.CHOICE, of_frames=True, rule_chosen=True, label="Species",
-        question="Which species?", lenient="Is the species among the five best guesses?",
+        SPECIES, Kind.CHOICE, of_frames=True, scored_rule="detector", rule_chosen=True,
+        label="Species", question="Which species?",
+        lenient="Is the species among the five best guesses?",
         lenient_title="among the five best", camtrap_dp="scientificName",
     ),
     Head(
@@ -179,7 +182,7 @@ _NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 RESERVED = frozenset((
     EMPTY, SPECIES, COUNT, *ATTRIBUTES, "path", "folder", "file", "event", "event_id", "frame",
     "site", "season", "datetime", "failure", "reviewed_by", "reviewed_at", "answer", "animal",
-    "animal_probability", "attributes", "decision", "doubt", "doubtful", "familiarity",
+    "animal_probability", "attributes", "decision", "detection", "doubt", "doubtful", "familiarity",
     "further_species", "unknown", "valid",
 ))  # fmt: skip
 

@@ -28,6 +28,8 @@ UNKNOWN = "unknown"  # the answer to an animal that looks like none of the speci
 # How much a picture looks like those the species were learnt from: a score beside the heads, a
 # number without bounds. Which score it is stands in `familiarity_score`.
 FAMILIARITY = "familiarity"
+# How sure a detector is of the surest box in a picture: a score, in [0, 1].
+DETECTION = "detection"
 MISSING = -1  # a label that a source does not give; it weighs zero in losses and metrics
 
 

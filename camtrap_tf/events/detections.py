@@ -349,6 +349,15 @@ def boxes_of(detections: Detections, paths: pd.Series) -> np.ndarray:
     """[n, 4] float32: the boxes of labelled pictures, NaN where nothing was detected.
 
     Raises:
+        InputError: as of `of_labelled`.
+    """
+    return of_labelled(detections, paths).boxes
+
+
+def of_labelled(detections: Detections, paths: pd.Series) -> Detections:
+    """What was detected in labelled pictures, in their order.
+
+    Raises:
         InputError: most of the pictures are not listed: their paths are written another way.
     """
     found = detections.of(paths)
@@ -360,7 +369,7 @@ def boxes_of(detections: Detections, paths: pd.Series) -> np.ndarray:
             + (detections.paths.iloc[0] if len(detections) else "no pictures"),
             "Run `camtrap detect` on the folder that was given as --images.",
         )
-    return found.boxes
+    return found
 
 
 def is_stage1(detector: Detector | None) -> bool:

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from camtrap_tf.core.asked import check_same
 from camtrap_tf.core.codec import from_json, to_json
 from camtrap_tf.core.config import Context, EventRule, InputSpec, PictureSpec, View
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, Task, Vocabulary
+from camtrap_tf.core.labels import BINARY, DETECTION, EMPTY, FAMILIARITY, Task, Vocabulary
 from camtrap_tf.core.words import mishap
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.manifest import Manifest
@@ -93,7 +94,8 @@ class Bundle:
         members: its networks.
         animal_threshold: stage 2 is asked where the probability of an animal reaches this.
         event_rules: by head, how the frames of an event make one answer (`event_rules.RULES`);
-            heads without one, as in bundles of earlier versions, take the mean.
+            heads without one, as in bundles of earlier versions, take the mean. Only a bundle that
+            sees crops has a detector's score to weigh by.
         event_weight: of a picture's event where its species is read (`with_event`), in [0, 1]; 0,
             as in bundles of earlier versions: pictures are read by themselves.
         familiarity_threshold: an animal is called unknown where its familiarity is below this,
@@ -141,13 +143,16 @@ class Bundle:
                 familiarity["score"],
                 "Make the bundle anew with `camtrap bundle`.",
             )
+        rules = content.get("event_rules") or {}
+        for rule in rules.values():
+            event_rules.check_scored(rule, _sees_crops(members))
         return cls(
             folder,
             Vocabulary.from_json(content["vocabulary"]),
             from_json(content["picture"], PictureSpec, "picture"),
             members,
             content["animal_threshold"],
-            content.get("event_rules", {}),
+            rules,
             content.get("event_weight", 0.0),
             familiarity and familiarity["threshold"],
             familiarity and familiarity["score"],
@@ -167,12 +172,17 @@ class Bundle:
     @property
     def needs_boxes(self) -> bool:
         """Some of its networks see the part of a picture around the surest box of a detector."""
-        return any(member.view is View.CROP for member in self.members)
+        return _sees_crops(self.members)
 
     @property
     def scores(self) -> tuple[str, ...]:
         """Names of the scores that its networks give beside their heads."""
         return () if self.familiarity_score is None else (FAMILIARITY,)
+
+    @property
+    def kept_scores(self) -> tuple[str, ...]:
+        """Names of the scores kept of a picture: its networks', and a detector's of crops."""
+        return (*self.scores, *((DETECTION,) if self.needs_boxes else ()))
 
     def check_classes(self, manifest: Manifest) -> None:
         """Raises InputError where shards are labelled with other classes than the bundle's."""
@@ -228,6 +238,10 @@ class Bundle:
             )
             for member in self.of_stage(stage)
         ]
+
+
+def _sees_crops(members: Iterable[Member]) -> bool:
+    return any(member.view is View.CROP for member in members)
 
 
 def _load(path: Path) -> keras.Model:
@@ -304,7 +318,8 @@ def make_bundle(
         event_rule: how the frames of an event make one answer, for all heads, a key of
             `event_rules.RULES`; None: that of the runs' recipes (`train.event_rule`), which is
             the paper's mean for those of preset `paper`; where they name none, the best on the
-            validation split (`aggregation`), and without one, the usual of each head.
+            validation split (`aggregation`), and without one, the usual of each head. 'detector' is
+            for bundles that see crops.
         event_weight: of a picture's event where its species is read, in [0, 1]; None: of probes
             the best on the validation split (`with_event.choose`), of others 0.
 
@@ -334,6 +349,7 @@ def make_bundle(
         raise InputError("unknown_share lies in [0, 1)", unknown_share, "Try 0.05.")
     if event_rule is not None:
         event_rules.check(event_rule)
+        event_rules.check_scored(event_rule, any(_sees_crop(run) for run in read))
     if event_weight is not None:
         with_event.check(event_weight)
     folder.mkdir(parents=True, exist_ok=True)
@@ -434,7 +450,12 @@ def _event_rules(runs: list[Run], together: Predictions | None, rule: str | None
         return dict.fromkeys(heads, rule)
     chosen = {} if together is None else aggregation.chosen(aggregation.compare(together))
     of_paper = {head for head, rules in named.items() if rules == {EventRule.MEAN}}
-    return aggregation.usual(heads) | chosen | dict.fromkeys(of_paper, EventRule.MEAN.value)
+    usual = aggregation.usual(heads, scored=any(_sees_crop(run) for run in runs))
+    return usual | chosen | dict.fromkeys(of_paper, EventRule.MEAN.value)
+
+
+def _sees_crop(run: Run) -> bool:
+    return run.config.model.view is View.CROP
 
 
 def _event_weight(runs: list[Run], together: Predictions | None, rules: dict[str, str]) -> float:

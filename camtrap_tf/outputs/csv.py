@@ -22,6 +22,8 @@ answer                  'empty', else 'unknown' where the animal looks like none
 animal_probability      probability that there is an animal
 familiarity             how much the picture looks like those the species were learnt from, a
                         number without bounds; of models that can answer 'unknown'
+detection               how sure a detector was of its surest box in the picture, 0 where it found
+                        nothing; of an event the mean over its pictures. Of bundles that see crops
 HEAD, HEAD_confidence   for every head of the model (`empty`, `species`, `count`, `standing`,
                         ...): its most probable class and the probability of it. They are the
                         head's own answer: species and count are given on a picture taken for

@@ -713,16 +713,18 @@ def _predictions(
     rows = block.pictures[["path", "site", "season"]].assign(
         failure=answers["failure"].to_pandas(), **{name: ids[name] for name in ids}
     )
+    told = [name for name in scores if f"p_{name}" in answers.column_names]
     outputs = {
         name: answers[f"p_{name}"].combine_chunks().flatten().to_numpy()
-        for name in (*classes, *scores)
+        for name in (*classes, *told)
     }
+    unknown = np.full(len(rows), np.nan, np.float32)  # in blocks of before a score was kept
     return Predictions(
         rows,
         classes,
         {head: outputs[head].reshape(-1, len(names)) for head, names in classes.items()},
         info=info,
-        scores={name: outputs[name] for name in scores},
+        scores={name: outputs.get(name, unknown) for name in scores},
     )
 
 

@@ -124,7 +124,7 @@ def predict(
         classes(bundle, options.detector),
         info,
         options.gap_seconds,
-        bundle.scores,
+        bundle.kept_scores,
         options.corrected,
         weight,
     )

@@ -24,7 +24,7 @@ from camtrap_tf.answers import with_event
 from camtrap_tf.core.artifacts import PathLike, as_path
 from camtrap_tf.core.config import EVENT_GAP_SECONDS, Context, PictureSpec, Precision
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core.labels import DETECTION, EMPTY
 from camtrap_tf.core.paths import on_disk
 from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.detections import Detector, Use, is_stage1
@@ -119,7 +119,7 @@ class Predictor:
         check_boxes(bundle, self.options.detector)
         heads = classes(bundle, self.options.detector)
         self.widths = {head: len(names) for head, names in heads.items()}
-        self.widths |= dict.fromkeys(bundle.scores, 1)
+        self.widths |= dict.fromkeys(bundle.kept_scores, 1)
         stages = (2,) if is_stage1(self.options.detector) else (1, 2)
         self.devices = list(devices or _devices())
         self.calls = calls_at_a_time(len(self.devices))
@@ -242,6 +242,7 @@ class _Look(NamedTuple):
         skip: it is empty, its header is enough.
         failure: why the detector has no answer, or None.
         around: [4] float32, the part to look at beside the whole (`crops.squares`), or None.
+        detection: how sure a detector is of that part, NaN where it has not looked.
     """
 
     box: tuple[float, ...] | None = None
@@ -249,6 +250,7 @@ class _Look(NamedTuple):
     skip: bool = False
     failure: str | None = None
     around: np.ndarray | None = None
+    detection: float = np.nan
 
 
 def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
@@ -263,7 +265,8 @@ def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
             for box, seen in zip(found.boxes, something, strict=True)
         ]
     if detector.use is Use.VIEW:
-        return [_Look(around=around) for around in crops.squares(found.boxes)]
+        pairs = zip(crops.squares(found.boxes), found.confidence, strict=True)
+        return [_Look(around=around, detection=float(sure)) for around, sure in pairs]
     empty = np.stack([found.confidence, 1 - found.confidence], axis=1)
     failures = (
         ("MegaDetector: " + found.failures).astype(object).where(found.failures.notna(), None)
@@ -396,6 +399,9 @@ class _UnderWay:
         squares = [
             (row, own.picture.pixels) for row, own in zip(rows, read, strict=True) if own.picture
         ]
+        if DETECTION in self.probabilities:
+            sure = [own.look.detection if own.look else np.nan for own in read]
+            self.probabilities[DETECTION][rows.start : rows.stop, 0] = sure
         if self.told:
             self._take_verdicts(rows, read)
         elif squares:

@@ -12,9 +12,9 @@ from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core.labels import DETECTION, EMPTY, FAMILIARITY
 from camtrap_tf.core.progress import Meter
-from camtrap_tf.events.detections import Detections, boxes_of
+from camtrap_tf.events.detections import Detections, of_labelled
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle, answering_info, classes
 from camtrap_tf.networks.network import Network, shared_context
@@ -48,14 +48,15 @@ class Split:
         self.name = name
         self.ids, self.labels, self.event_labels = pipeline.index(manifest, name)
         self.batches = pipeline.stored_pictures(manifest, name, batch_size, context, alone)
-        self.boxes = None
+        self.found = None
         if detections is not None:
-            self.boxes = boxes_of(detections, self.ids["path"].astype("string"))
+            self.found = of_labelled(detections, self.ids["path"].astype("string"))
 
     def predict(self, networks: list[Network]) -> Predictions:
         """Every network's answers on every picture, one pass over the shards.
 
-        Networks that share a head (an ensemble) are averaged.
+        Networks that share a head (an ensemble) are averaged. Where some see the part around a box,
+        how sure the detector was of it is among the scores.
 
         Returns:
             Image-level predictions with labels, in the order of the shards.
@@ -81,26 +82,37 @@ class Split:
             _with_empty_class(self.labels, classes),
             _with_empty_class(self.event_labels, classes),
             self._info(networks),
-            {name: values[:, 0] for name, values in outputs.items() if name not in classes},
+            {name: values[:, 0] for name, values in outputs.items() if name not in classes}
+            | self._detection(networks),
         )
+
+    def _detection(self, networks: list[Network]) -> dict[str, np.ndarray]:
+        """The detector's score of every picture, where its boxes are used."""
+        if self.found is None or not _see_crops(networks):
+            return {}
+        return {DETECTION: self.found.confidence.astype(np.float32)}
 
     def _pixels(self, networks: list[Network]) -> Iterable:
         """Batches of stored squares; with the parts around boxes, where some network sees those."""
-        if all(network.view is View.WHOLE for network in networks):
+        if not _see_crops(networks):
             return self.batches
-        if self.boxes is None:
+        if self.found is None:
             raise InputError(
                 "networks that see the part around a box are told where boxes are",
                 ", ".join(network.name for network in networks if network.view is View.CROP),
                 "Give --detections=FILE, what `camtrap detect` or MegaDetector wrote, or let "
                 "`camtrap probe --view=both --images=PICTURES` find boxes and keep them.",
             )
-        return crops.stacked(self.batches, self.boxes)
+        return crops.stacked(self.batches, self.found.boxes)
 
     def _info(self, networks: list[Network]) -> dict:
         info = {"split": self.name, "models": [network.name for network in networks]}
         scores = [network.score for network in networks if network.score is not None]
         return info | ({"familiarity_score": scores[0]} if scores else {})
+
+
+def _see_crops(networks: list[Network]) -> bool:
+    return any(network.view is View.CROP for network in networks)
 
 
 def predict_split(
@@ -145,7 +157,7 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job, event_weight: floa
         predict_shards(bundle, shards, split, networks).write(files[split])
     own = with_event.heads_read(event_weight, found)
     info |= {WITH_EVENT: event_weight} if own else {}
-    with writing(path, found, info, scores=bundle.scores, own=own) as add:
+    with writing(path, found, info, scores=bundle.kept_scores, own=own) as add:
         for file in files.values():
             answers = Predictions.read(file)
             values, scores = answers.probabilities, answers.scores
@@ -153,7 +165,8 @@ def answer_shards(bundle: Bundle, shards: PathLike, job: Job, event_weight: floa
                 empty = answers.judged_empty()
                 second = values.keys() - {EMPTY}
                 values |= {head: np.where(empty[:, None], np.nan, values[head]) for head in second}
-                scores = {name: np.where(empty, np.nan, own) for name, own in scores.items()}
+                unasked = scores.keys() & {FAMILIARITY}
+                scores |= {name: np.where(empty, np.nan, scores[name]) for name in unasked}
             alone = Predictions(answers.ids, found, values, info=info, scores=scores)
             add(with_event.read(alone, event_weight))
     return path

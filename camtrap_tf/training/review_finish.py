@@ -34,7 +34,15 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import command
 from camtrap_tf.core.config import InputSpec, PictureSpec, RareClasses, View
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import BINARY, EMPTY, FAMILIARITY, MISSING, Task, Vocabulary
+from camtrap_tf.core.labels import (
+    BINARY,
+    DETECTION,
+    EMPTY,
+    FAMILIARITY,
+    MISSING,
+    Task,
+    Vocabulary,
+)
 from camtrap_tf.core.recipes import STARTED, probe_config
 from camtrap_tf.networks.run import KIND, STRENGTH, VERSION
 from camtrap_tf.prediction.descriptions import SIDE
@@ -266,10 +274,10 @@ def _held_out(
         if len(others):
             logits[own] = fit(others).logits(seen[every[own], 0])
     classes = {head: names}
-    scores = {}
+    scores = {DETECTION: work.scores[every].astype(np.float32)}
     info: dict = {"animal_threshold": 0.5}
     if head == "species":
-        scores = {FAMILIARITY: special.logsumexp(logits, axis=1).astype(np.float32)}
+        scores |= {FAMILIARITY: special.logsumexp(logits, axis=1).astype(np.float32)}
         info["familiarity_score"] = "energy"
     truth = {head: labels[every].astype(np.int16)}
     values = {head: special.softmax(logits, axis=1).astype(np.float32)}

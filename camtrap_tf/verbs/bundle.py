@@ -40,7 +40,7 @@ def define(values: flags.FlagValues) -> None:
         [AUTO, *RULES],
         "how the frames of an event make one answer: 'auto' takes, for each head, the best on the "
         "validation split, and without one counts frames as they show an animal; 'mean' is the "
-        "paper's",
+        "paper's; 'detector' is for bundles that see crops",
         flag_values=values,
     )
     flags.DEFINE_float(

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -27,12 +28,22 @@ class Answer:
         familiarity: how much it looks like what the species were learnt from; None where that
             was not asked, or the networks do not tell.
         doubt: what seems to be damaged in the picture; None if nothing does.
+        detection: how sure the detector is of its surest box, 0 where it finds none; None without
+            a detector.
     """
 
     animal_probability: float
     species: np.ndarray | None
     familiarity: float | None = None
     doubt: str | None = None
+    detection: float | None = None
+
+
+class _Seen(NamedTuple):
+    """A picture as the networks see it, and how sure the detector is of its crop."""
+
+    picture: pictures.Picture
+    detection: float | None = None
 
 
 class EdgeModel:
@@ -86,36 +97,36 @@ class EdgeModel:
         Raises:
             pictures.PictureError: it cannot be read, or the network fails on it.
         """
-        picture = self._read_picture(source)
-        answer = self._try_square(stacked(picture.pixels[None], self.context)[0])
+        seen = self._look(source)
+        answer = self._try_square(stacked(seen.picture.pixels[None], self.context)[0])
         if isinstance(answer, str):
             raise pictures.PictureError(answer)
-        return dataclasses.replace(answer, doubt=picture.doubt)
+        return dataclasses.replace(answer, doubt=seen.picture.doubt, detection=seen.detection)
 
     def answer_event(self, sources: Sequence[PathLike]) -> list[Answer | str]:
         """Answers the frames of an event, in order; the reason for one that cannot be read."""
         found = [self._read(source) for source in sources]
-        read = [one for one in found if isinstance(one, pictures.Picture)]
+        read = [one.picture for one in found if isinstance(one, _Seen)]
         if not read:
             return [str(reason) for reason in found]
         squares = stacked(np.stack([picture.pixels for picture in read]), self.context)
         answers = map(self._try_square, squares)
-        return [one if isinstance(one, str) else _doubted(next(answers), one) for one in found]
+        return [one if isinstance(one, str) else _with_facts(next(answers), one) for one in found]
 
-    def _read(self, source: PathLike) -> pictures.Picture | str:
+    def _read(self, source: PathLike) -> _Seen | str:
         """A picture, or the reason why it cannot be read."""
         try:
-            return self._read_picture(source)
+            return self._look(source)
         except pictures.PictureError as error:
             return str(error)
 
-    def _read_picture(self, source: PathLike | bytes) -> pictures.Picture:
+    def _look(self, source: PathLike | bytes) -> _Seen:
         """A picture; with its crop in three more channels, where some network sees that."""
         picture = pictures.read(source, self.picture)
         if self._finder is None:
-            return picture
-        both = self._finder.with_part(source, picture.pixels)
-        return dataclasses.replace(picture, pixels=both)
+            return _Seen(picture)
+        both, sure = self._finder.with_part(source, picture.pixels)
+        return _Seen(dataclasses.replace(picture, pixels=both), sure)
 
     def _try_square(self, square: np.ndarray) -> Answer | str:
         """Answers a square, or says why the network has no answer to it."""
@@ -147,8 +158,10 @@ class EdgeModel:
         return species, float(np.mean(told))
 
 
-def _doubted(answer: Answer | str, picture: pictures.Picture) -> Answer | str:
-    return answer if isinstance(answer, str) else dataclasses.replace(answer, doubt=picture.doubt)
+def _with_facts(answer: Answer | str, seen: _Seen) -> Answer | str:
+    if isinstance(answer, str):
+        return answer
+    return dataclasses.replace(answer, doubt=seen.picture.doubt, detection=seen.detection)
 
 
 def _open_finder(path: Path, threads: int) -> finder.EdgeFinder:

@@ -66,6 +66,7 @@ def judge(answers: Sequence[Answer | None], model: EdgeModel) -> Verdict:
 
 def _species(told: list[Answer], model: EdgeModel) -> np.ndarray:
     """[classes] float32: probabilities of the species by the rule of the bundle."""
+    sure = [a.detection for a in told if a.detection is not None]
     return event_rules.combine(
         np.zeros(len(told), int),
         1,
@@ -73,6 +74,7 @@ def _species(told: list[Answer], model: EdgeModel) -> np.ndarray:
         np.array([a.animal_probability for a in told], np.float32),
         model.event_rules.get("species", "mean"),
         joint=model.one_stage,
+        detection=np.array(sure, np.float32) if len(sure) == len(told) else None,
     )[0]
 
 

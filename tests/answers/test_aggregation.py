@@ -1,5 +1,7 @@
 """The rule is chosen on validation alone, and the test figure is of that rule."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,3 +62,20 @@ def test_species_rules_mind_what_shows_an_animal():
     assert right["species", "mean"] == 0.0 and right["species", "animal"] == 1.0
     assert aggregation.chosen(rows)["species"] == "surest"  # with the lower loss
     assert aggregation.usual(classes) == {"empty": "maximum", "species": "animal"}
+
+
+def test_the_rule_of_a_detector_is_tried_where_its_score_is_kept():
+    # The frame that names the lion is the one in which the detector found something.
+    lion = np.float32([0.3, 0.9, 0.2])
+    classes = {"species": ("lion", "zebra")}
+    ids = pd.DataFrame({"path": list("abc"), "event_id": ["x"] * 3})
+    labels = {"species": np.zeros(3, int)}
+    scores = {"detection": np.float32([0.1, 0.9, np.nan])}
+    values = {"species": np.stack([lion, 1 - lion], axis=1)}
+    rows = Predictions(ids, classes, values, labels, labels, scores=scores)
+    found = {row.rule: row for row in aggregation.compare(rows)}
+    assert found["mean"].accuracy == 0 and found["detector"].accuracy == 1
+    assert found["detector"].chosen and list(found)[-1] == "detector"
+    without = dataclasses.replace(rows, scores={})
+    for pair in ((without, None), (rows, without)):
+        assert "detector" not in {row.rule for row in aggregation.compare(*pair)}

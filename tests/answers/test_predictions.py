@@ -270,6 +270,31 @@ def test_a_one_stage_event_is_as_likely_to_have_an_animal_as_its_surest_frame():
         np.testing.assert_allclose(event, [0.8 * lion, 0.8 * (1 - lion), 0.2], rtol=1e-6)
 
 
+def test_frames_weighted_by_the_score_of_a_detector(tmp_path):
+    values = np.array([[0.1, 0.9], [0.6, 0.4], [0.3, 0.7], [0.7, 0.3]], np.float32)
+    probabilities = {"empty": np.full((4, 2), 0.5, np.float32), "species": values}
+    scores = {"detection": np.float32([0.6, 0.2, 0.0, NAN])}  # in y nothing was found
+    kept = make(probabilities=probabilities, scores=scores, info={})
+    kept.write(tmp_path / "p.parquet")
+    read = Predictions.read(tmp_path / "p.parquet")
+    np.testing.assert_array_equal(read.scores["detection"], scores["detection"])
+    assert "detection" in read.to_pandas() and "detection" not in make().to_pandas()
+    events = read.by_event({"species": "detector"})
+    expected = [(0.6 * 0.1 + 0.2 * 0.6) / 0.8, (0.3 + 0.7) / 2]
+    np.testing.assert_allclose(events.probabilities["species"][:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(events.scores["detection"], [0.4, 0.0])
+    # A person is surer than a detector.
+    person = read.select(np.arange(4))
+    person.ids["reviewed_by"] = [pd.NA, "ann", pd.NA, pd.NA]
+    said = person.by_event({"species": "detector"}).probabilities["species"][0, 0]
+    assert said == pytest.approx((0.6 * 0.1 + 0.6) / 1.6)
+    with pytest.raises(InputError, match=r"by the score of a detector.*Take 'animal'"):
+        make().by_event({"species": "detector"})
+    # Members of an ensemble that look are those that tell.
+    both = ensemble([make(), make(scores={"detection": np.float32([0.6, 0.2, 0.0, 1.0])})])
+    np.testing.assert_allclose(both.scores["detection"], [0.6, 0.2, 0.0, 1.0])
+
+
 def test_rules_of_the_model_hold_where_none_are_given():
     kept = make(info={"event_rules": {"empty": "maximum"}})
     np.testing.assert_allclose(kept.by_event().animal_probability(), [0.9, 0.7])

@@ -60,6 +60,10 @@ def exported(two_views, card, tmp_path_factory):
     return out, rows
 
 
+def _pixels(paths):
+    return np.stack([np.asarray(Image.open(path)) for path in paths])
+
+
 def expected(bundle, card):
     """Keras' probabilities of an animal and of red, by both views of each picture."""
     from camtrap_tf.networks.detector import boxes
@@ -98,10 +102,7 @@ def test_an_export_finds_boxes_and_answers_as_keras_does(two_views, card, export
     event = {"image_bytes": tf.constant([encoded[:1]]), "frames": tf.constant([1])}
     for name, given in (
         ("serving_default", {"image_bytes": tf.constant([*encoded, b"damaged"])}),
-        (
-            "pixels",
-            {"images": np.stack([np.asarray(Image.open(p)) for p in sorted(card.iterdir())])},
-        ),
+        ("pixels", {"images": _pixels(paths)}),
         ("event", event),
     ):
         found = signatures[name](**given)["animal_probability"].numpy()
@@ -111,15 +112,47 @@ def test_an_export_finds_boxes_and_answers_as_keras_does(two_views, card, export
 
 
 @pytest.mark.slow
+def test_events_weighted_by_the_detector_in_a_graph(two_views, card, tmp_path):
+    import tensorflow as tf
+
+    from camtrap_tf.networks.detector import boxes
+    from export import detector
+    from export.saved_model import Serving
+
+    rules = {"empty": "maximum", "species": "detector"}
+    bundle = dataclasses.replace(two_views, event_rules=rules, animal_threshold=0.0)
+    paths = sorted(card.iterdir())
+    side = boxes.side_of(320, 320)
+    serving = Serving(bundle, 0.9, tmp_path, detector.Serving(cells(), side))
+    encoded = [path.read_bytes() for path in paths]
+    sure = serving.serve(tf.constant(encoded))["detection"].numpy()
+    assert sure[3] == 0 and (sure[:3] > 0).all()
+    assert np.array_equal(serving.pixels(_pixels(paths))["detection"], sure)
+    red = expected(bundle, card)[:, 1]
+    # A red one, and one in which nothing is found; two in which nothing is found count alike.
+    for pair, wanted in (((0, 3), red[0]), ((3, 3), red[3])):
+        given = tf.constant([[encoded[one] for one in pair]])
+        (event,) = serving.event(given, tf.constant([2]))["species_probabilities"]
+        assert event[1].numpy() == pytest.approx(wanted, abs=0.01)
+    assert red[0] > 0.9 and red[3] < 0.6
+
+
+@pytest.mark.slow
 def test_a_camera_looks_for_boxes_first(two_views, card, exported):
     from export.edge.model import EdgeModel
+    from export.edge.policy import judge
 
     out, _ = exported
-    model = EdgeModel(out / "tflite" / "float32")
+    model = EdgeModel(out / "tflite" / "float32", animal_threshold=0.0)
     wanted = expected(two_views, card)
     answers = model.answer_event(sorted(card.iterdir()))
     np.testing.assert_allclose([a.animal_probability for a in answers], wanted[:, 0], atol=0.01)
     assert model.answer(card / "0.png").species[1] == pytest.approx(wanted[0, 1], abs=0.01)
+    # By the rule of the detector a picture in which nothing is found has no say.
+    model.event_rules = {"species": "detector"}
+    assert answers[3].detection == 0 and min(a.detection for a in answers[:3]) > 0
+    verdict = judge([answers[0], answers[3]], model)
+    assert verdict.species == "red" and verdict.probability == pytest.approx(wanted[0, 1], abs=0.01)
     (out / "tflite" / "float32" / "detector.tflite").rename(out / "detector.tflite")
     with pytest.raises(InputError, match=r"have their detector beside them, detector\.tflite"):
         EdgeModel(out / "tflite" / "float32")

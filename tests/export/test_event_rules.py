@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf.answers import event_rules
+from camtrap_tf.core.errors import InputError
 
 
 def test_both_have_the_same_rules():
@@ -26,7 +27,23 @@ def test_a_rule_gives_the_same_in_a_graph(rule, nothing, joint):
     animal = 1 - values[..., -1] if joint else draw.random((6, 4)).astype(np.float32)
     rows = np.where(counted[..., None], values, np.nan).reshape(24, classes)
     codes = np.repeat(np.arange(6), 4)
-    expected = event_rules.combine(codes, 6, rows, animal.reshape(-1), rule, nothing, joint)
-    found = graphs.combine(graphs.Grid(values, counted, animal, nothing), rule, joint).numpy()
+    score = np.where(draw.random((6, 4)) < 0.3, 0, draw.random((6, 4))).astype(np.float32)
+    score[2] = 0  # nothing was found in an event
+    given = animal.reshape(-1), rule, nothing, joint, score.reshape(-1)
+    expected = event_rules.combine(codes, 6, rows, *given)
+    grid = graphs.Grid(values, counted, animal, nothing, score)
+    found = graphs.combine(grid, rule, joint).numpy()
     assert np.isnan(expected).any(axis=1).tolist() == (~counted.any(axis=1)).tolist()
     np.testing.assert_allclose(found, np.nan_to_num(expected), atol=1e-6)
+
+
+def test_a_rule_that_needs_scores_says_so():
+    from export import event_rules as graphs
+
+    half = np.full((1, 1, 2), 0.5, np.float32)
+    for combine in (
+        lambda: event_rules.combine(np.zeros(1, int), 1, half[0], half[0, :, 0], "detector"),
+        lambda: graphs.combine(graphs.Grid(half, half[..., 0] > 0, half[..., 0]), "detector"),
+    ):
+        with pytest.raises(InputError, match="weighs pictures by the score of a detector"):
+            combine()

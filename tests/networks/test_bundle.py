@@ -148,6 +148,8 @@ def test_runs_of_the_preset_paper_keep_its_mean_for_events(run, tmp_path):
     assert both.event_rules == make_bundle([run.folder], tmp_path / "own").event_rules
     asked = make_bundle([tmp_path / "run"], tmp_path / "asked", event_rule="surest")
     assert asked.event_rules == {"species": "surest"}
+    with pytest.raises(InputError, match="which bundles keep that see crops; received 'detector'"):
+        make_bundle([run.folder], tmp_path / "detector", event_rule="detector")
 
 
 def test_shards_of_another_project_are_refused_in_words(colour_bundle, tiny_shards):

@@ -15,7 +15,8 @@ NAN, INF = float("nan"), float("inf")
 VALUES = {
     "animal_threshold": (NAN, INF, -0.1, 1.5, "0.5", None, True, [0.5]),
     "event_weight": (NAN, -1, 2, "x", []),
-    "event_rules": ({"species": "mode"}, {"species": 3}, [], "mean", {"species": ["mean"]}),
+    "event_rules": ({"species": "mode"}, {"species": 3}, [], "mean", {"species": ["mean"]},
+                    {"species": "detector"}),
     "familiarity": ({"score": "energy", "threshold": NAN}, {"score": "energy"}, {"threshold": 1},
                     {"score": "energy", "threshold": "x"}, 7, [], {"score": [], "threshold": 1}),
     "model_version": (3, None, [], {}),

@@ -271,6 +271,51 @@ def test_pictures_are_answered_by_both_views(two_views, tiny_shards, boxes, tmp_
     )
 
 
+def test_a_detectors_score_weighs_alike_wherever_pictures_are_answered(
+    two_views, tiny_shards, boxes, tmp_path
+):
+    from camtrap_tf.answers import aggregation
+    from camtrap_tf.events.detections import Detector, Use
+    from camtrap_tf.prediction.evaluation import evaluate
+    from camtrap_tf.prediction.predict import predict
+    from camtrap_tf.prediction.predictor import Options
+
+    bundle = dataclasses.replace(two_views, event_rules={"species": "detector"}, event_weight=0.0)
+    sure = np.random.default_rng(0).random(len(boxes)).astype(np.float32)
+    without = boxes.paths.isin(boxes.paths[-16::4])  # of the last split: nothing was found
+    found = dataclasses.replace(
+        boxes,
+        confidence=np.where(without, np.float32(0), sure),
+        boxes=np.where(without.to_numpy()[:, None], np.float32(np.nan), boxes.boxes),
+    )
+    write_pictures(tiny_shards, tmp_path / "card", ("val",))
+    options = Options(detector=Detector(found, Use.VIEW))
+    card = tmp_path / "card"
+    answered = Predictions.read(predict([card], bundle, tmp_path / "job", options, images=card))
+    evaluated = evaluate(bundle, tiny_shards, "val", tmp_path / "evaluated", found).predictions
+    kept = Predictions.read(tmp_path / "evaluated" / "predictions.parquet")
+    place = pd.Index(evaluated.ids["path"]).get_indexer(answered.ids["path"])
+    scores = evaluated.scores["detection"]
+    assert (scores == 0).sum() == 4 and np.array_equal(scores, kept.scores["detection"])
+    np.testing.assert_array_equal(answered.scores["detection"], scores[place])
+    answered.ids["event_id"] = evaluated.ids["event_id"].iloc[place].array
+    order = answered.by_event().ids["event_id"]
+    events = kept.by_event()
+    rows = pd.Index(events.ids["event_id"]).get_indexer(order)
+    species = events.probabilities["species"]
+    np.testing.assert_allclose(
+        answered.by_event().probabilities["species"], species[rows], atol=1e-4
+    )
+    assert not np.allclose(kept.by_event({"species": "animal"}).probabilities["species"], species)
+    # The same by hand, of the first event.
+    own = evaluated.event_codes() == 0
+    values, weights = evaluated.probabilities["species"][own], scores[own].astype(float)
+    apart = values[:, :-1] / (1 - values[:, -1:])
+    expected = (weights @ apart) / weights.sum() * (1 - values[:, -1].min())
+    np.testing.assert_allclose(species[0, :-1], expected, atol=1e-5)
+    assert "detector" in {row.rule for row in aggregation.compare(kept)}
+
+
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
