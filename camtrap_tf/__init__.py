@@ -31,6 +31,7 @@ PUBLIC = {
     "review": "camtrap_tf.prediction.review:review",
     "review_pictures": "camtrap_tf.training.review_pictures:review_pictures",
     "report": "camtrap_tf.reporting:write_report",
+    "aggregate": "camtrap_tf.outputs.aggregated:aggregate",
     "convert": "camtrap_tf.outputs:write",
     "export": "export.verify:export",
     "verify": "camtrap_tf.verifying.artefacts:verify",

@@ -5,6 +5,7 @@ from camtrap_tf.events.table import EventTable as EventTable
 from camtrap_tf.networks.bundle import Bundle as Bundle
 from camtrap_tf.networks.bundle import make_bundle as bundle
 from camtrap_tf.outputs import write as convert
+from camtrap_tf.outputs.aggregated import aggregate as aggregate
 from camtrap_tf.prediction.detect import detect as detect
 from camtrap_tf.prediction.evaluation import evaluate as evaluate
 from camtrap_tf.prediction.model import Model as Model
@@ -30,6 +31,7 @@ __all__ = [
     "InputError",
     "Model",
     "Predictions",
+    "aggregate",
     "bundle",
     "convert",
     "detect",

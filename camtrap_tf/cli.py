@@ -102,6 +102,9 @@ VERBS = {
         "camtrap_tf.verbs.review",
         "predictions + pictures -> people answer what the model is unsure of",
     ),
+    "aggregate": Verb(
+        "camtrap_tf.verbs.aggregate", "predictions -> an answer to each event, of its pictures'"
+    ),
     "convert": Verb(
         "camtrap_tf.verbs.convert", "predictions -> the formats that people and programs use"
     ),

@@ -162,6 +162,17 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ("_weighted_mean(frames, frames.detection)", "_weighted_mean(frames, frames.animal)"),
         ),
     },
+    "tests/answers/test_neighbours.py": {
+        "camtrap_tf/answers/neighbours.py": (
+            ("(number > 0) & ~events.reviewed()", "number > 0"),
+            (" & ~events.judged_empty()", ""),
+            ("begin[other] - end[one] <= minutes", "begin[other] - begin[one] <= minutes"),
+            ("(places[one] == places[other]) & ", ""),
+            ("joined * (1 - own[:, -1:])", "joined"),
+            ("return max(tried", "return min(tried"),
+            ("temperature=temperature)", "temperature=1.0)"),
+        ),
+    },
     "tests/answers/test_with_event.py": {
         "camtrap_tf/answers/with_event.py": (
             ("& ~alone.reviewed())", ")"),
