@@ -65,6 +65,7 @@ def test_min_events_names_the_rare_species():
     chosen = select.select(events, least=2)
     assert ids(chosen) == ["z0", "z1", "z2", "e"]
     assert chosen.dropped.counts == {"event: species with fewer than 2 events: topi": 1}
+    assert len(select.select(events, least=3)) == 4  # three zebras are not fewer than three
 
 
 def test_balance_keeps_as_many_empty_frames_as_others():
