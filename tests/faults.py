@@ -215,7 +215,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ("np.random.default_rng(seed).permutation", "np.random.default_rng(0).permutation"),
         ),
     },
-    "tests/data_prep/test_consensus.py": {
+    "tests/data_prep/test_consensus.py tests/data_prep/test_heads.py": {
         "data_prep/consensus.py": (
             ('sizes // 2 if even_median == "upper" else (sizes - 1) // 2',
              'sizes // 2 if even_median == "lower" else (sizes - 1) // 2'),
@@ -227,7 +227,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
              "looked = facts[\"classifications\"].to_numpy()[event]"),
             ("asked = np.bincount(group, answer >= 0, groups)",
              "asked = np.bincount(group, minlength=groups)"),
-            ("| (total > 10)", "| (total > 11)"),
+            ("| (total > 10)", "| (total > 11)", "eleven are the bin after ten, '11-50', anyway"),
             ("np.lexsort((draw, -number, event))", "np.lexsort((-number, event))"),
             ("alone = (number == most[:, None]).sum(axis=1) == 1", "alone = most > 0"),
         ),

@@ -157,6 +157,20 @@ def test_events_without_an_id_hold_by_deployment_and_time(package):
     assert table.dropped.counts == {}
 
 
+def test_an_event_without_an_end_ends_when_it_begins(package):
+    pictures = [media("m0"), media("m5", second=5)]
+    notes = [note("o1", "7", last=None)]
+    table = read("camtrap_dp", package([MEDIA_HEADER, *pictures], [HEADER, *notes]))
+    assert frames_of(table)["7"] == ["d1/m0.jpg"]
+
+
+def test_what_is_said_of_an_event_beside_one_of_its_pictures_holds_for_all(package):
+    pictures = [media("m0"), media("m5", second=5)]
+    notes = [note("o1", "7", mediaID="m5").replace(",media,animal,", ",event,animal,")]
+    table = read("camtrap_dp", package([MEDIA_HEADER, *pictures], [HEADER, *notes]))
+    assert label_rows(table) == [("7", -1, "fox", "1")]
+
+
 def test_the_same_time_in_another_zone_is_the_same_event(package):
     notes = [note("o1", species="fox"),
              note("o2", species="badger").replace("T10:00:00Z", "T12:00:00+02:00")]  # fmt: skip

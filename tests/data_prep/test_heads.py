@@ -222,6 +222,17 @@ def test_a_species_named_twice_in_a_classification_tells_what_agrees():
     assert labels["sex"].tolist() == ["female"]  # the first classification tells both: none
 
 
+def test_as_many_for_one_class_as_for_another_tell_none():
+    votes = Votes(
+        event=np.zeros(3, int), classification=np.arange(3), species=np.zeros(3, int),
+        count=np.zeros(3, np.int8), attributes={}, events=pd.Series(["e"]),
+        species_names=("impala",),
+        choices={"sex": np.array([0, 1, -1], np.int16)}, classes={"sex": ("male", "female")},
+    )  # fmt: skip
+    _, labels = consensus(votes)
+    assert labels["sex"].isna().tolist() == [True]
+
+
 @pytest.mark.parametrize("source", [name for name, one in SOURCES.items() if not one.heads])
 def test_a_source_that_cannot_says_so(source, tmp_path):
     with pytest.raises(InputError, match=f"'{source}'. Leave head out"):

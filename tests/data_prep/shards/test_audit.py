@@ -8,6 +8,7 @@ from PIL import Image
 
 from camtrap_tf import cli
 from camtrap_tf.core.config import PictureSpec
+from camtrap_tf.events import records
 from camtrap_tf.events.table import EventTable
 from data_prep.choice import select, splits
 from data_prep.shards import audit, plan
@@ -145,6 +146,17 @@ def test_damaged_shards_are_found(tmp_path):
     file.write_bytes(content)
     ((kind, name, _),) = found(tmp_path)
     assert (kind, name) == ("damaged", result.shards[0].file)
+
+
+def test_a_shard_of_other_whole_records_is_found(tmp_path):
+    """As many events and pictures, each with its own checksum, but not those of the manifest."""
+    result = write(tmp_path)
+    file = tmp_path / "out" / result.shards[0].file
+    stored = list(records.read_file(file))
+    records.write_file(file, [*stored[1:], stored[0]])
+    (offence,) = audit.audit(tmp_path / "out", processes=1)
+    assert (offence.kind, offence.what) == ("damaged", result.shards[0].file)
+    assert "checksum" in offence.where
 
 
 def test_the_hash_of_a_hand_made_thumbnail():

@@ -68,6 +68,33 @@ def test_a_task_holds_its_events_with_labels_and_frames():
     assert [task.texts["site"][i] for i in back] == ["S1", "", "S2", "S2"]
 
 
+def test_each_shard_has_the_sizes_of_its_own_events():
+    ids = [f"e{number}" for number in range(6)]
+    owners = [name for number, name in enumerate(ids) for _ in range(number + 1)]
+    events = EventTable(
+        pd.DataFrame({"event_id": ids}),
+        pd.DataFrame({"event_id": owners, "path": [f"{n}.jpg" for n in range(len(owners))]}),
+        pd.DataFrame({"event_id": ids, "species": "zebra"}),
+    )
+    made = plan.make(events, np.array(["train"] * 6), events_per_shard=2)
+    for task in made.tasks():
+        expected = [ids.index(name) + 1 for name in task.texts["event_id"]]
+        assert task.sizes.tolist() == expected
+        assert len(task.paths) == sum(expected)
+
+
+def test_a_species_overrules_empty_of_the_same_frame():
+    events = small_table()
+    both = pd.DataFrame({"event_id": "d", "frame": 0, "species": ["zebra", "empty"]})
+    labels = pd.concat([events.labels, both], ignore_index=True)
+    task = plan.make(EventTable(events.events, events.frames, labels), np.array(["train"] * 4))
+    found = task.task(0)
+    place = found.paths.index("6.jpg")
+    assert {head: int(label[place]) for head, label in found.frame_labels.items()} == {
+        "empty": 0, "species": 1,
+    }  # fmt: skip
+
+
 def test_shards_are_equally_large_and_hold_every_event_once():
     split = np.array(["val"] * 23 + ["train"] * 100)
     made = plan.make(many(123), split, events_per_shard=40)
