@@ -42,6 +42,12 @@ def test_detections_above_the_threshold_label_pictures(file):
     ]  # fmt: skip
 
 
+def test_a_site_is_the_whole_folder(file):
+    named = [{"file": f"{name}.jpg", "detections": []} for name in ("S1/B04/1", "S2/B04/1", "S1/2")]
+    table = read("megadetector", file(CONTENT | {"images": named}))
+    assert table.events["site"].tolist() == ["S1/B04", "S2/B04", "S1"]
+
+
 def test_previews_and_deleted_pictures_are_no_events(file):
     hidden = [
         {"file": f"A/{folder}/1.jpg", "detections": [{"category": "1", "conf": 0.9}]}
