@@ -432,7 +432,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ("if animal < self.animal_threshold or", "if animal <= self.animal_threshold or"),
         ),
     },
-    "tests/export/test_edge.py": {
+    "tests/export/test_edge.py tests/export/test_edge_hostile.py tests/export/test_unknown.py": {
         "export/edge/policy.py": (
             ("animal, species = highest >= model.animal_threshold, \"\"",
              "animal, species = highest > model.animal_threshold, \"\""),

@@ -71,6 +71,20 @@ def test_numbers_of_triggers_decide_within_a_second():
     assert [len(event) for event in paths(frames)] == [1, 1, 1]
 
 
+def test_the_end_of_one_trigger_and_of_the_next_whose_first_was_deleted_are_two_events():
+    frames = [
+        Frame("a/1.jpg", after(0), position=1, total=3, trigger=5),
+        Frame("a/5.jpg", after(1), position=2, total=3, trigger=6),
+    ]
+    assert paths(frames) == [["a/1.jpg"], ["a/5.jpg"]]
+
+
+def test_the_last_picture_of_a_trigger_finishes_it():
+    first, last = (Frame("1.jpg", after(0), position=place, total=3) for place in (2, 3))
+    assert bursts.is_unfinished([first]) and not bursts.is_unfinished([first, last])
+    assert not bursts.is_unfinished([Frame("1.jpg", after(0))])
+
+
 def test_a_trigger_whose_second_picture_was_deleted_is_one_event():
     frames = [
         Frame("a/1.jpg", after(0), position=1, total=3, trigger=5),

@@ -57,6 +57,18 @@ def test_a_table_says_when_a_clock_was_wrong(tmp_path):
     assert str(corrections.read(file)[1]) == "B04=-1h from 2024-06-01 00:00:00"
 
 
+def test_a_shift_ends_before_its_end(tmp_path):
+    file = tmp_path / "clocks.csv"
+    file.write_text("site,from,to,shift\nB04,,2024-06-01 00:00,+1h\n")
+    assert corrected(str(file))[3] == "06-01 00:00:00"
+    file.write_text("site,from,to,shift\nB04,2024-06-01 00:00,,+1h\n")
+    assert corrected(str(file))[3] == "06-01 01:00:00"
+
+
+def test_a_part_of_a_folders_name_is_no_site():
+    assert corrected("B0=+1h") == corrected()
+
+
 def test_a_time_is_corrected_once():
     with pytest.raises(InputError, match=r"corrected once; received 'S1/B04/1\.jpg twice'"):
         corrected("B04=+1h", "S1=+1h")

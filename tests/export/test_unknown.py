@@ -102,6 +102,13 @@ def test_an_event_is_unknown_by_its_mean_familiarity():
     known = judge([plain, empty], model)
     assert (known.species, known.automatic) == ("hare", True)
     assert not parse_rule("unknown", model.species)(known)
+    # On the thresholds themselves: an animal, one that is known, and sure enough.
+    model.familiarity_threshold, model.automatic_at = 2.5, 0.75
+    edge = judge([Answer(0.5, hare, 2.5)], model)
+    assert (edge.animal, edge.species, edge.automatic) == (True, "hare", True)
+    # What a frame below the threshold says of the animal does not count; on it, it does.
+    lion = np.array([0.75, 0.25])
+    assert judge([Answer(0.5, lion, 3.0), Answer(0.4375, hare, 3.0)], model).species == "lion"
     # A model of before carries no threshold and tells no familiarity.
     model.familiarity_threshold = None
     assert judge([Answer(0.75, hare)], model).species == "hare"
