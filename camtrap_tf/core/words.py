@@ -24,6 +24,13 @@ _STORE = (
     "on from what is there."
 )
 _ROOM = "Make room; the same command goes on from what is there."
+_MEMORY = "there is not enough memory. Give it less at a time, or a larger computer."
+# TensorFlow's own errors, by name, since it need not be imported to have none.
+_TENSORFLOW = {
+    "DataLossError": "a shard is damaged. `camtrap verify` of the folder of shards says which, and "
+    "what makes it whole.",
+    "ResourceExhaustedError": _MEMORY,
+}
 
 
 def plain(text: str) -> str:
@@ -71,7 +78,9 @@ def mishap(error: BaseException) -> str | None:
     if isinstance(error, RecursionError):
         return "a file is nested deeper than any of the formats read here. Write it again."
     if isinstance(error, MemoryError):
-        return "there is not enough memory. Give it less at a time, or a larger computer."
+        return _MEMORY
+    if type(error).__module__.startswith("tensorflow."):
+        return _TENSORFLOW.get(type(error).__name__)
     return None
 
 

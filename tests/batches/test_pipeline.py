@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from camtrap_tf.batches import pipeline
+from camtrap_tf.core import words
 from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.core.labels import Task
 from camtrap_tf.events import records
@@ -160,6 +161,19 @@ def test_an_empty_picture_teaches_no_species_whatever_else_is_told():
     frame = {"empty": tf.constant([0, 1, -1]), "species": tf.constant([2, 2, 2])}
     assert pipeline.usable(frame, Task.ANIMAL).numpy().tolist() == [True, False, False]
     assert pipeline.usable(frame, Task.EMPTY).numpy().tolist() == [True, True, False]
+
+
+def test_a_damaged_shard_is_told_in_words(tiny_shards, tmp_path):
+    manifest = Manifest.read(tiny_shards)
+    for shard in manifest.shards:
+        content = bytearray((tiny_shards / shard.file).read_bytes())
+        content[len(content) // 2] ^= 1
+        (tmp_path / shard.file).write_bytes(content)
+    damaged = dataclasses.replace(manifest, folder=tmp_path)
+    with pytest.raises(tf.errors.DataLossError) as error:
+        batches_of(damaged, data(Task.EMPTY), 1)
+    assert "a shard is damaged. `camtrap verify`" in (words.mishap(error.value) or "")
+    assert words.mishap(tf.errors.NotFoundError(None, None, "a fault of ours")) is None
 
 
 def test_a_network_of_whole_events_sees_each_once_in_an_epoch(tiny_shards):
