@@ -1,12 +1,12 @@
-"""What a prediction job of millions of pictures takes beside the networks: seconds, memory, bytes.
+"""What a prediction job of millions of pictures takes beside the networks: time, memory, bytes.
 
     python -m benchmarks.scale --pictures=1000000,3000000
 
 Pictures are drawn names (48 cameras, three to an event) without files, and the answers of
 networks random numbers (48 species, 12 count bins, six behaviours), so that what is left is what
 `predict` itself does: listing, keeping blocks, finding out on a restart what is missing, and
-making one file of the blocks. Each number of pictures has a process of its own, whose largest
-resident size is told after each stage.
+making one file of the blocks. Each number of pictures has a process of its own, whose processor
+time and largest resident size are told after each stage.
 """
 
 import argparse
@@ -55,16 +55,16 @@ def answers(block: jobs.Block, heads: dict, rng: np.random.Generator) -> jobs.An
 
 
 def run(pictures: int, folder: Path) -> dict[str, tuple[float, float]]:
-    """Seconds, and gigabytes of the largest resident size so far, by stage."""
+    """Seconds of processor time, and gigabytes of the largest resident size so far, by stage."""
     vocabulary, rng = Vocabulary(), np.random.default_rng(0)
     heads = vocabulary.heads(Task.EMPTY) | vocabulary.heads(Task.ANIMAL)
-    found, start = {}, time.perf_counter()
+    found, start = {}, time.process_time()
 
     def done(stage: str) -> None:
         nonlocal start
         size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        found[stage] = round(time.perf_counter() - start, 1), round(size, 2)
-        start = time.perf_counter()
+        found[stage] = round(time.process_time() - start, 1), round(size, 2)
+        start = time.process_time()
 
     job = jobs.Job.claim(folder / "job", {"pictures": pictures}, folder)
     done("start")
