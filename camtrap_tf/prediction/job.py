@@ -16,6 +16,7 @@ no event is given and files are named without order, they may lie too far apart 
 
 import collections
 import dataclasses
+import functools
 import itertools
 import json
 import logging
@@ -673,6 +674,7 @@ def _check_found(job: Job, root: Path) -> None:
     )
 
 
+@functools.cache
 def _schema() -> pa.Schema:
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _LISTED.items()})
     return pa.Schema.from_pandas(empty, preserve_index=False).remove_metadata()
