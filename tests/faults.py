@@ -547,7 +547,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ('ids = within(rows["deploymentID"], rows["eventID"])', 'ids = rows["eventID"]'),
         ),
     },
-    "tests/export/test_export.py": {
+    "tests/export/test_threshold.py": {
         "export/threshold.py": (
             ("passes = seen.probability >= threshold", "passes = seen.probability > threshold"),
             ("np.ceil(recall * len(found) - 1e-9)", "np.ceil(recall * len(found))"),

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -197,12 +196,7 @@ def test_full_int8_takes_raw_pixels(bundle, tiny_shards, tmp_path):
         write_tflite(bundle, tmp_path, Form.INT8)
 
 
-def test_threshold_at_a_recall(bundle, tiny_shards):
-    probabilities = np.array([0.9, 0.8, 0.3, 0.2, 0.1, 0.7])
-    animal = np.array([True, True, True, True, True, False])
-    assert threshold.at_recall(probabilities, animal, 0.6) == 0.3
-    assert threshold.at_recall(probabilities, animal, 0.61) == 0.2
-    assert threshold.at_recall(probabilities, animal, 1.0) == 0.1
+def test_a_bundle_gets_a_threshold_by_its_recall(bundle, tiny_shards):
     changed, effects = threshold.with_recall(bundle, tiny_shards, 0.9)
     assert 0.5 < changed.animal_threshold <= 1
     # 8 validation events of 2 frames, 3 of them empty; no other split but 'train'.
@@ -212,28 +206,6 @@ def test_threshold_at_a_recall(bundle, tiny_shards):
     assert effects[0].recall >= 0.9
     with pytest.raises(InputError, match="Give --shards, and a two-stage bundle"):
         threshold.with_recall(bundle, None, 0.9)
-
-
-def test_an_event_passes_with_any_of_its_frames():
-    ids = {"event_id": ["a", "a", "b", "b", "c", "d"], "path": list("123456")}
-    probability = np.array([0.1, 0.8, 0.2, 0.3, 0.4, np.nan])
-    answers = Predictions(
-        pd.DataFrame(ids),
-        {"empty": ("animal", "empty")},
-        {"empty": np.stack([probability, 1 - probability], axis=1)},
-        {"empty": np.array([1, 0, 1, 1, 0, 0])},  # a: empty, animal; b: both empty; c, d: animal
-        {},
-        {},
-    )
-    pictures, events = (
-        threshold.Effect.of(answers, 0.35, "test", level) for level in threshold.Level
-    )
-    # d has no answer. Of the animals 2 and 5 both pass; 1, 3 and 4 are empty and do not.
-    assert (pictures.animals, pictures.recall, pictures.empties, pictures.removed) == (2, 1, 3, 1)
-    assert (events.animals, events.recall, events.empties, events.removed) == (2, 1, 1, 1)
-    seen = threshold.Seen.of(answers, threshold.Level.EVENTS)
-    np.testing.assert_allclose(seen.probability, [0.8, 0.3, 0.4], rtol=1e-6)
-    assert "pictures         2  100.0%" in threshold.table([pictures])
 
 
 @pytest.fixture(scope="module")
