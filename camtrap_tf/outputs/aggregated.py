@@ -45,7 +45,7 @@ def aggregate(
 
     Raises:
         InputError: no such rule, 'auto' without a validation split, a rule that needs a detector's
-            scores where there are none, or minutes below 0.
+            scores where there are none, minutes below 0, or no times to find neighbours by.
     """
     pictures = Predictions.of(predictions)
     known = None if validation is None else Predictions.of(validation)
@@ -81,6 +81,12 @@ def _rules(pictures: Predictions, rule: str | None, known: Predictions | None) -
 
 def _read(pictures: Predictions, minutes: float, known: Predictions | None) -> Predictions:
     """Events read with their neighbours, and a line to the log of what that did."""
+    if pictures.ids["datetime"].isna().all():
+        raise InputError(
+            "neighbouring events are known by their times",
+            "pictures without any",
+            "Leave out --neighbours.",
+        )
     reading = neighbours.Reading(minutes)
     if known is not None:
         reading = neighbours.choose(known, minutes)

@@ -59,3 +59,5 @@ def test_rules_in_place_of_the_bundles(tmp_path):
     assert chosen.info["event_rules"] == {"species": "surest"}  # the lowest loss
     with pytest.raises(InputError, match="Give --validation=FILE"):
         aggregate(given, tmp_path, "auto")
+    with pytest.raises(InputError, match="known by their times"):
+        aggregate(given, tmp_path, minutes=30)
