@@ -25,6 +25,7 @@ from camtrap_tf.core import inputs, startup, words
 from camtrap_tf.core.commands import Ending
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import look
+from camtrap_tf.core.preemption import AGAIN, REQUEUE, Preempted, noticed
 
 
 class Verb(NamedTuple):
@@ -137,7 +138,11 @@ USAGE = "camtrap VERB [--flag=value ...]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `camtrap`; returns the exit status: 0 done, 2 bad input, 130 interrupted."""
+    """Runs `camtrap`; returns the exit status.
+
+    0: done. 2: bad input. 75: asked to end by SIGTERM, and the same command goes on. 130:
+    interrupted from the keyboard.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(_overview())
@@ -172,13 +177,17 @@ def _run(verb: str, arguments: list[str]) -> int:
     try:
         rest = values([f"camtrap {verb}", *arguments])[1:]
         _set_up_log(values)
-        ending = _timed(verb, command, values, rest)
+        with noticed():
+            ending = _timed(verb, command, values, rest)
     except (flags.Error, InputError) as error:
         if isinstance(error, InputError) and values.is_parsed() and values.traceback:
             raise
         return _complain(error, verb)
+    except Preempted as ended:
+        print(ended, file=sys.stderr)
+        return REQUEUE
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+        print(f"interrupted; {AGAIN}", file=sys.stderr)
         return 130
     except Exception as error:
         said = words.mishap(error)

@@ -1,7 +1,9 @@
 """The command line: quick help, one clear line on bad input."""
 
 import importlib
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,15 @@ def test_help_names_every_verb(capsys):
     assert status == 0
     for verb in cli.VERBS:
         assert f"\n  {verb} " in printed.out
+
+
+def test_who_is_asked_to_end_says_how_to_go_on(monkeypatch, capsys):
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cli, "_do", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    status, printed = camtrap("report", "--predictions=a", "--out=b", capsys=capsys)
+    signal.signal(signal.SIGTERM, handler)
+    assert status == 75
+    assert printed.err == "asked to end (SIGTERM); run the same command again to go on\n"
 
 
 @pytest.mark.parametrize("verb", list(cli.VERBS))

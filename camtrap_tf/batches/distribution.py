@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from camtrap_tf.core import preemption
 from camtrap_tf.core.config import Strategy
 from camtrap_tf.core.errors import InputError
 
@@ -72,7 +73,8 @@ def _workers(replicas: int) -> tf.distribute.Strategy:
             'Set TF_CONFIG={"cluster": {"worker": ["host:port", ...]}, "task": {"type": '
             '"worker", "index": 0}} on every worker, each with its own index.',
         )
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    with preemption.held_back():
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
 def _tpu(replicas: int) -> tf.distribute.Strategy:

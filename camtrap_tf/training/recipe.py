@@ -224,6 +224,7 @@ def learn(
 
     Raises:
         InputError: shards that cannot teach the task, or a run directory of another recipe.
+        Preempted: SIGTERM came; the same call goes on (`core.preemption`).
     """
     named = {
         "train.init": init,

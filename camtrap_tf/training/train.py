@@ -21,6 +21,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from camtrap_tf import __version__
 from camtrap_tf.answers import metrics
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.batches import sampling
-from camtrap_tf.core import file_names, locks
+from camtrap_tf.core import file_names, locks, preemption, slurm
 from camtrap_tf.core.artifacts import (
     PathLike,
     atomic,
@@ -46,6 +47,7 @@ from camtrap_tf.core.config import Config, SelectBy, Strategy, TrainConfig, View
 from camtrap_tf.core.config_io import difference
 from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import MISSING
+from camtrap_tf.core.preemption import AGAIN, Notice, Preempted
 from camtrap_tf.events import tasks
 from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
@@ -87,10 +89,15 @@ def train(
         InputError: `folder` holds a run of another configuration or other data (the message
             shows the difference), another process trains in it, the data cannot serve the task,
             or the loss diverges.
+        Preempted: SIGTERM came; all that was done is in the last checkpoint. Uncaught it ends the
+            process with status 75.
     """
+    if config.train.strategy is Strategy.MULTI_WORKER:
+        slurm.set_tf_config(os.environ)
     # Workers of one training share its folder, which the first of them holds.
-    with contextlib.nullcontext() if _follows(config) else locks.held(folder):
-        return _train(config, shards, Path(folder), profile, detections)
+    hold = contextlib.nullcontext() if _follows(config) else locks.held(folder)
+    with hold, preemption.noticed() as notice, notice.deferred():
+        return _train(config, shards, Path(folder), profile, detections, notice)
 
 
 def _follows(config: Config) -> bool:
@@ -104,7 +111,12 @@ def _follows(config: Config) -> bool:
 
 
 def _train(
-    config: Config, shards: PathLike, folder: Path, profile: bool, detections: Detections | None
+    config: Config,
+    shards: PathLike,
+    folder: Path,
+    profile: bool,
+    detections: Detections | None,
+    notice: Notice,
 ) -> Run:
     manifest = Manifest.read(shards)
     check_view(config, manifest, detections)
@@ -133,32 +145,81 @@ def _train(
     if not begun:
         write_json(folder / file_names.CONFIG, KIND, VERSION, record)
     if config.train.fit_heads and not restored:
-        fitted = heads.fit_published(config, manifest, detections) if trainer.chief else {}
-        trainer.take_heads({name: [one.kernel, one.bias] for name, one in fitted.items()})
+        _fit_heads(trainer, config, manifest, detections, notice)
         save()  # so that they are fitted once
+    _end_if(notice.asked, trainer)
+    _run_epochs(trainer, folder, watched, notice)
+    _tell_untraced(trainer)
+    if watched is not None:
+        best = _best(progress.rows)
+        notice.until_asked(lambda: finish(folder, config, manifest, watched.split, best))
+    _end_if(trainer.chief and not (folder / file_names.RESULT).is_file(), trainer)
+    if watched is not None:
+        log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(progress.rows), folder)
+    return Run.read(folder)
+
+
+def _run_epochs(trainer: Trainer, folder: Path, watched: "_Watched | None", notice: Notice) -> None:
+    """Trains what is left of all epochs; the chief watches, and writes what they leave."""
+    progress, train = trainer.progress, trainer.train
     start, first = time.monotonic(), progress.epoch
-    while progress.epoch <= config.train.epochs:
-        row = trainer.run_epoch(save)
+
+    def save() -> None:
+        trainer.save(folder)
+
+    def pause() -> None:
+        _end_if(notice.asked, trainer, save)
+
+    while progress.epoch <= train.epochs:
+        row = trainer.run_epoch(save, pause)
         trainer.publish()
+        answers = watched and notice.until_asked(lambda: watched.split.predict([trainer.network]))
+        pause()  # with the epoch's steps done, and its row still to be made
         progress.rows.append(row)
-        if watched is not None:
-            answers = watched.split.predict([trainer.network])
-            row |= _scores(answers, config.train)
-            left = config.train.epochs - progress.epoch
-            done = progress.epoch + 1 - first
+        if watched is not None and answers is not None:
+            row |= _scores(answers, train)
+            left, done = train.epochs - progress.epoch, progress.epoch + 1 - first
             seconds = time.monotonic() - start - trainer.remaining.compiling
             _keep(trainer, folder, row, by_epoch(seconds, done, left))
             events = folder / file_names.TENSORBOARD
             tensorboard.write(events, row, answers, trainer.main, watched.pictures)
         progress.begin(progress.epoch + 1)
         save()
-    _tell_untraced(trainer)
-    if watched is not None:
-        best = _best(progress.rows)
-        finish(folder, config, manifest, watched.split, best)
-        log.info("best epoch %.0f of %d; wrote %s", best["epoch"], len(progress.rows), folder)
-    trainer.meet()
-    return Run.read(folder)
+
+
+def _fit_heads(
+    trainer: Trainer,
+    config: Config,
+    manifest: Manifest,
+    detections: Detections | None,
+    notice: Notice,
+) -> None:
+    """The chief fits the heads to begin with; all workers take them."""
+    fitted = None
+    if trainer.chief:
+        fitted = notice.until_asked(lambda: heads.fit_published(config, manifest, detections))
+    _end_if(notice.asked, trainer)
+    trainer.take_heads({name: [one.kernel, one.bias] for name, one in (fitted or {}).items()})
+
+
+def _end_if(asked: bool, trainer: Trainer, save: Callable[[], None] | None = None) -> None:
+    """Ends the training if any of its workers was asked to; all of them end at the same step.
+
+    Args:
+        asked: whether this one was.
+        trainer: what trains.
+        save: keeps what the last checkpoint has not.
+    """
+    if not trainer.is_any(asked):
+        return
+    if save is not None:
+        save()
+    trainer.is_any(True)  # until all have saved, and may go
+    progress, epochs = trainer.progress, trainer.train.epochs
+    at = f"in epoch {progress.epoch} of {epochs}, after {progress.step} of {trainer.steps} steps"
+    if progress.epoch > epochs:
+        at = "after the last epoch"
+    raise Preempted(f"asked to end (SIGTERM) {at}; {AGAIN}")
 
 
 def _tell_untraced(trainer: Trainer) -> None:

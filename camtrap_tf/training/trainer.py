@@ -119,6 +119,7 @@ class Trainer:
         )
         self.profile: Path | None = None  # where to write a trace
         self.calls = 0
+        self.saved: int | None = None  # number of the last checkpoint
         self.remaining = Remaining(self.steps, train.epochs)
         self.state = self._state()
         self._differentiate = self._forward_backward
@@ -130,11 +131,14 @@ class Trainer:
         """Does this process write the run? One of several workers does."""
         return self.share.worker == 0
 
-    def run_epoch(self, save: Callable[[], None] = lambda: None) -> dict[str, float]:
+    def run_epoch(
+        self, save: Callable[[], None] = lambda: None, pause: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
         """Trains the rest of the epoch under way; returns its row of the log.
 
         Args:
             save: called every `checkpoint_every` steps.
+            pause: called after every call of the compiled steps; what it raises ends the epoch.
 
         Raises:
             InputError: the loss is no longer a number.
@@ -159,6 +163,7 @@ class Trainer:
                 )
                 self._check_finite(sums)
                 meter.advance(count * train.batch_size, _describe(sums))
+                pause()
                 every = train.checkpoint_every
                 if every and progress.step % every == 0 and progress.step < self.steps:
                     save()
@@ -196,20 +201,25 @@ class Trainer:
         if self.share.workers == 1:
             return value
         own = value if self.chief else np.zeros_like(value)
-        total = self.strategy.reduce(_SUM, self.strategy.run(lambda: tf.constant(own)), None)
-        return np.array(total) / (self.share.replicas // self.share.workers)
+        return np.array(self._sum(tf.constant(own))) / (self.share.replicas // self.share.workers)
 
-    def meet(self) -> None:
-        """Waits until every worker is here."""
-        self.strategy.reduce(_SUM, self.strategy.run(lambda: tf.constant(1)), None)
+    def is_any(self, flag: bool) -> bool:
+        """Whether a flag is set on any of the workers, who all get here and learn it together."""
+        return flag if self.share.workers == 1 else bool(self._sum(tf.constant(float(flag))) > 0)
+
+    @tf.function
+    def _sum(self, own: tf.Tensor) -> tf.Tensor:
+        """The sum over all replicas of what their worker has."""
+        return self.strategy.reduce(_SUM, self.strategy.run(tf.identity, (own,)), None)
 
     def save(self, folder: Path) -> None:
-        """Writes a checkpoint, atomically; the one before goes.
+        """Writes a checkpoint, atomically, unless this one is there; the one before goes.
 
         Every worker takes part, since some weights are the mean over all; the chief's counts.
         """
-        number = (self.progress.epoch - 1) * self.steps + self.progress.step
-        self._manager(folder).save(checkpoint_number=number)
+        if self._number != self.saved:
+            self._manager(folder).save(checkpoint_number=self._number)
+            self.saved = self._number
 
     def restore(self, folder: Path) -> bool:
         """Restores the last checkpoint; returns whether there is one."""
@@ -217,7 +227,13 @@ class Trainer:
         if path is not None:
             self.state.restore(path).assert_consumed()
             applications.settle(self.model)
+            self.saved = self._number
         return path is not None
+
+    @property
+    def _number(self) -> int:
+        """Of a checkpoint: another one at the end of an epoch than at the beginning of the next."""
+        return (self.progress.epoch - 1) * (self.steps + 1) + self.progress.step
 
     @tf.function
     def run_steps(self, batches, rates: tf.Tensor, count: tf.Tensor, frozen: bool = False):

@@ -1,5 +1,8 @@
 """Trains one network on shards. Stop it at any time; the same command goes on.
 
+SIGTERM, which schedulers send before they take a machine away, ends it after the running steps,
+with a checkpoint and exit status 75.
+
 A two-stage system takes two runs: --task=empty and --task=animal. The recipe (--preset=auto)
 suits the amount of data and this machine, its crop the shards, its batch the pictures, unless
 --set says otherwise. What was chosen is said, and written to RUN/config.json.

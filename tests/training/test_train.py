@@ -90,9 +90,10 @@ def test_a_run_stopped_inside_an_epoch_goes_on_to_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         module.train(config, tiny_shards, tmp_path / "parts")
     monkeypatch.undo()
-    # Two epochs of four steps and two of the third are in the checkpoint.
+    # Two epochs of four steps and two of the third are in the checkpoint; each epoch has a number
+    # more, since its end is another state than the beginning of the next.
     assert [p.name for p in (tmp_path / "parts" / "checkpoints").glob("*.index")] == [
-        "ckpt-10.index"
+        "ckpt-12.index"
     ]
     parts = module.train(config, tiny_shards, tmp_path / "parts")
     assert [r["loss"] for r in last_rows(parts.folder)] == [
