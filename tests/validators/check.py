@@ -3,6 +3,7 @@
 python check.py megadetector FILE.json
 python check.py camtrap_dp PACKAGE SCHEMAS
 python check.py speciesnet FILE.json EXPECTED.json
+python check.py dockerfile|kubernetes|shell FILE
 
 SCHEMAS is a folder with the three table schemas and the profile of Camtrap DP 1.0.2. Nothing is
 fetched: the schemas are put into the description, and the profile's references to the Data
@@ -14,6 +15,7 @@ empty picture, 'failure' of one without an answer.
 
 import importlib.util
 import json
+import subprocess
 import sys
 import types
 import unittest.mock
@@ -97,7 +99,36 @@ def _converted(file: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-CHECKS = {"megadetector": megadetector, "camtrap_dp": camtrap_dp, "speciesnet": speciesnet}
+def dockerfile(file: str) -> list[str]:
+    """What hadolint finds."""
+    return _complaints("hadolint", "--no-color", file)
+
+
+def kubernetes(file: str) -> list[str]:
+    """What does not fit the API's schemas; strictly: a field that they do not have is an error."""
+    return _complaints("kubernetes-validate", "--strict", file)
+
+
+def shell(file: str) -> list[str]:
+    """What shellcheck finds."""
+    return _complaints("shellcheck", file)
+
+
+def _complaints(program: str, *arguments: str) -> list[str]:
+    """What a program of this environment says, if it ends with another status than 0."""
+    call = [Path(sys.prefix) / "bin" / program, *arguments]
+    done = subprocess.run(call, capture_output=True, text=True)
+    return [f"{program}: {done.stdout}{done.stderr}"] if done.returncode else []
+
+
+CHECKS = {
+    "megadetector": megadetector,
+    "camtrap_dp": camtrap_dp,
+    "speciesnet": speciesnet,
+    "dockerfile": dockerfile,
+    "kubernetes": kubernetes,
+    "shell": shell,
+}
 
 if __name__ == "__main__":
     problems = CHECKS[sys.argv[1]](*sys.argv[2:])
