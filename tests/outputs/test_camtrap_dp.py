@@ -308,6 +308,19 @@ def test_the_offset_is_that_of_the_day_on_which_the_deployment_began(tmp_path):
     assert found == ["2024-07-01T12:00:00+01:00"]
 
 
+def test_an_end_with_an_offset_is_where_the_cameras_clock_stood_then(tmp_path, caplog):
+    (tmp_path / "d.csv").write_text(
+        "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
+        "A,52.5,13.4,2024-02-01T10:00:00+01:00,2024-08-01T10:00:00+02:00\n"
+    )
+    changes = {"deployments": tmp_path / "d.csv", "places": {}}
+    # Eight o'clock UTC: a clock that was set in winter shows nine.
+    in_berlin(tmp_path / "before", ["2024-08-01 08:59:00"], **changes)
+    assert "outside their deployment's time" not in caplog.text
+    in_berlin(tmp_path / "after", ["2024-08-01 09:01:00"], **changes)
+    assert "1 pictures were taken outside their deployment's time" in caplog.text
+
+
 def stood(tmp_path, *rows) -> Options:
     """Options with deployments: folder, id, first and last moment."""
     lines = ["folder,deploymentID,latitude,longitude,deploymentStart,deploymentEnd"]
