@@ -321,6 +321,20 @@ def test_an_end_with_an_offset_is_where_the_cameras_clock_stood_then(tmp_path, c
     assert "1 pictures were taken outside their deployment's time" in caplog.text
 
 
+@pytest.mark.parametrize(("summer_time", "end"), [(False, "+01:00"), (True, "+02:00")])
+def test_begin_and_end_of_a_deployment_have_the_offset_of_its_clock(summer_time, end, tmp_path):
+    (tmp_path / "d.csv").write_text(
+        "deploymentID,latitude,longitude,deploymentStart,deploymentEnd\n"
+        "A,52.5,13.4,2024-02-01T10:00:00,2024-08-01T10:00:00\n"
+    )
+    changes = {"deployments": tmp_path / "d.csv", "places": {}, "summer_time": summer_time}
+    in_berlin(tmp_path / "p", ["2024-07-01 12:00:00"], time_zone="Europe/Berlin", **changes)
+    with open(tmp_path / "p" / "deployments.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["deploymentStart"] == "2024-02-01T10:00:00+01:00"
+    assert row["deploymentEnd"] == f"2024-08-01T10:00:00{end}"
+
+
 def stood(tmp_path, *rows) -> Options:
     """Options with deployments: folder, id, first and last moment."""
     lines = ["folder,deploymentID,latitude,longitude,deploymentStart,deploymentEnd"]

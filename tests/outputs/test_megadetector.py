@@ -155,6 +155,8 @@ def test_floor(predictions, tmp_path):
         for f, path in ((0, tmp_path / "a.json"), (0.1, tmp_path / "b.json"), (0.5, tmp_path / "c"))
     ]
     assert kept == [3, 2, 1]
+    on_it = written(predictions, tmp_path / "d.json", floor=0.2)["images"][1]
+    assert len(on_it["detections"]) == 1
     with pytest.raises(InputError, match=r"lies in \[0, 1\]"):
         megadetector.content(predictions, floor=10)
 
