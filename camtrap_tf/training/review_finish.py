@@ -34,8 +34,10 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import command
 from camtrap_tf.core.config import InputSpec, PictureSpec, RareClasses, View
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.heads import COUNT
 from camtrap_tf.core.labels import (
     BINARY,
+    COUNT_BINS,
     DETECTION,
     EMPTY,
     FAMILIARITY,
@@ -152,7 +154,8 @@ class _Kept:
 
 
 def predictions_of(work: Work) -> Predictions:
-    """What the review's model says of every picture: whether it is empty, and its event's species.
+    """What the review's model says of every picture: whether it is empty, and of its event the
+    species and, as far as people told them, number and behaviours.
 
     Args:
         work: the pictures.
@@ -170,9 +173,14 @@ def predictions_of(work: Work) -> Predictions:
     species = model.species.probabilities(pool.vectors)[work.events].astype(np.float32)
     unread = work.ids["failure"].notna().to_numpy()
     found = {EMPTY: np.stack([1 - nothing, nothing], axis=1), "species": species}
+    classes = {EMPTY: BINARY, "species": model.species.names}
+    for head, fitted in model.further.items():
+        classes[head] = COUNT_BINS if head == COUNT else BINARY
+        places = [classes[head].index(name) for name in fitted.names]
+        found[head] = np.zeros((number, len(classes[head])), np.float32)
+        found[head][:, places] = fitted.probabilities(pool.vectors)[work.events]
     for values in found.values():
         values[unread] = np.nan
-    classes = {EMPTY: BINARY, "species": model.species.names}
     info = {
         "model": "review", "model_version": f"review-{model.number}", "animal_threshold": 0.5,
         "event_rules": aggregation.usual(classes),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY, COUNT_BINS
 from camtrap_tf.events import listing
 from camtrap_tf.prediction import descriptions
 from camtrap_tf.prediction.job import Job, list_pictures
@@ -148,6 +149,24 @@ def test_what_people_said_teaches_what_all_pictures_show(job):
     assert (work.labels("species") >= 0).sum() == 16  # two pictures of each of eight animals
     assert (work.labels("empty") == 1).sum() == 8
     assert not work.drawn().any()
+
+
+def test_numbers_and_behaviours_that_were_told_are_in_the_predictions(job):
+    write_all(job)
+    ledger = Ledger()
+    for number in range(1, 13):
+        if number % 3:
+            name, count = (("fox", "1"), ("hare", "3"))[number % 3 - 1]
+            seen = (Sighting(name, count, {"moving": name == "fox"}),)
+            event_id = f"e{number}"
+            ledger.add(Answer(event_id, "kim", Verdict.ANIMAL, seen, id=event_id).to_json())
+    work = review_finish.Work.read(job.folder, ledger)
+    found = review_finish.predictions_of(work)
+    foxes = np.array([kind(name) == 1 for name in found.ids["event_id"]])
+    hares = np.array([kind(name) == 2 for name in found.ids["event_id"]])
+    assert found.classes["count"] == COUNT_BINS and found.classes["moving"] == BINARY
+    assert (found.top("count")[foxes] == 0).all() and (found.top("count")[hares] == 2).all()
+    assert (found.top("moving")[foxes] == 1).all() and (found.top("moving")[hares] == 0).all()
 
 
 def test_a_model_of_one_species_cannot_be_finished(job):

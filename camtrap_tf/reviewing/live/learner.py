@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
 from camtrap_tf.answers.predictions import ANIMAL
-from camtrap_tf.core.labels import EMPTY
+from camtrap_tf.core.heads import COUNT
+from camtrap_tf.core.labels import BINARY, EMPTY
 from camtrap_tf.reviewing.answers import Consensus, resolve
 from camtrap_tf.reviewing.journal import Answer, Ledger
 from camtrap_tf.reviewing.live import accuracy, asking, heads
@@ -21,6 +22,7 @@ from camtrap_tf.reviewing.live.vectors import one_thread
 WALL_WEIGHT = 3.0  # what all events of a wall count together, in single answers
 GUESS_WEIGHT = 1.0  # what all guesses of one name count together
 CLUSTER, MOST_CLUSTERS = 50, 200  # events in a group of look-alikes, and groups
+FURTHER_MOST = 1000  # answers that each head of number or behaviours is fitted to
 MOST = 4000  # answers that heads are fitted to; of more, as many of each class
 
 
@@ -97,6 +99,7 @@ class Known:
         self.draws: dict[int, int] = {}  # blind draws: event -> events that were ready
         self.left: set[int] = set()  # not accepted on a wall, and not answered since
         self.checked: dict[int, tuple[str, bool]] = {}  # accepted as, and rightly so
+        self.further: dict[str, np.ndarray] = {}  # by head, [events] str; '' where nobody told
 
     @classmethod
     def of(cls, pool: Pool, ledger: Ledger, guesses: np.ndarray | None = None) -> "Known":
@@ -111,6 +114,7 @@ class Known:
         twin = copy.copy(self)
         for name, value in vars(self).items():
             setattr(twin, name, value if name in _FIXED else value.copy())
+        twin.further = {head: values.copy() for head, values in self.further.items()}
         return twin
 
     def update(self, event_id: str, ledger: Ledger) -> None:
@@ -123,6 +127,7 @@ class Known:
         decided, _ = resolve(answers)
         name = _teaches(decided[0]) if decided else ""
         self.labels[place] = name
+        self._tell_further(place, _further(decided[0]) if decided else {})
         self.single[place], self.bulk[place] = bool(single), bool(answers) and not single
         events = 1 if single or not answers else ledger.events_of(answers[0])
         self.weights[place] = min(1.0, WALL_WEIGHT / events) if name else 0
@@ -136,6 +141,15 @@ class Known:
         self.draws.pop(place, None)
         if blind:
             self.draws[place] = max(int(one.get("events") or 0) for one in blind)
+
+    def _tell_further(self, place: int, told: dict[str, str]) -> None:
+        """Notes number and behaviours."""
+        for values in self.further.values():
+            values[place] = ""
+        for head, name in told.items():
+            if head not in self.further:
+                self.further[head] = np.full(len(self.pool), "", object)
+            self.further[head][place] = name
 
     def _check(self, place: int, wall: Answer | None, name: str) -> None:
         """Notes whether what was accepted in bulk is what a look at the event itself found."""
@@ -185,6 +199,15 @@ def _teaches(one: Consensus) -> str:
     return "" if name == ANIMAL else name
 
 
+def _further(one: Consensus) -> dict[str, str]:
+    """By head, what was told of the first animal beside its name."""
+    if not one.sightings:
+        return {}
+    first = one.sightings[0]
+    told = {head: BINARY[value] for head, value in first.attributes.items()}
+    return told if first.count is None else told | {COUNT: first.count}
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
     """Heads that were fitted to answers.
@@ -194,12 +217,14 @@ class Model:
         answers: events that teach, without those that are only guessed.
         presence: whether there is something.
         species: which; None before the first animal is named.
+        further: number and behaviours, by head; of each that was answered in two ways.
     """
 
     number: int
     answers: int
     presence: heads.Presence
     species: heads.Head | None
+    further: dict[str, heads.Head] = dataclasses.field(default_factory=dict)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -214,13 +239,14 @@ class Model:
 
 
 def learn(known: Known, number: int, rows: np.ndarray | None = None) -> Model:
-    """Heads of all answers, or of some events' alone.
+    """Heads of all answers, or of some events' alone; those without number and behaviours.
 
     Args:
         known: the answers.
         number: of the model.
         rows: events to learn from; None: all that teach.
     """
+    further = _learn_further(known) if rows is None else {}
     rows = known.rows() if rows is None else rows
     pool, labels, weights = known.pool, known.labels[rows], known.worth()[rows]
     there = labels != EMPTY
@@ -231,7 +257,19 @@ def learn(known: Known, number: int, rows: np.ndarray | None = None) -> Model:
     if there.any():
         named = rows[there]
         species = heads.fit(pool.vectors[named], labels[there].tolist(), weights[there])
-    return Model(number, int(known.answered[rows].sum()), presence, species)
+    return Model(number, int(known.answered[rows].sum()), presence, species, further)
+
+
+def _learn_further(known: Known) -> dict[str, heads.Head]:
+    """By head, what was answered in two ways at least; of many answers those of the lowest keys."""
+    found = {}
+    for head, labels in known.further.items():
+        rows = np.flatnonzero(labels != "")
+        rows = rows[np.argsort(known.pool.keys[rows], kind="stable")[:FURTHER_MOST]]
+        if len(set(labels[rows])) > 1:
+            weights = np.ones(len(rows), np.float32)
+            found[head] = heads.fit(known.pool.vectors[rows], labels[rows].tolist(), weights)
+    return found
 
 
 def said(probabilities: np.ndarray, words: Sequence[str]) -> np.ndarray:

@@ -5,6 +5,8 @@ import functools
 
 import numpy as np
 
+from camtrap_tf.core.heads import COUNT
+from camtrap_tf.core.labels import BINARY, EMPTY
 from camtrap_tf.reviewing.live import learner
 from camtrap_tf.reviewing.live.accuracy import Running
 from camtrap_tf.reviewing.live.learner import Known, Model, Pool
@@ -52,6 +54,18 @@ class State:
             for code in best
             if row[code] > 0.0005
         ]
+
+    def further(self, place: int) -> list[str]:
+        """Number and behaviours that an event probably shows, in words; none of an empty one."""
+        if place >= len(self.probabilities) or self.names[place] == EMPTY:
+            return []
+        row, found = self.pool.vectors[place : place + 1], []
+        for head, fitted in sorted(self.model.further.items()):
+            probabilities = fitted.probabilities(row)[0]
+            name = fitted.names[int(probabilities.argmax())]
+            if name != BINARY[0] and probabilities.max() > 0.5:
+                found.append(f"number {name}" if head == COUNT else head)
+        return found
 
     def guess(self, place: int) -> tuple[str, float]:
         """The model's answer to an event, and its probability."""

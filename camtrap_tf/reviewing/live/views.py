@@ -47,6 +47,7 @@ class Views(Memory):
             "best": event.best,
             "people": GUARDS[self.people] if self.shows_people(place) else None,
             "suggestions": [] if blind or state is None else state.suggestions(place),
+            "further": [] if blind or state is None else state.further(place),
             "reasons": [],
             "mine": told,
             "note": marks.get("note") or None,

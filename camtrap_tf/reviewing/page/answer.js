@@ -96,6 +96,7 @@ export function drawPanel(event) {
   const reasons = event.reasons.slice();
   if (event.asked && event.asked.blind) reasons.push("a random check: answered without the model’s help");
   if (event.mine) reasons.unshift(`you said: ${words(event.mine)}${event.mine.bulk ? " (on a wall)" : ""}`);
+  if ((event.further || []).length) reasons.push(`probably ${event.further.join(", ")}`);
   at("reasons").replaceChildren(...reasons.map((text) => element("li", { textContent: plain(text) })));
   at("guesses-head").hidden = !event.suggestions.length;
   at("guesses").replaceChildren(...event.suggestions.map(drawGuess));

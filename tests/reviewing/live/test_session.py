@@ -214,6 +214,25 @@ def test_a_wall_that_was_emptied_meanwhile_is_empty(make_live):
         session.wall("wolf")
 
 
+def test_number_and_behaviours_are_learnt_as_far_as_they_are_told(make_live):
+    session = make_live()
+    for place in range(40):  # deer come in twos and move; foxes are alone and do not
+        name = truth(place)
+        told = {"deer": ("2", True), "fox": ("1", False)}.get(name)
+        if told is None:
+            say(session, session.events([place])[0])
+            continue
+        seen = {"species": name, "count": told[0], "attributes": {"moving": told[1]}}
+        say(session, session.events([place])[0], sightings=[seen])
+    session.learn()
+    assert set(session.state.model.further) == {"count", "moving"}
+    open_ones = [p for p in range(60, 110) if p not in session.due()]
+    found = {truth(event["place"]): event["further"] for event in session.events(open_ones)}
+    assert found["deer"] == ["number 2", "moving"] and found["fox"] == ["number 1"]
+    assert found["empty"] == []
+    assert all(event["further"] == [] for event in session.events(session.due()))
+
+
 def test_a_fault_of_learning_is_told_and_no_answer_is_lost(make_live, monkeypatch, caplog):
     session = make_live()
     work(session, 3)
