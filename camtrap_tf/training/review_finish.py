@@ -31,7 +31,7 @@ from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import csv_text, file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
 from camtrap_tf.core.codec import to_json
-from camtrap_tf.core.commands import command
+from camtrap_tf.core.commands import command, counted
 from camtrap_tf.core.config import InputSpec, PictureSpec, RareClasses, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import COUNT
@@ -77,6 +77,7 @@ class Work:
         scores: [pictures] float32, the detector's.
         known: people's answers, by event.
         model: of the review.
+        left: pictures that are not looked through yet, and are not among these.
     """
 
     ids: pd.DataFrame
@@ -85,6 +86,7 @@ class Work:
     scores: np.ndarray
     known: Known
     model: learner.Model
+    left: int = 0
 
     @classmethod
     def read(
@@ -117,7 +119,8 @@ class Work:
         events = ids["event_id"].astype(str).map(pool.place).to_numpy()
         features = np.concatenate([chunk.features for chunk in kept.chunks])
         scores = np.concatenate([chunk.scores for chunk in kept.chunks])
-        return cls(ids, events, features, scores, known, model)
+        left = (source.progress().pictures or len(ids)) - len(ids)
+        return cls(ids, events, features, scores, known, model, left)
 
     def labels(self, head: str) -> np.ndarray:
         """[pictures] int: the class of pictures that teach a head; -1 of the others.
@@ -311,6 +314,14 @@ def write_plan(work: Work, made: Triage, folder: Path) -> None:
     write_json(folder / PLAN_FIGURES, PLAN_KIND, VERSION, made.to_json())
 
 
+def _whose(left: int) -> str:
+    """What predictions.parquet has; `left` pictures are not looked through yet."""
+    if not left:
+        return "the model's answers to all pictures"
+    told = counted(left, "pictures")
+    return f"the model's answers to the pictures so far; not looked through yet: {told}"
+
+
 def finish(
     folder: PathLike,
     pictures: PathLike,
@@ -365,7 +376,7 @@ def finish(
     bundle, reviewed = out / BUNDLE_FOLDER, out / REVIEWED
     files = {
         bundle: "the model, for camtrap predict, exports and cameras",
-        out / file_names.PREDICTIONS: "the model's answers to all pictures",
+        out / file_names.PREDICTIONS: _whose(work.left),
         out / TABLES: "people's answers, else the model's, as tables",
         out / PLAN: made.sentence(),
         reviewed: "what people said, to train on",

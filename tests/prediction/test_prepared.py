@@ -169,6 +169,15 @@ def test_numbers_and_behaviours_that_were_told_are_in_the_predictions(job):
     assert (found.top("moving")[foxes] == 1).all() and (found.top("moving")[hares] == 0).all()
 
 
+def test_what_is_not_looked_through_yet_is_told(job):
+    for number in descriptions.block_order(job)[:5]:
+        write_block(job, number)
+    names = {f"e{n}": ("empty", "fox", "hare")[n % 3] for n in range(40)}
+    work = review_finish.Work.read(job.folder, ledger_of(names))
+    assert (len(work.ids), work.left) == (50, 30)
+    assert "not looked through yet: 30 pictures" in review_finish._whose(work.left)
+
+
 def test_a_model_of_one_species_cannot_be_finished(job):
     write_all(job)
     with pytest.raises(InputError, match="tells at least two species apart"):
