@@ -6,6 +6,7 @@ from camtrap_tf.reviewing.live import learner
 from camtrap_tf.reviewing.live.asking import Question, Why
 from camtrap_tf.reviewing.live.state import State
 from camtrap_tf.reviewing.live.views import Views
+from camtrap_tf.reviewing.live.walls import SURE
 from camtrap_tf.reviewing.session import PAGE
 
 
@@ -58,4 +59,6 @@ def _reasons(question: Question, name: str, probability: float) -> list[str]:
     if question.why is Why.TYPICAL:
         return [f"stands for {max(question.stands_for, 1)} events that look alike"]
     words = _WORDS.get(question.why)
+    if question.why is Why.UNSURE and probability >= SURE:
+        words = "the least sure of all: {share} {name}"
     return [] if words is None else [words.format(share=f"{probability:.0%}", name=name)]

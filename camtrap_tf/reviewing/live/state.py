@@ -64,7 +64,8 @@ class State:
             probabilities = fitted.probabilities(row)[0]
             name = fitted.names[int(probabilities.argmax())]
             if name != BINARY[0] and probabilities.max() > 0.5:
-                found.append(f"number {name}" if head == COUNT else head)
+                number = f"{name} animal{'' if name == '1' else 's'}"
+                found.append(number if head == COUNT else head)
         return found
 
     def guess(self, place: int) -> tuple[str, float]:

@@ -103,8 +103,10 @@ export function drawTile(tile, action) {
   picture.src = pictureOf(tile.place, tile.best);
   const said = [tile.confidence === null ? "" : percent(tile.confidence),
     (tile.datetime || "").slice(0, 16), tile.site, tile.frames > 1 ? `${tile.frames} pictures` : ""].filter(Boolean);
+  const part = element("span", { className: "part" }, picture, box);
+  new ResizeObserver(() => { if (picture.naturalWidth) crop(picture, box, tile.box); }).observe(part);
   const button = element("button", { type: "button" },
-    element("span", { className: "part" }, picture, box),
+    part,
     element("span", { className: "caption", textContent: said.join(" · ") }));
   button.dataset.event = tile.event_id;
   button.title = [tile.event_id, ...said].join("\n");
@@ -123,6 +125,7 @@ async function sayWhy(picture) {
 // Shows the part of a picture around its box.
 function crop(picture, box, found) {
   const room = picture.parentElement;
+  if (!room) return; // a note stands in its place
   const [wide, high] = [room.clientWidth, room.clientHeight];
   const [left, top, width, height] = fitted(picture, wide, high);
   const side = found ? Math.min(1, Math.max(LEAST, ROOM * Math.max((found[2] * width) / wide, (found[3] * height) / high))) : 1;

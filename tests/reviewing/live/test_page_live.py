@@ -11,6 +11,10 @@ from tests.reviewing.conftest import served
 from tests.reviewing.live.conftest import DrawnSource, drawn_chunk, say, truth
 
 expect = pytest.importorskip("playwright.sync_api", reason="no chromium").expect
+INSIDE = """() => [...document.querySelectorAll('#tiles .part')].every((part) => {
+  const [room, box] = [part, part.querySelector('i')].map((one) => one.getBoundingClientRect());
+  return box.width > 0 && box.left >= room.left - 1 && box.right <= room.right + 1;
+})"""
 
 
 @contextlib.contextmanager
@@ -142,6 +146,8 @@ def test_a_wall_that_is_done_leads_back_to_the_others(browser, make_live):
         page.wait_for_selector("#wall-list button")
         page.keyboard.press("1")
         page.wait_for_selector("#tiles button")
+        page.set_viewport_size(PHONE)  # what was found stays in its tile
+        page.wait_for_function(INSIDE)
         number = page.locator("#tiles button").count()
         assert number == sum(one["sure"] for one in session.walls()["walls"][:1]) <= 40
         page.keyboard.press("Enter")  # at once: nobody can have seen them

@@ -228,7 +228,7 @@ def test_number_and_behaviours_are_learnt_as_far_as_they_are_told(make_live):
     assert set(session.state.model.further) == {"count", "moving"}
     open_ones = [p for p in range(60, 110) if p not in session.due()]
     found = {truth(event["place"]): event["further"] for event in session.events(open_ones)}
-    assert found["deer"] == ["number 2", "moving"] and found["fox"] == ["number 1"]
+    assert found["deer"] == ["2 animals", "moving"] and found["fox"] == ["1 animal"]
     assert found["empty"] == []
     assert all(event["further"] == [] for event in session.events(session.due()))
 
