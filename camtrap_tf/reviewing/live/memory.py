@@ -145,12 +145,12 @@ class Memory:
             return
         guessed = self._guesses is not None and self._guesses.follow()
         guesses = self._guessed(pool) if changed or guessed else None
-        changed = changed or guessed
         with self._lock:
-            if changed:
+            if changed or guessed:
                 self._coming = Known.of(pool, self._ledger, guesses)
             known, number = self._coming.copy(), self._ledger.length
-        if not changed and self.state and self.state.model.number == number:
+        fitted = self._known is self._coming
+        if fitted and self.state and self.state.model.number == number:
             return
         model = learner.learn(known, number)
         probabilities = model.probabilities(pool.vectors, pool.scores)
@@ -195,7 +195,6 @@ class Memory:
     def _take_labels(self) -> None:
         """Writes labels of events that became ready into the journal, each once."""
         new = self.shelf.events[self._labelled :] if self._labels else []
-        self._labelled += len(new)
         given = [
             beforehand.answer_of(self._labels, event.event_id, [f.path for f in event.frames])
             for event in new
@@ -203,6 +202,7 @@ class Memory:
         lines = [one.to_json() for one in given if one is not None and one.id not in self._ledger]
         if lines:
             self._journal.append(*lines)
+        self._labelled += len(new)
         for line in lines:
             self._take(line)
 
