@@ -98,9 +98,10 @@ def test_the_plan_says_who_answers_what(finished):
     figures = json.loads((out / "plan.json").read_text())
     assert figures["drawn"] == DRAWN and figures["right"] == figures["accepted"] == DRAWN
     assert figures["low"] < 1 == figures["high"]
+    left = figures["events"]["needs a look"]
     assert figures["events"] == {
-        "people": 48, "people in bulk": 0, "model": 12 - figures["events"]["needs a look"],
-        "needs a look": figures["events"]["needs a look"],
+        "people": 48, "people in bulk": 0, "people cannot tell": 0, "model": 12 - left,
+        "needs a look": left,
     }  # fmt: skip
     rows = pd.read_csv(out / "plan.csv")
     assert len(rows) == 2 * EVENTS

@@ -19,6 +19,7 @@ from camtrap_tf.reviewing.live import accuracy, learner
 from camtrap_tf.reviewing.live.learner import Known, Model
 
 PEOPLE, BULK, MODEL, LOOK = "people", "people in bulk", "model", "needs a look"
+UNDECIDED = "people cannot tell"  # or they disagree, or nobody could name the animal
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Triage:
         low, high: interval of that share, see `accuracy.interval`.
         names: [events] str, the model's answers.
         confidence: [events] float32, in these.
-        by: [events] str: PEOPLE, BULK, MODEL or LOOK.
+        by: [events] str: PEOPLE, BULK, UNDECIDED, MODEL or LOOK.
     """
 
     target: float
@@ -54,7 +55,9 @@ class Triage:
 
     def counts(self) -> dict[str, int]:
         """Events by who answers them."""
-        return {name: int((self.by == name).sum()) for name in (PEOPLE, BULK, MODEL, LOOK)}
+        return {
+            name: int((self.by == name).sum()) for name in (PEOPLE, BULK, UNDECIDED, MODEL, LOOK)
+        }
 
     def sentence(self) -> str:
         """What follows, in words."""
@@ -108,5 +111,6 @@ def sort_out(known: Known, model: Model, target: float) -> Triage:
     kept = (confidence >= threshold) & (names != ANIMAL)
     by = np.where(kept, MODEL, LOOK).astype(object)
     by[known.bulk], by[known.single] = BULK, PEOPLE
+    by[known.single & (known.labels == "")] = UNDECIDED
     drawn = len(checks.right)
     return Triage(target, threshold, drawn, accepted, right, low, high, names, confidence, by)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf.reviewing.live import accuracy, learner, triage
-from camtrap_tf.reviewing.live.triage import BULK, LOOK, MODEL, PEOPLE
+from camtrap_tf.reviewing.live.triage import BULK, LOOK, MODEL, PEOPLE, UNDECIDED
 from tests.reviewing.live.conftest import say, truth
 
 
@@ -36,7 +36,11 @@ def sort_out(session, target: float = 0.9) -> triage.Triage:
 def test_without_draws_all_that_is_open_needs_a_look(session):
     made = sort_out(session)
     assert made.drawn < accuracy.FEWEST and made.to_json()["threshold"] is None
-    assert made.counts() == {PEOPLE: 24, BULK: 2, MODEL: 0, LOOK: 94}
+    assert made.counts() == {PEOPLE: 24, BULK: 2, UNDECIDED: 0, MODEL: 0, LOOK: 94}
+    unsure = session.events(np.flatnonzero(made.by == LOOK)[:1])[0]
+    say(session, unsure, verdict="unsure", sightings=[])
+    session.learn()
+    assert sort_out(session).counts() == made.counts() | {UNDECIDED: 1, LOOK: 93}
     assert made.sentence().startswith("94 events need a look: fewer than 10 random checks")
 
 
