@@ -144,6 +144,7 @@ def drawn(tmp_path) -> Path:
     return pictures
 
 
+@pytest.mark.slow
 def test_kills_lose_nothing_and_every_answer_is_exported(browser, drawn, tmp_path):
     def truth(name: str) -> str:
         return NAMES[int(name[:3]) % 3]
