@@ -9,8 +9,8 @@ making one file of the blocks. Each number of pictures has a process of its own,
 time and largest resident size are told after each stage.
 
 Measured on two processors that others used, µs a picture: list 44 and 22 (of 100,000 and 400,000
-pictures), keep answers 54 and 51, restart 1 and 0.5, assemble 202 and 195; at most 0.30 and 0.48 GB,
-780 bytes a picture on the disk.
+pictures), keep answers 54 and 51, restart 1 and 0.5, assemble 202 and 195; at most 0.30 and 0.48
+GB, 780 bytes a picture on the disk.
 """
 
 import argparse
