@@ -63,6 +63,10 @@ PLAN, PLAN_FIGURES, PLAN_KIND = "plan.csv", "plan.json", "plan of a review"
 SURE = 0.5  # of the detector's highest score in an event: frames from there on show the animal
 FEWEST = 30  # pictures of blind draws that a calibration takes
 QUESTIONS = {EMPTY: Task.EMPTY, "species": Task.SPECIES}
+NEEDED = {
+    EMPTY: "people have answered events with an animal, and empty ones",
+    "species": "people have named at least two species",
+}
 log = logging.getLogger("camtrap")
 
 
@@ -226,12 +230,9 @@ def _write_run(
     seen, labels = work.features[:, number : number + 1].astype(np.float32), work.labels(head)
     names = vocabulary.heads(task)[head]
     known = np.flatnonzero(labels != MISSING)
-    if not len(np.unique(labels[known])) > 1:
-        raise InputError(
-            f"people have named two classes of '{head}'",
-            [names[code] for code in np.unique(labels[known])],
-            "Answer some more events: empty ones, too.",
-        )
+    if len(np.unique(labels[known])) < 2:
+        one_kind = f"{len(known):,} pictures of one kind"
+        raise InputError(NEEDED[head], one_kind, "Answer some more events, then finish.")
     standard = linear.Standard.learn(seen[known])
 
     def fit(rows: np.ndarray) -> linear.Head:

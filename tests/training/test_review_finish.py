@@ -10,10 +10,11 @@ from PIL import Image
 
 from camtrap_tf import cli
 from camtrap_tf.core.config import Config, ModelConfig, TrainConfig
+from camtrap_tf.core.errors import InputError
 from camtrap_tf.events import listing
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.job import Job, list_pictures
-from camtrap_tf.reviewing.journal import Answer, Journal, Sighting, Verdict
+from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Sighting, Verdict
 from camtrap_tf.reviewing.live import accuracy
 from camtrap_tf.training import linear, review_finish
 from tests import described
@@ -121,8 +122,6 @@ def test_people_s_answers_are_kept(finished):
 
 def test_too_few_draws_are_told_and_calibrate_nothing(review, caplog):
     lines = Journal(review / "review" / "reviews.jsonl").lines()[:12]
-    from camtrap_tf.reviewing.journal import Ledger
-
     work = review_finish.Work.read(review / "review" / "prepared", Ledger(lines))
     labels = work.labels("species")
     known = np.flatnonzero(labels >= 0)
@@ -130,6 +129,15 @@ def test_too_few_draws_are_told_and_calibrate_nothing(review, caplog):
         work, "species", ("fox", "hare"), work.features[:, :1], labels, known, lambda rows: None
     )
     assert held is None and "'species' is not calibrated" in caplog.text
+
+
+def test_a_review_without_an_empty_event_is_asked_for_some(review, tmp_path, monkeypatch):
+    monkeypatch.setattr(review_finish, "probe_config", small)
+    lines = Journal(review / "review" / "reviews.jsonl").lines()
+    animals = Ledger([line for line in lines if line["verdict"] == "animal"])
+    work = review_finish.Work.read(review / "review" / "prepared", animals)
+    with pytest.raises(InputError, match="and empty ones; received '60 pictures of one kind'"):
+        review_finish.write_runs(work, tmp_path / "runs")
 
 
 @pytest.mark.slow
