@@ -14,7 +14,7 @@ from camtrap_tf.core.labels import FAMILIARITY, UNKNOWN
 from camtrap_tf.pictures import files
 from export import AUTOMATIC, HUMAN
 from export.edge.model import EdgeModel
-from export.saved_model import Serving
+from export.saved_model import Serving, Squares
 
 # What is made with tf.data is traced all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run")
@@ -54,13 +54,13 @@ def serving(colour_bundle, tmp_path):
     return make
 
 
-def squares_of(spec: PictureSpec, encoded_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def squares_of(spec: PictureSpec, encoded_: tf.Tensor) -> Squares:
     """Squares of encoded pictures, which of them are any ('' is none), and no doubt about them."""
     every = encoded_.numpy().tolist()
     blank = np.zeros((spec.size, spec.size, 3), np.uint8)
     squares = [files.read(one, spec).pixels if one else blank for one in every]
     there = tf.constant([bool(one) for one in every])
-    return tf.constant(np.stack(squares)), there, tf.zeros_like(there)
+    return Squares(tf.constant(np.stack(squares)), there, tf.zeros_like(there))
 
 
 def told(answers) -> dict[str, list]:
