@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +32,11 @@ def environment(tmp_path):
     if why_not:
         pytest.skip(why_not)
     (tmp_path / "bin").mkdir()
-    with slurm.running(tmp_path / "cluster") as found:
+    # Of sockets in `tmp_path`, the names would be longer than the 107 bytes that they may have.
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm-") as folder,
+        slurm.running(Path(folder)) as found,
+    ):
         yield found | {"PATH": f"{tmp_path / 'bin'}:{found['PATH']}"}
 
 
