@@ -56,8 +56,8 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     """SLURM while the block runs; yields the environment of its commands.
 
     Args:
-        folder: for its files; an absolute path, or its daemons hang, and a short one, or the names of
-            their sockets are too long.
+        folder: for its files; an absolute path, or its daemons hang, and a short one, or the
+            names of their sockets are too long.
     """
     conf = folder / "slurm.conf"
     for name in ("state", "spool"):

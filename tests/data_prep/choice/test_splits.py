@@ -120,6 +120,12 @@ def test_unknown_rules_are_named():
         splits.assign(table({"site": ["A"]}), "roll")
 
 
+def test_the_same_day_of_another_site_is_another_group():
+    times = pd.to_datetime(["2015-12-01 10:00", "2015-12-01 11:00", "2015-12-01 10:00"])
+    names = splits.group_names(table({"site": ["A", "A", "B"], "datetime": times}), "day")
+    assert names[0] == names[1] != names[2]
+
+
 def dated(days):
     times = pd.to_datetime(pd.Series(days)) + pd.Timedelta(hours=23)
     return table({"site": ["A"] * len(days), "datetime": times})
