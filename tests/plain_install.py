@@ -70,6 +70,7 @@ WHOLE = (
         "camera",
         "camtrap convert answers --images=world/images --format=csv,parquet,megadetector,folders "
         "--out=tables",
+        "camtrap aggregate answers/predictions.parquet --out=events --event_rule=maximum",
         "camtrap plan --validation=validation/predictions.parquet "
         "--test=evaluation/predictions.parquet",
         "camtrap report --predictions=evaluation/predictions.parquet "
@@ -81,6 +82,7 @@ LEFT_WHOLE = (
     *LEFT_BRIEF,
     "answers/reviews.jsonl",
     "evaluation/metrics.json",
+    "events/events.csv",
     "export/saved_model/1/saved_model.pb",
     "report.html",
     "tables/megadetector.json",
