@@ -1,5 +1,7 @@
 """Class weights of Eq. 1 and 2, copies of oversampling, the queues of emphasis sampling."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -96,3 +98,11 @@ def test_oversampling_evens_out_the_classes(noise_shards):
 def test_counts_that_are_missing_are_named(tiny_shards):
     with pytest.raises(InputError, match="counts the classes of head 'species'"):
         sampling.class_counts(Manifest.read(tiny_shards), "train", Task.SPECIES)
+
+
+def test_of_one_stage_empty_pictures_are_the_last_class(tiny_shards):
+    counts = {"species": [7, 9], "empty": [16, 5]}  # blue, red; with an animal, and empty
+    manifest = dataclasses.replace(Manifest.read(tiny_shards), class_counts={"train": counts})
+    assert sampling.class_counts(manifest, "train", Task.ONE_STAGE).tolist() == [7, 9, 5]
+    assert sampling.class_counts(manifest, "train", Task.EMPTY).tolist() == [16, 5]
+    assert sampling.class_counts(manifest, "train", Task.SPECIES).tolist() == [7, 9]
