@@ -163,10 +163,10 @@ def choose(
         minutes: between neighbours, at most.
         weights: to try.
     """
-    tried = [_calibrated(validation, Reading(minutes, weight)) for weight in weights]
     labels = validation.event_labels.get(SPECIES, np.array([]))
     if not np.any(labels != MISSING):
         return Reading(minutes, 0.0)
+    tried = [_calibrated(validation, Reading(minutes, weight)) for weight in weights]
     return max(tried, key=lambda reading: _score(read(validation, reading)))
 
 
