@@ -325,7 +325,7 @@ class SelectBy(enum.Enum):
 class EventRule(enum.Enum):
     """How a bundle of this run makes one answer of an event's frames."""
 
-    AUTO = "auto"  # by the rule that is best on the validation split
+    AUTO = "auto"  # by the usual rule, or one that is clearly better on the validation split
     MEAN = "mean"  # the mean probability, as the paper does
 
 

@@ -48,7 +48,7 @@ class Head:
             `event_rules.RULES`; without anything to choose it on, frames count as they show an
             animal.
         scored_rule: the same of bundles that keep a detector's score; '' stands for `event_rule`.
-        rule_chosen: a bundle takes the rule that is best on the validation split instead.
+        rule_chosen: a bundle takes another where that is clearly better on the validation split.
         threshold: a key of `Predictions.info`, the probability by which it is decided; None:
             the most probable class is the answer.
         title: in figures. '' stands for the name, here and below.

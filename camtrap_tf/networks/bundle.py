@@ -317,9 +317,9 @@ def make_bundle(
             their species is known, in [0, 1); 0: nothing is called unknown.
         event_rule: how the frames of an event make one answer, for all heads, a key of
             `event_rules.RULES`; None: that of the runs' recipes (`train.event_rule`), which is
-            the paper's mean for those of preset `paper`; where they name none, the best on the
-            validation split (`aggregation`), and without one, the usual of each head. 'detector' is
-            for bundles that see crops.
+            the paper's mean for those of preset `paper`; where they name none, the usual of each
+            head, or one that is clearly better on the validation split (`aggregation.compare`).
+            'detector' is for bundles that see crops.
         event_weight: of a picture's event where its species is read, in [0, 1]; None: of probes
             the best on the validation split (`with_event.choose`), of others 0.
 

@@ -33,8 +33,9 @@ def aggregate(
     Args:
         predictions: a row per picture; for `minutes`, of whole seasons.
         folder: to write to.
-        rule: for all heads, a key of `event_rules.RULES`; 'auto': for each head the best on
-            `validation`; None: the rules that are kept with the answers.
+        rule: for all heads, a key of `event_rules.RULES`; 'auto': for each head the usual one,
+            or one that is clearly better on `validation` (`aggregation.compare`); None: the rules
+            that are kept with the answers.
         minutes: read the species of an event with those of its neighbours, events of the same place
             that are at most so far apart (`neighbours`); 0: every event by itself.
         validation: labelled predictions of the same model, on which rules and the weight of the

@@ -3,10 +3,11 @@
   camtrap aggregate answers/predictions.parquet --out=events
 
 writes events.csv and event_predictions.parquet, a row per capture event, by the rules of the bundle
-that answered. --event_rule takes another, or 'auto' the best on labelled answers (--validation,
-which `camtrap evaluate --split=val` writes). --neighbours=30 reads the species of an event together
-with those of the same place within 30 minutes: for whole seasons. How much they weigh is chosen on
---validation; what the event says by itself stays in the columns species_alone.
+that answered. --event_rule takes another; 'auto' takes the usual one, or one that is clearly better
+on labelled answers (--validation, which `camtrap evaluate --split=val` writes). --neighbours=30
+reads the species of an event together with those of the same place within 30 minutes: for whole
+seasons. How much they weigh is chosen on --validation; what the event says by itself stays in the
+columns species_alone.
 """
 
 from absl import flags
@@ -29,7 +30,7 @@ def define(values: flags.FlagValues) -> None:
         None,
         [AUTO, *RULES],
         "how the pictures of an event make one answer, for all questions; 'auto': for each the "
-        "best on --validation (default: the bundle's rules)",
+        "usual one, or one that is clearly better on --validation (default: the bundle's rules)",
         flag_values=values,
     )
     flags.DEFINE_float(

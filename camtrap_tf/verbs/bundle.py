@@ -38,9 +38,9 @@ def define(values: flags.FlagValues) -> None:
         "event_rule",
         AUTO,
         [AUTO, *RULES],
-        "how the frames of an event make one answer: 'auto' takes, for each head, the best on the "
-        "validation split, and without one counts frames as they show an animal; 'mean' is the "
-        "paper's; 'detector' is for bundles that see crops",
+        "how the frames of an event make one answer: 'auto' counts frames as they show an animal, "
+        "or, for each head, takes another rule that is clearly better on the validation split; "
+        "'mean' is the paper's; 'detector' is for bundles that see crops",
         flag_values=values,
     )
     flags.DEFINE_float(

@@ -40,6 +40,41 @@ def test_an_animal_in_one_frame_of_three():
     assert table["maximum"].test_accuracy == 0.5 and table["mean"].test_accuracy == 1.0
 
 
+def first_alone(gained: int, lost: int, ties: int = 0) -> dict[str, aggregation.Row]:
+    """Rows of 'empty' by rule, of events on which the means differ from the maximum, the usual.
+
+    Args:
+        gained: empty events with one sure frame, which the means alone answer rightly.
+        lost: events with an animal on one frame, which they alone answer wrongly.
+        ties: events that every rule answers rightly.
+    """
+    frames = [0.9, 0.1, 0.1] * (gained + lost) + [0.8, 0.8, 0.8] * ties
+    labels = [1] * gained + [0] * (lost + ties)
+    return {row.rule: row for row in aggregation.compare(make(frames, labels))}
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "ties", "chosen"),
+    [
+        (5, 0, 0, "maximum"),  # every one of five events: still no more than chance, 2 · 0.5⁵ > 5%
+        (5, 0, 100, "maximum"),
+        (6, 0, 0, "mean_logit"),  # 2 · 0.5⁶ = 3.1%
+        (6, 0, 100, "mean_logit"),  # events on which they agree say nothing of their difference
+        (7, 2, 0, "maximum"),
+        (8, 1, 0, "mean_logit"),
+        (0, 9, 0, "maximum"),
+        (3, 3, 3, "maximum"),
+    ],
+)
+def test_the_usual_rule_stands_unless_another_is_clearly_better(gained, lost, ties, chosen):
+    rows = first_alone(gained, lost, ties)
+    number = gained + lost + ties
+    for mean in ("mean", "mean_logit"):
+        assert rows[mean].accuracy == pytest.approx((gained + ties) / number)
+    assert rows["maximum"].accuracy == pytest.approx((lost + ties) / number)
+    assert aggregation.chosen(list(rows.values())) == {"empty": chosen}
+
+
 def test_without_a_test_split():
     row = aggregation.compare(make([0.9, 0.9, 0.9], [0]))[0]
     assert row.test_accuracy is None and row.interval == pytest.approx((0.025, 1.0))
@@ -60,7 +95,7 @@ def test_species_rules_mind_what_shows_an_animal():
         "mean", "mean_logit", "maximum", "animal", "surest",
     ]  # fmt: skip
     assert right["species", "mean"] == 0.0 and right["species", "animal"] == 1.0
-    assert aggregation.chosen(rows)["species"] == "surest"  # with the lower loss
+    assert aggregation.chosen(rows)["species"] == "animal"  # the usual; `surest` is likelier
     assert aggregation.usual(classes) == {"empty": "maximum", "species": "animal"}
 
 

@@ -55,8 +55,12 @@ def test_rules_in_place_of_the_bundles(tmp_path):
     assert lion[None] == pytest.approx(1.4 / 3)
     assert lion["detector"] == pytest.approx((0.09 + 0.18 + 0.27) / 1.9)
     assert lion["maximum"] == pytest.approx(0.9 / 1.7)
-    chosen = aggregate(given, tmp_path, "auto", validation=given)
-    assert chosen.info["event_rules"] == {"species": "surest"}  # the lowest loss
+    few = aggregate(given, tmp_path, "auto", validation=given)
+    assert few.info["event_rules"] == {"species": "detector"}  # the usual: one event is no reason
+    six = given.select(np.tile(range(3), 6))
+    six.ids["event_id"] = np.repeat(list("abcdef"), 3)
+    chosen = aggregate(given, tmp_path, "auto", validation=six)
+    assert chosen.info["event_rules"] == {"species": "surest"}  # right on each; the lowest loss
     with pytest.raises(InputError, match="Give --validation=FILE"):
         aggregate(given, tmp_path, "auto")
     with pytest.raises(InputError, match="known by their times"):
