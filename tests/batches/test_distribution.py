@@ -193,12 +193,12 @@ def test_methods_for_rare_classes_are_those_of_one_device(rare, noise_shards, fo
     config = override(CONFIG, changes)
     files = [tmp_path / "one.npz", tmp_path / "two.npz"]
     calls = [
-        (config, noise_shards, files[0]),
-        (override(config, TWO), noise_shards, files[1]),
+        (own, noise_shards, file, None, True)  # in float64: rounding differs among processors
+        for own, file in zip((config, override(config, TWO)), files, strict=True)
     ]
     assert [process.exitcode for process in forked(losses_and_answers, calls)] == [0, 0]
     one, two = (np.load(file)["losses"] for file in files)
-    np.testing.assert_allclose(two, one, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(two, one, atol=1e-6, rtol=0)
 
 
 def test_what_is_missing_is_named(monkeypatch):

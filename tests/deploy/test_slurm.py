@@ -1,4 +1,4 @@
-"""`deploy/train.sbatch` on a real SLURM: two tasks that are asked to go are started again."""
+"""`deploy/train.sbatch` on a real SLURM: two workers that are asked to go go on, and end alike."""
 
 import subprocess
 import sys
@@ -8,20 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests import slurm
+from tests import preempted, slurm
 from tests.conftest import ROOT
+from tests.training.test_resume import digest
 
-# Stands for `camtrap`: says who it is, works until it is asked to go, and is done in its third run.
-STAND_IN = """
-import json, os, pathlib, signal, sys, time
+# `camtrap` of this checkout, whose steps take as long as those of a real training.
+SLOW_STEPS = """
+import sys, time
 sys.path.insert(0, {root!r})
-from camtrap_tf.core import preemption, slurm
-slurm.set_tf_config(os.environ)
-here, restarts = pathlib.Path({folder!r}), int(os.environ.get("SLURM_RESTART_COUNT", 0))
-index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(preemption.REQUEUE))
-(here / f"{{restarts}}-{{index}}").write_text(" ".join(sys.argv[1:]))
-time.sleep(0 if restarts == 2 else 300)
+from camtrap_tf import cli
+from camtrap_tf.training.trainer import Trainer
+call = Trainer._call
+Trainer._call = lambda *arguments: (time.sleep(0.3), call(*arguments))[1]
+sys.exit(cli.main(sys.argv[1:]))
 """
 
 
@@ -72,11 +71,15 @@ class Job:
             time.sleep(0.1)
 
 
-def ask_twice(job: Job, first, second) -> None:
-    """Asks a job to go as each of two conditions holds, in two ways; then it ends."""
+def ask_twice(job: Job, first, second, left: Path) -> None:
+    """Asks a job to go as each of two conditions holds, in two ways; then it ends.
+
+    Before it starts again, a lock lies there as of a machine that went away.
+    """
     job.wait(first)
     job.call("scancel", "--signal=TERM", "--batch")  # as before its time limit
     job.wait(lambda: "Restarts=1" in job.state())
+    left.write_text("of a machine that went away")
     job.wait(second)
     job.call("scontrol", "requeue")  # as where it is preempted
     job.wait(lambda: "JobState=COMPLETED" in job.state())
@@ -84,19 +87,21 @@ def ask_twice(job: Job, first, second) -> None:
 
 
 @pytest.mark.slow
-def test_a_job_that_is_asked_to_go_is_requeued(environment, tmp_path):
-    text = STAND_IN.format(root=str(ROOT), folder=str(tmp_path))
-    put(tmp_path / "bin" / "camtrap", sys.executable, text)
-    (tmp_path / "run").mkdir()
-    lock = tmp_path / "run" / ".camtrap-lock"
-    job = Job(environment, tmp_path / "job.log", "--shards=s", f"--run={tmp_path / 'run'}")
+def test_two_workers_that_are_asked_to_go_twice_end_as_if_undisturbed(
+    environment, tiny_shards, tmp_path
+):
+    put(tmp_path / "bin" / "camtrap", sys.executable, SLOW_STEPS.format(root=str(ROOT)))
+    run, log = tmp_path / "run", tmp_path / "job.log"
+    given = preempted.command(tiny_shards, run)[1:]
+    given.remove("--set=train.strategy=multi_worker")  # the script says it
+    job = Job(environment, log, *given)
 
-    def began(restarts: int):
-        return lambda: all((tmp_path / f"{restarts}-{index}").exists() for index in range(2))
+    def began(epoch: int):
+        return lambda: preempted.number_kept(run) >= epoch * preempted.STEPS
 
-    job.wait(began(0))
-    lock.write_text("of a machine that went away")
-    ask_twice(job, began(0), began(1))
-    assert not lock.exists()
-    words = f"train --shards=s --run={tmp_path / 'run'} --set=train.strategy=multi_worker"
-    assert [(tmp_path / f"2-{index}").read_text() for index in range(2)] == [words] * 2
+    ask_twice(job, began(1), began(2), left=run / ".camtrap-lock")
+    assert digest(run) == preempted.whole(tiny_shards, tmp_path)
+    said = log.read_text()
+    assert said.count("asked to end (SIGTERM) in epoch 2 of 3") == 2, said  # both tasks
+    assert said.count("asked to end (SIGTERM) in epoch 3 of 3") == 2, said
+    assert said.count("goes on when the job is started again") == 2, said
