@@ -22,6 +22,7 @@ import io
 import re
 import stat
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -37,6 +38,9 @@ DAMAGE = (
 # Pillow's names of the formats that are read; it reads many more, some by starting other programs.
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP")
 BLOCK = b"Exif\0\0"  # what an EXIF segment of a JPEG begins with
+# Of a PNG: chunks that hold pixels or tell of them as a film, and one that ends the others.
+_PIXELS = (b"IDAT", b"fdAT", b"fcTL", b"acTL", b"IEND")
+_NO_PIXELS = struct.pack(">I4sI", 0, b"IDAT", zlib.crc32(b"IDAT"))
 _HEAD = 1 << 17  # bytes at the beginning of a file in which a damaged header is looked for
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _MAKER, _MODEL, _SERIAL, _DESCRIPTION = 0x010F, 0x0110, 0xA431, 0x010E
@@ -142,7 +146,8 @@ def read(path: PathLike) -> Facts:
         with remote or as_path(path).open("rb") as file:
             try:
                 image = Image.open(file, formats=FORMATS)
-                return facts(load(image), name, xmp(image))
+                exif, words = told(image)
+                return facts(exif, name, words)
             except DAMAGE:
                 file.seek(0)
                 return facts(load(_block(file.read(_HEAD))), name)
@@ -158,19 +163,43 @@ def _fetched(path: PathLike) -> io.BytesIO:
         return io.BytesIO()
 
 
-def load(source: Image.Image | bytes) -> Image.Exif | None:
-    """The EXIF of an image or a block; None where it is damaged, which is not about pixels."""
+def load(block: bytes) -> Image.Exif | None:
+    """The EXIF of a block; None where it is damaged, which is not about pixels."""
+    exif = Image.Exif()
     try:
-        if isinstance(source, Image.Image):
-            return source.getexif()
-        exif = Image.Exif()
-        exif.load(source)
+        exif.load(block)
         return exif
     except DAMAGE:
         return None
 
 
-def xmp(image: Image.Image) -> bytes:
+def told(image: Image.Image) -> tuple[Image.Exif | None, bytes]:
+    """EXIF (None where it is damaged) and XMP of an image, without a look at its pixels."""
+    try:
+        image = _without_pixels(image) if image.format == "PNG" else image
+        # Pillow's own `getexif` of a PNG decodes all of it, whatever memory that takes.
+        return Image.Image.getexif(image), _xmp(image)
+    except DAMAGE:
+        return None, _xmp(image)
+
+
+def _without_pixels(image: Image.Image) -> Image.Image:
+    """A PNG that has its chunks before the pixels, also those that stand after them."""
+    file = image.fp  # pyright: ignore[reportAttributeAccessIssue]
+    place = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(place)
+    parts, at = [content[:8]], 8
+    while at + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        if kind not in _PIXELS:
+            parts.append(content[at : at + 12 + size])
+        at += 12 + size
+    return Image.open(io.BytesIO(b"".join([*parts, _NO_PIXELS])), formats=("PNG",))
+
+
+def _xmp(image: Image.Image) -> bytes:
     """The XMP of a JPEG, PNG, TIFF or WebP; nothing where it has none."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     return found if isinstance(found, bytes) else str(found).encode("utf-8", "replace")

@@ -521,7 +521,7 @@ def _open(content: bytes) -> _Opened:
         header = exif.load(block)
     else:
         image, progressive = _pillow(content), False
-        size, header, xmp = image.size, exif.load(image), exif.xmp(image)
+        size, (header, xmp) = image.size, exif.told(image)
     turn = _UPRIGHT.get(header.get(_ORIENTATION, 1)) if header else None
     return _Opened(image, size, header, turn, xmp, progressive)
 

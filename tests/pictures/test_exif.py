@@ -7,7 +7,9 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.pictures import exif, files
 from camtrap_tf.pictures.exif import Facts
 
@@ -193,3 +195,35 @@ def test_the_time_of_an_xmp_where_the_header_has_none(tmp_path, words):
     assert told(tmp_path, buffer.getvalue()) == Facts(SECOND, "xmp")
     glance = files.glance(buffer.getvalue())
     assert glance.facts == Facts(SECOND, "xmp")
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("part", [1.0, 0.5])
+def test_a_png_tells_alike_before_and_after_its_pixels(tmp_path, late, part):
+    """The half of one that was cut off tells what stands before them."""
+    header, words = Image.Exif(), PngInfo()
+    header.update({0x0112: 6, MODIFIED: "2024:05:01 10:13:17"})
+    words.add_itxt("XML:com.adobe.xmp", '<x xmp:CreateDate="2024-05-01T10:13:17"/>')
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    for options, source in (({"exif": header}, "modification"), ({"pnginfo": words}, "xmp")):
+        buffer = io.BytesIO()
+        Image.fromarray(noise).save(buffer, "PNG", **options)
+        content = pixels_first(buffer.getvalue()) if late else buffer.getvalue()
+        content = content[: round(len(content) * part)]
+        known = part == 1 or not late
+        assert told(tmp_path, content, "a.png") == (Facts(SECOND, source) if known else Facts())
+        if part == 1:
+            seen = files.read(content, PictureSpec(size=16))
+            assert (seen.width, seen.height) == ((40, 60) if "exif" in options else (60, 40))
+            assert seen.facts == Facts(SECOND, source)
+
+
+def pixels_first(png: bytes) -> bytes:
+    """A PNG whose chunks of pixels stand right behind its header."""
+    chunks, at = [], 8
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4])
+        chunks.append(png[at:end])
+        at = end
+    order = {b"IHDR": 0, b"IDAT": 1, b"IEND": 3}
+    return png[:8] + b"".join(sorted(chunks, key=lambda chunk: order.get(chunk[4:8], 2)))

@@ -10,10 +10,10 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.pictures import files, memory
+from camtrap_tf.pictures import exif, files, memory
 
 SPEC = PictureSpec(size=64)
 SIDE = 2200
@@ -109,6 +109,21 @@ def test_a_picture_beyond_the_budget_is_refused_in_words(kind, monkeypatch):
     with pytest.raises(files.PictureError, match="too large"):
         files.as_jpeg(content, (64, 64))
     assert files.glance(content).width == 1200  # its header can be read
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_header_is_read_without_its_pixels(kind, monkeypatch, tmp_path):
+    def load(self):
+        raise AssertionError("pixels were decoded")
+
+    (tmp_path / "picture").write_bytes(content := KINDS[kind](1200))
+    for owner in (Image.Image, ImageFile.ImageFile, *ImageFile.ImageFile.__subclasses__()):
+        monkeypatch.setattr(owner, "load", load)
+    monkeypatch.setattr(memory, "budget", memory.Budget(1000, 1000))
+    assert files.glance(content).width == 1200
+    exif.read(tmp_path / "picture")
+    with pytest.raises(files.PictureError, match="too large"):
+        files.read(content, SPEC)
 
 
 def test_a_jpeg_of_a_camera_takes_little(monkeypatch):
