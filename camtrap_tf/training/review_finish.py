@@ -1,6 +1,6 @@
 """What a review from nothing leads to: a bundle, the answers to all pictures, tables.
 
-    FOLDER/finished/runs/TASK-VIEW/    a probe of each question and view, as `probe` writes it
+    FOLDER/finished/runs/TASK-VIEW/    a probe of each stage and view, as `probe` writes it
                     bundle/            all of them: for `camtrap predict`, exports and cameras
                     predictions.parquet   the review's own model on all pictures; people's answers
                                        are not in it: every format takes them from reviews.jsonl
@@ -15,7 +15,6 @@ the threshold below which an animal is `unknown` is set, on the pictures of blin
 that have not seen those events.
 """
 
-import dataclasses
 import logging
 import shutil
 from collections.abc import Callable
@@ -23,141 +22,29 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
-from camtrap_tf import __version__
 from camtrap_tf.answers import aggregation
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import csv_text, file_names
 from camtrap_tf.core.artifacts import PathLike, atomic, write_json
-from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.commands import command, counted
-from camtrap_tf.core.config import InputSpec, PictureSpec, RareClasses, View
-from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.heads import COUNT
-from camtrap_tf.core.labels import (
-    BINARY,
-    COUNT_BINS,
-    DETECTION,
-    EMPTY,
-    FAMILIARITY,
-    MISSING,
-    Task,
-    Vocabulary,
-)
-from camtrap_tf.core.recipes import STARTED, probe_config
-from camtrap_tf.networks.run import KIND, STRENGTH, VERSION
+from camtrap_tf.core.config import View
+from camtrap_tf.core.heads import SPECIES
+from camtrap_tf.core.labels import BINARY, EMPTY
+from camtrap_tf.networks.run import VERSION
 from camtrap_tf.prediction.descriptions import SIDE
-from camtrap_tf.prediction.prepared import Prepared
 from camtrap_tf.reviewing import answers
 from camtrap_tf.reviewing.journal import Ledger
-from camtrap_tf.reviewing.live import accuracy, beforehand, learner, triage, vectors
+from camtrap_tf.reviewing.live import beforehand, triage, vectors
 from camtrap_tf.reviewing.live.accuracy import TARGET
-from camtrap_tf.reviewing.live.events import Shelf
-from camtrap_tf.reviewing.live.learner import Known
 from camtrap_tf.reviewing.live.triage import LOOK, Triage
+from camtrap_tf.training import review_runs
+from camtrap_tf.training.review_work import Work
 
 FINISHED, RUNS, BUNDLE_FOLDER, TABLES = "finished", "runs", "bundle", "tables"
 REVIEWED = "reviewed.parquet"
 PLAN, PLAN_FIGURES, PLAN_KIND = "plan.csv", "plan.json", "plan of a review"
-SURE = 0.5  # of the detector's highest score in an event: frames from there on show the animal
-FEWEST = 30  # pictures of blind draws that a calibration takes
-QUESTIONS = {EMPTY: Task.EMPTY, "species": Task.SPECIES}
-NEEDED = {
-    EMPTY: "people have answered events with an animal, and empty ones",
-    "species": "people have named at least two species",
-}
 log = logging.getLogger("camtrap")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Work:
-    """All pictures of a review, and what was said of them.
-
-    Args:
-        ids: a row per picture, as `Predictions.ids`.
-        events: [pictures] int, the number of each picture's event.
-        features: [pictures, views, width] float16.
-        scores: [pictures] float32, the detector's.
-        known: people's answers, by event.
-        model: of the review.
-        left: pictures that are not looked through yet, and are not among these.
-    """
-
-    ids: pd.DataFrame
-    events: np.ndarray
-    features: np.ndarray
-    scores: np.ndarray
-    known: Known
-    model: learner.Model
-    left: int = 0
-
-    @classmethod
-    def read(
-        cls, prepared: PathLike, ledger: Ledger, guesses: beforehand.Kept | None = None
-    ) -> "Work":
-        """Of descriptions, a journal and guesses; the same model as the page has.
-
-        Raises:
-            InputError: nothing is described, or nobody has named an animal yet.
-        """
-        source = Prepared(prepared)
-        kept = _Kept(source)
-        shelf = Shelf(kept)
-        shelf.refresh()
-        pool = shelf.pool()
-        if pool is None:
-            raise InputError("a review has pictures", str(prepared), "Run camtrap review first.")
-        guessed = None
-        if guesses is not None and guesses.follow():
-            guessed = guesses.of([frame.path for frame in one.frames] for one in shelf.events)
-        known = Known.of(pool, ledger, guessed)
-        model = learner.learn(known, ledger.length)
-        if model.species is None or len(model.species.names) < 2:
-            raise InputError(
-                "a model tells at least two species apart",
-                0 if model.species is None else list(model.species.names),
-                "Answer some more events.",
-            )
-        ids = pd.concat([chunk.ids for chunk in kept.chunks], ignore_index=True)
-        events = ids["event_id"].astype(str).map(pool.place).to_numpy()
-        features = np.concatenate([chunk.features for chunk in kept.chunks])
-        scores = np.concatenate([chunk.scores for chunk in kept.chunks])
-        left = (source.progress().pictures or len(ids)) - len(ids)
-        return cls(ids, events, features, scores, known, model, left)
-
-    def labels(self, head: str) -> np.ndarray:
-        """[pictures] int: the class of pictures that teach a head; -1 of the others.
-
-        An animal is taken to be on the pictures on which the detector is surest.
-        """
-        names = np.where(self.known.answered, self.known.labels, "")[self.events]
-        highest = np.zeros(len(self.known.pool), np.float32)
-        np.maximum.at(highest, self.events, self.scores)
-        shown = (self.scores >= SURE * highest[self.events]) | (names == EMPTY)
-        usable = (names != "") & shown & self.ids["failure"].isna().to_numpy()
-        if head == EMPTY:
-            return np.where(usable, (names == EMPTY).astype(int), MISSING)
-        assert self.model.species is not None
-        code = {name: number for number, name in enumerate(self.model.species.names)}
-        found = np.array([code.get(name, MISSING) for name in names])
-        return np.where(usable, found, MISSING)
-
-    def drawn(self) -> np.ndarray:
-        """[pictures] bool: of an event that is a blind draw."""
-        known = self.known
-        sample = accuracy.sample(known.pool.keys, known.single, known.draws.items())
-        return sample[self.events]
-
-
-class _Kept:
-    """A source whose chunks stay at hand."""
-
-    def __init__(self, source: Prepared):
-        self.chunks, self.progress = source.poll(), source.progress
-
-    def poll(self):
-        return self.chunks
 
 
 def predictions_of(work: Work) -> Predictions:
@@ -179,10 +66,10 @@ def predictions_of(work: Work) -> Predictions:
     nothing = np.concatenate(empty).astype(np.float32)
     species = model.species.probabilities(pool.vectors)[work.events].astype(np.float32)
     unread = work.ids["failure"].notna().to_numpy()
-    found = {EMPTY: np.stack([1 - nothing, nothing], axis=1), "species": species}
-    classes = {EMPTY: BINARY, "species": model.species.names}
+    found = {EMPTY: np.stack([1 - nothing, nothing], axis=1), SPECIES: species}
+    classes = {EMPTY: BINARY, SPECIES: model.species.names}
     for head, fitted in model.further.items():
-        classes[head] = COUNT_BINS if head == COUNT else BINARY
+        classes[head] = work.classes(head)
         places = [classes[head].index(name) for name in fitted.names]
         found[head] = np.zeros((number, len(classes[head])), np.float32)
         found[head][:, places] = fitted.probabilities(pool.vectors)[work.events]
@@ -199,102 +86,6 @@ def work_pooled(work: Work) -> np.ndarray:
     """[events, columns] float16 of `vectors.pool`, as the shelf of the review has them."""
     number = len(work.known.pool)
     return vectors.pool(work.features, work.scores, work.events, number).astype(np.float16)
-
-
-def write_runs(work: Work, folder: Path) -> list[Path]:
-    """A run of each question and view."""
-    assert work.model.species is not None
-    vocabulary = Vocabulary(work.model.species.names, (), ())
-    return [
-        _write_run(
-            work, folder / f"{task.value}-{view.value}", head, task, view, number, vocabulary
-        )
-        for head, task in QUESTIONS.items()
-        for number, view in enumerate((View.WHOLE, View.CROP))
-    ]
-
-
-def _write_run(
-    work: Work, folder: Path, head: str, task: Task, view: View, number: int, vocabulary: Vocabulary
-) -> Path:
-    import keras
-    import tensorflow as tf
-
-    from camtrap_tf.networks import architectures
-    from camtrap_tf.networks.pretrained import origins
-    from camtrap_tf.training import linear
-
-    config = probe_config(task, STARTED, SIDE)
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, view=view))
-    weighted = config.train.rare is RareClasses.WEIGHTED_LOSS
-    seen, labels = work.features[:, number : number + 1].astype(np.float32), work.labels(head)
-    names = vocabulary.heads(task)[head]
-    known = np.flatnonzero(labels != MISSING)
-    if len(np.unique(labels[known])) < 2:
-        one_kind = f"{len(known):,} pictures of one kind"
-        raise InputError(NEEDED[head], one_kind, "Answer some more events, then finish.")
-    standard = linear.Standard.learn(seen[known])
-
-    def fit(rows: np.ndarray) -> linear.Head:
-        given = standard(seen[rows]), labels[rows], work.events[rows], len(names), weighted
-        return linear.fit(*given).behind(standard)
-
-    fitted = fit(known)
-    model = architectures.build(config.model, vocabulary.heads(task))
-    model.get_layer(head).set_weights([fitted.kernel, fitted.bias])
-    spec = InputSpec(config.model.crop, config.model.normalisation)
-    record = {
-        "config": to_json(config), "input": to_json(spec), "vocabulary": vocabulary.to_json(),
-        "picture": to_json(PictureSpec(size=SIDE)),
-        "data": {"journal_lines": work.model.number, "origin": "a review"},
-        "origins": to_json(origins.distinct((origins.origin_of(config.model),))),
-        "versions": {"camtrap_tf": __version__, "tensorflow": tf.__version__,
-                     "keras": keras.__version__},
-    }  # fmt: skip
-    write_json(folder / file_names.CONFIG, KIND, VERSION, record)
-    with atomic(folder / file_names.NETWORK) as temporary:
-        model.save(temporary)
-    held = _held_out(work, head, names, seen, labels, known, fit)
-    if held is not None:
-        held.write(folder / file_names.answers("val"))
-    best = {STRENGTH + head: fitted.strength}
-    write_json(folder / file_names.RESULT, "run result", VERSION, {"best": best})
-    return folder
-
-
-def _held_out(
-    work: Work,
-    head: str,
-    names: tuple[str, ...],
-    seen: np.ndarray,
-    labels: np.ndarray,
-    known: np.ndarray,
-    fit: Callable,
-) -> Predictions | None:
-    """Pictures of blind draws, answered by heads that have not learnt from them."""
-    rows = known[work.drawn()[known]]
-    if head != EMPTY:
-        rows = rows[labels[rows] != MISSING]
-    every = np.flatnonzero(work.drawn() & work.ids["failure"].isna().to_numpy())
-    if len(rows) < FEWEST:
-        log.warning("%d pictures of blind draws: '%s' is not calibrated", len(rows), head)
-        return None
-    folds = accuracy.folds_of(work.known.pool.keys)[work.events]
-    logits = np.zeros((len(every), len(names)), np.float32)
-    for fold in np.unique(folds[every]):
-        own, others = np.flatnonzero(folds[every] == fold), known[folds[known] != fold]
-        if len(others):
-            logits[own] = fit(others).logits(seen[every[own], 0])
-    classes = {head: names}
-    scores = {DETECTION: work.scores[every].astype(np.float32)}
-    info: dict = {"animal_threshold": 0.5}
-    if head == "species":
-        scores |= {FAMILIARITY: special.logsumexp(logits, axis=1).astype(np.float32)}
-        info["familiarity_score"] = "energy"
-    truth = {head: labels[every].astype(np.int16)}
-    values = {head: special.softmax(logits, axis=1).astype(np.float32)}
-    ids = work.ids.iloc[every].reset_index(drop=True)
-    return Predictions(ids, classes, values, truth, dict(truth), info, scores)
 
 
 def write_plan(work: Work, made: Triage, folder: Path) -> None:
@@ -321,6 +112,17 @@ def _whose(left: int) -> str:
         return "the model's answers to all pictures"
     told = counted(left, "pictures")
     return f"the model's answers to the pictures so far; not looked through yet: {told}"
+
+
+def _what_is_in(work: Work) -> str:
+    """What the bundle is for, and which heads it lacks."""
+    told, lacking = "the model, for camtrap predict, exports and cameras", review_runs.missing(work)
+    if not lacking:
+        return told
+    return (
+        f"{told}; not in it, as it takes {review_runs.ENOUGH} events of each of two answers: "
+        f"{'; '.join(lacking)}"
+    )
 
 
 def finish(
@@ -369,32 +171,42 @@ def finish(
     made = triage.sort_out(work.known, work.model, target)
     write_plan(work, made, building)
     tell("heads of the bundle")
-    runs = write_runs(work, building / RUNS)
+    runs = review_runs.write_runs(work, building / RUNS)
     tell("the bundle")
     make_bundle(list(runs), building / BUNDLE_FOLDER)
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
-    bundle, reviewed = out / BUNDLE_FOLDER, out / REVIEWED
-    files = {
-        bundle: "the model, for camtrap predict, exports and cameras",
+    return _files(out, work, made), _commands(out, work, pictures, journal)
+
+
+def _files(out: Path, work: Work, made: Triage) -> list[dict]:
+    """`path` and `what` of each file that was made."""
+    found = {
+        out / BUNDLE_FOLDER: _what_is_in(work),
         out / file_names.PREDICTIONS: _whose(work.left),
         out / TABLES: "people's answers, else the model's, as tables",
         out / PLAN: made.sentence(),
-        reviewed: "what people said, to train on",
+        out / REVIEWED: "what people said, to train on",
     }
-    commands = [
+    return [{"path": str(path), "what": what} for path, what in found.items()]
+
+
+def _commands(out: Path, work: Work, pictures: PathLike, journal: PathLike) -> list[str]:
+    """What goes on from there."""
+    bundle, second = out / BUNDLE_FOLDER, review_runs.second_task(review_runs.vocabulary_of(work))
+    found = [
         command("predict", "NEW_PICTURES", bundle=bundle, out="answers"),
         command("convert", out / file_names.PREDICTIONS, reviews=journal, out="more_tables"),
         command("export", bundle=bundle, out="exported"),
-        command("shard", events=reviewed, images=pictures, out="shards", size=SIDE),
+        command("shard", events=out / REVIEWED, images=pictures, out="shards", size=SIDE),
         command(
             "train",
             shards="shards",
-            task=Task.SPECIES.value,
+            task=second.value,
             init=bundle,
             run="runs/1",
-            config=out / RUNS / f"{Task.SPECIES.value}-{View.WHOLE.value}" / file_names.CONFIG,
+            config=out / RUNS / review_runs.run_name(second, View.WHOLE) / file_names.CONFIG,
             set="train.epochs=10",
         ),
     ]
-    return [{"path": str(p), "what": what} for p, what in files.items()], [str(c) for c in commands]
+    return [str(one) for one in found]

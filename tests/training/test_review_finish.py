@@ -9,14 +9,18 @@ import pytest
 from PIL import Image
 
 from camtrap_tf import cli
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import file_names
 from camtrap_tf.core.config import Config, ModelConfig, TrainConfig
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import COUNT_BINS, Task
 from camtrap_tf.events import listing
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.job import Job, list_pictures
 from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Sighting, Verdict
 from camtrap_tf.reviewing.live import accuracy
-from camtrap_tf.training import linear, review_finish
+from camtrap_tf.training import linear, review_finish, review_runs
+from camtrap_tf.training.review_work import Work
 from tests import described
 
 NAMES = ("empty", "fox", "hare")
@@ -32,6 +36,12 @@ def small(task, name, size) -> Config:
     """A small network with random weights stands for a pretrained one."""
     model = ModelConfig(architecture="small", crop=32)
     return Config(model=model, train=TrainConfig(task=task, epochs=1))
+
+
+def sighting(name: str, number: int) -> Sighting:
+    """Foxes come alone and stand, hares come in pairs; of the first few it is told who eats."""
+    told = {"standing": name == "fox"} | ({"eating": name == "hare"} if number < 6 else {})
+    return Sighting(name, "1" if name == "fox" else "2", told)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +72,9 @@ def review(tmp_path_factory):
     order = np.argsort(accuracy.draw_keys(ids))[:DRAWN]
     journal = Journal(folder / "review" / "reviews.jsonl")
     asked = {"why": "random", "blind": True, "model": 0, "events": EVENTS}
-    for place in order:
+    for number, place in enumerate(order):
         name = NAMES[place % 3]
-        seen = () if name == "empty" else (Sighting(name),)
+        seen = () if name == "empty" else (sighting(name, number),)
         verdict = Verdict.EMPTY if name == "empty" else Verdict.ANIMAL
         given = Answer(ids[place], "kim", verdict, seen, "random", asked=asked)
         journal.append(given.to_json())
@@ -76,7 +86,7 @@ def finished(review):
     """Everything that is made of it."""
     steps = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(review_finish, "probe_config", small)
+        patch.setattr(review_runs, "probe_config", small)
         patch.setattr(linear, "STRENGTHS", (0.003, 0.03))  # fewer to choose from: faster
         made = review_finish.finish(
             review / "review", review / "cards", review / "review" / "reviews.jsonl", 0.9,
@@ -91,8 +101,25 @@ def test_the_bundle_is_calibrated_and_knows_the_unknown(finished):
     assert len(bundle.members) == 4 and bundle.needs_boxes
     assert bundle.familiarity_threshold is not None
     for member in bundle.members:
-        assert set(member.temperatures) == {"empty" if member.task.value == "empty" else "species"}
+        of_animals = {"species", "count", "standing"}
+        expected = {"empty"} if member.task is Task.EMPTY else of_animals
+        assert set(member.temperatures) == expected
     assert bundle.vocabulary.species == ("fox", "hare")
+
+
+def test_number_and_behaviours_are_in_it_as_far_as_they_were_told(finished):
+    out, files, _ = finished
+    bundle = Bundle.read(out / "bundle")
+    assert bundle.vocabulary.count_bins == COUNT_BINS
+    assert bundle.vocabulary.attributes == ("standing",)
+    held = Predictions.read(out / "runs" / "animal-crop" / file_names.answers("val"))
+    for head, of_fox, of_hare in (("count", 0, 1), ("standing", 1, 0)):
+        truth = [of_fox if kind(path) == 1 else of_hare for path in held.ids["path"]]
+        animals = [kind(path) > 0 for path in held.ids["path"]]
+        found = held.probabilities[head].argmax(axis=1)
+        assert (found == truth)[animals].all() and sum(animals) == 60
+    told = next(one["what"] for one in files if one["path"] == str(out / "bundle"))
+    assert "it takes 5 events of each of two answers: eating (no: " in told
 
 
 def test_the_plan_says_who_answers_what(finished):
@@ -122,22 +149,19 @@ def test_people_s_answers_are_kept(finished):
 
 def test_too_few_draws_are_told_and_calibrate_nothing(review, caplog):
     lines = Journal(review / "review" / "reviews.jsonl").lines()[:12]
-    work = review_finish.Work.read(review / "review" / "prepared", Ledger(lines))
-    labels = work.labels("species")
-    known = np.flatnonzero(labels >= 0)
-    held = review_finish._held_out(
-        work, "species", ("fox", "hare"), work.features[:, :1], labels, known, lambda rows: None
-    )
+    work = Work.read(review / "review" / "prepared", Ledger(lines))
+    fits = [review_runs._Fits(work, "species", work.features[:, :1], False)]
+    held = review_runs._held_out(work, fits)
     assert held is None and "'species' is not calibrated" in caplog.text
 
 
 def test_a_review_without_an_empty_event_is_asked_for_some(review, tmp_path, monkeypatch):
-    monkeypatch.setattr(review_finish, "probe_config", small)
+    monkeypatch.setattr(review_runs, "probe_config", small)
     lines = Journal(review / "review" / "reviews.jsonl").lines()
     animals = Ledger([line for line in lines if line["verdict"] == "animal"])
-    work = review_finish.Work.read(review / "review" / "prepared", animals)
+    work = Work.read(review / "review" / "prepared", animals)
     with pytest.raises(InputError, match="and empty ones; received '60 pictures of one kind'"):
-        review_finish.write_runs(work, tmp_path / "runs")
+        review_runs.write_runs(work, tmp_path / "runs")
 
 
 @pytest.mark.slow
@@ -158,7 +182,7 @@ def test_training_starts_from_it(finished, review, tmp_path):
 
 
 def test_the_recipe_of_the_runs_is_the_probes(finished):
-    config = json.loads((finished[0] / "runs" / "species-crop" / "config.json").read_text())
-    expected = dataclasses.asdict(small(review_finish.Task.SPECIES, "", 256).model)
+    config = json.loads((finished[0] / "runs" / "animal-crop" / "config.json").read_text())
+    expected = dataclasses.asdict(small(Task.ANIMAL, "", 256).model)
     assert config["config"]["model"]["architecture"] == expected["architecture"]
     assert config["config"]["model"]["view"] == "crop"

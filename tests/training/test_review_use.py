@@ -21,6 +21,7 @@ from camtrap_tf.prediction import descriptions
 from camtrap_tf.reviewing import answers
 from camtrap_tf.reviewing.journal import Journal, Ledger
 from camtrap_tf.training import review_finish
+from camtrap_tf.training.review_work import Work
 from tests import described
 from tests.browsers import has_text, tab
 
@@ -119,6 +120,15 @@ def accept_wall(page, truth_of) -> tuple[str, int]:
     return name, stay
 
 
+def stamped(source: Path, target: Path, when: str) -> None:
+    """Copies a picture, with its time in the header."""
+    times = Image.Exif()
+    header = times.get_ifd(ExifTags.IFD.Exif)
+    header[ExifTags.Base.DateTimeOriginal] = when.replace("-", ":")
+    with Image.open(source) as picture:
+        picture.save(target, quality=95, exif=times)
+
+
 def as_given(journal: Path, table: pd.DataFrame) -> dict[str, str]:
     """What a table of pictures says of each event; the journal's answers are in it as given."""
     names = table.groupby("event_id")["answer"].agg(set)
@@ -179,7 +189,7 @@ def test_kills_lose_nothing_and_every_answer_is_exported(browser, drawn, tmp_pat
     lines = Journal(journal).lines()
     assert [line["act"] for line in lines] == ["answer"] * 13 + ["wall"]
     assert len({line["id"] for line in lines}) == 14
-    work = review_finish.Work.read(tmp_path / "cards_review" / "prepared", Ledger(lines))
+    work = Work.read(tmp_path / "cards_review" / "prepared", Ledger(lines))
     merged = answers.merge(review_finish.predictions_of(work), answers.read(journal))
     outputs.write(merged, tmp_path / "tables", ["csv"])
     table = pd.read_csv(tmp_path / "tables" / "predictions.csv", keep_default_na=False)
@@ -205,13 +215,9 @@ def california(shared_data, tmp_path) -> dict[str, str]:
         own = [n for n in sorted(events) if whole[n] == {wanted} and len(events[n]) == 5]
         own = own[:: len(own) // 4][:4]  # far apart: neighbours would be one event
         for one in [one for name in own for one in events[name]]:
-            times = Image.Exif()
-            times.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = one[
-                "datetime"
-            ].replace("-", ":")
             file = Path(one["file_name"]).name
-            with Image.open(shared_data / "california" / one["file_name"]) as picture:
-                picture.save(tmp_path / "cards" / file, quality=95, exif=times)
+            source = shared_data / "california" / one["file_name"]
+            stamped(source, tmp_path / "cards" / file, one["datetime"])
             found[file] = wanted
     return found
 
