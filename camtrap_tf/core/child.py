@@ -23,6 +23,7 @@ class Child:
         self._work, self._given = work, given
         self._process: SpawnProcess | None = None
         self._told: Connection | None = None
+        self._hearing = threading.Lock()  # of two who ask at once one would wait for the next word
 
     def start(self) -> None:
         """Begins; where it runs already, nothing more."""
@@ -44,11 +45,12 @@ class Child:
     def hear(self) -> list[Any]:
         """What it has said since the last call."""
         found = []
-        while self._told is not None and self._told.poll():
-            try:
-                found.append(self._told.recv())
-            except EOFError:
-                self._told = None
+        with self._hearing:
+            while self._told is not None and self._told.poll():
+                try:
+                    found.append(self._told.recv())
+                except EOFError:
+                    self._told = None
         return found
 
     @property

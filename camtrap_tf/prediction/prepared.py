@@ -70,7 +70,14 @@ class Prepared:
         self._follow_list()
         found = []
         while self._read < len(self._order) and self.job.has(self._order[self._read]):
-            found.append(self._chunk(self._order[self._read]))
+            number = self._order[self._read]
+            try:
+                found.append(self._chunk(number))
+            except Exception:
+                if not found:
+                    raise
+                break  # the blocks before it must not be lost: the next call tells of it
+            del self._blocks[number]
             self._read += 1
         if found and self._began is None:
             self._began, self._first = time.monotonic(), self._ready
@@ -87,19 +94,19 @@ class Prepared:
         self._total = self._ready + sum(map(len, self._blocks.values()))
 
     def _chunk(self, number: int) -> Chunk:
-        pictures, table = self._blocks.pop(number), self.job.answers(number)
+        pictures, table = self._blocks[number], self.job.answers(number)
         check_stamp(parquet.stamp(table.schema), KIND, VERSION, self.job.file(number))
         facts = table.select(list(FACTS)).to_pandas().astype(FACTS)
         ids = with_times(pictures, facts)
         ids = events_of(ids, facts, self._gap, pictures["site"]).assign(
             site=pictures["site"].array, failure=facts["failure"].array
         )
-        self._ready += len(ids)
-        self._unreadable += int(facts["failure"].notna().sum())
         boxes = np.array(table["box"].to_pylist(), np.float32).reshape(-1, 4)
         raw = np.frombuffer(b"".join(table["features"].to_pylist()), np.float16)
-        scores = table["score"].to_numpy()
-        return Chunk(ids, scores, boxes, raw.reshape(len(ids), VIEWS, -1))
+        features = raw.reshape(len(ids), VIEWS, -1)
+        self._ready += len(ids)
+        self._unreadable += int(facts["failure"].notna().sum())
+        return Chunk(ids, table["score"].to_numpy(), boxes, features)
 
     def progress(self) -> Progress:
         """See `Source`."""
@@ -117,7 +124,8 @@ class Prepared:
         """What the other process has said, or that it has ended."""
         if self._child is None:
             return
-        self._message = next(iter(self._child.hear()), self._message)
+        for told in self._child.hear():
+            self._message = told
         code = self._child.exitcode
         if code and self._message is None:
             self._message = (

@@ -223,6 +223,9 @@ def _asked(content: object) -> dict | None:
     _text(content["why"])
     if not isinstance(content["blind"], bool) or not isinstance(content["model"], int):
         raise TypeError(f"{content!r}: `blind` is true or false, `model` a whole number")
+    events = content.get("events")
+    if events is not None and (isinstance(events, bool) or not isinstance(events, int)):
+        raise TypeError(f"{content!r}: `events` is a whole number")
     names = ("why", "blind", "model", "guess", "probability", "events")
     return {name: content.get(name) for name in names}
 
@@ -339,7 +342,8 @@ class Journal:
     def follow(self) -> list[dict]:
         """The whole lines that came since the last call, whoever wrote them.
 
-        The beginning of a line that somebody is writing is left for the next call.
+        The beginning of a line that somebody is writing is left for the next call. While a line
+        among them is damaged, every call says so: those beside it must not be passed over.
         """
         start, number = self._followed
         try:
@@ -351,8 +355,9 @@ class Journal:
         except FileNotFoundError:
             return []
         whole = content[: content.rfind(b"\n") + 1]
+        lines = _parsed(whole, self.path, number + 1)
         self._followed = start + len(whole), number + whole.count(b"\n")
-        return _parsed(whole, self.path, number + 1)
+        return lines
 
 
 def _is_torn(descriptor: int) -> bool:

@@ -16,6 +16,7 @@ processes of their own, so that the page answers all the while.
 import dataclasses
 import getpass
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -220,20 +221,23 @@ class Finisher:
     def __init__(self, folder: Path, pictures: Path, journal: Path, target: float = TARGET):
         self._child = Child(_finish, folder, pictures, journal, target)
         self._last = Finish()
+        self._lock = threading.RLock()  # several pages ask at once, and may press the button
 
     def start(self) -> None:
         """Begins; where it runs already, nothing more."""
-        if self.progress().state != "running":
-            self._last = Finish("running", "starting")
-            self._child.start()
+        with self._lock:
+            if self.progress().state != "running":
+                self._last = Finish("running", "starting")
+                self._child.start()
 
     def progress(self) -> Finish:
         """What the other process has said last."""
-        for told in self._child.hear():
-            self._last = told
-        if self._child.exitcode is not None and self._last.state == "running":
-            self._last = Finish("failed", message="the process has ended; see the terminal")
-        return self._last
+        with self._lock:
+            for told in self._child.hear():
+                self._last = told
+            if self._child.exitcode is not None and self._last.state == "running":
+                self._last = Finish("failed", message="the process has ended; see the terminal")
+            return self._last
 
 
 def _finish(folder: Path, pictures: Path, journal: Path, target: float, tell: Tell) -> None:

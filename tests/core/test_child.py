@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,30 @@ def test_how_it_ended_is_known_once_all_was_heard():
     child = Child(fail)
     child.start()
     assert heard(child) == ["so far"] and child.exitcode == 3
+
+
+class Slow:
+    """A pipe with some words in it; who takes one that is not there would wait for ever."""
+
+    def __init__(self, *words: str):
+        self.words = list(words)
+
+    def poll(self) -> bool:
+        there = bool(self.words)
+        time.sleep(0.02)
+        return there
+
+    def recv(self) -> str:
+        assert self.words, "this would wait for ever"
+        return self.words.pop(0)
+
+
+def test_two_who_ask_at_once_wait_for_nothing():
+    child = Child(speak, [])
+    child._told = Slow("one", "two", "three")  # type: ignore
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda _: child.hear(), range(4)))
+    assert sorted(said, key=len)[-1] == ["one", "two", "three"] and sum(map(len, said)) == 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")

@@ -13,6 +13,7 @@ from camtrap_tf.prediction.prepared import Prepared
 from camtrap_tf.reviewing.journal import Answer, Ledger, Sighting, Verdict
 from camtrap_tf.reviewing.live.events import Shelf
 from camtrap_tf.training import review_finish
+from camtrap_tf.training.review_work import Work
 from tests import described
 from tests.reviewing.conftest import draw_pictures, predictions_of
 
@@ -132,6 +133,25 @@ def test_a_damaged_block_is_waited_for_again(job):
     assert source.poll() == [] and not file.exists()
 
 
+def test_what_cannot_be_read_takes_nothing_with_it(job, monkeypatch):
+    write_all(job)
+    source, bad, read = Prepared(job.folder), descriptions.block_order(job)[2], Job.answers
+
+    def answers(own: Job, number: int):
+        if number == bad:
+            raise OSError("the disk is gone")
+        return read(own, number)
+
+    monkeypatch.setattr(Job, "answers", answers)
+    shelf = Shelf(source)
+    assert shelf.refresh() == 10 and source.progress().ready == 20
+    for _ in range(2):
+        with pytest.raises(OSError, match="the disk is gone"):
+            shelf.refresh()
+    monkeypatch.setattr(Job, "answers", read)
+    assert shelf.refresh() == 30 and source.progress().state == "done"
+
+
 def test_absent_weights_are_told_with_one_command(tmp_path, monkeypatch):
     monkeypatch.setattr(descriptions.weights, "find", lambda name: None)
     with pytest.raises(InputError, match="camtrap weights get megadetector-lite lite0"):
@@ -141,7 +161,7 @@ def test_absent_weights_are_told_with_one_command(tmp_path, monkeypatch):
 def test_what_people_said_teaches_what_all_pictures_show(job):
     write_all(job)
     names = {f"e{n}": ("empty", "fox", "hare")[n % 3] for n in range(12)}
-    work = review_finish.Work.read(job.folder, ledger_of(names))
+    work = Work.read(job.folder, ledger_of(names))
     predictions = review_finish.predictions_of(work)
     answers = predictions.by_event()
     truth = [("empty", "fox", "hare")[kind(name)] for name in answers.ids["event_id"]]
@@ -160,7 +180,7 @@ def test_numbers_and_behaviours_that_were_told_are_in_the_predictions(job):
             seen = (Sighting(name, count, {"moving": name == "fox"}),)
             event_id = f"e{number}"
             ledger.add(Answer(event_id, "kim", Verdict.ANIMAL, seen, id=event_id).to_json())
-    work = review_finish.Work.read(job.folder, ledger)
+    work = Work.read(job.folder, ledger)
     found = review_finish.predictions_of(work)
     foxes = np.array([kind(name) == 1 for name in found.ids["event_id"]])
     hares = np.array([kind(name) == 2 for name in found.ids["event_id"]])
@@ -173,7 +193,7 @@ def test_what_is_not_looked_through_yet_is_told(job):
     for number in descriptions.block_order(job)[:5]:
         write_block(job, number)
     names = {f"e{n}": ("empty", "fox", "hare")[n % 3] for n in range(40)}
-    work = review_finish.Work.read(job.folder, ledger_of(names))
+    work = Work.read(job.folder, ledger_of(names))
     assert (len(work.ids), work.left) == (50, 30)
     assert "not looked through yet: 30 pictures" in review_finish._whose(work.left)
 
@@ -181,7 +201,7 @@ def test_what_is_not_looked_through_yet_is_told(job):
 def test_a_model_of_one_species_cannot_be_finished(job):
     write_all(job)
     with pytest.raises(InputError, match="tells at least two species apart"):
-        review_finish.Work.read(job.folder, ledger_of({"e1": "fox", "e0": "empty"}))
+        Work.read(job.folder, ledger_of({"e1": "fox", "e0": "empty"}))
 
 
 def test_pictures_without_times_keep_theirs_missing(job):

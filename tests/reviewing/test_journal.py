@@ -176,6 +176,26 @@ def test_a_changed_line_is_refused_and_named(tmp_path):
         answers.read(path)
 
 
+def test_a_changed_line_hides_none_of_those_that_came_with_it(tmp_path):
+    journal, file = Journal(tmp_path / "reviews.jsonl"), tmp_path / "reviews.jsonl"
+    journal.append(*(Answer(f"e{n}", "anna", Verdict.EMPTY).to_json() for n in range(3)))
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"e1", b"e7"))
+    for _ in range(2):
+        with pytest.raises(DamagedFile, match=":2"):
+            journal.follow()
+    file.write_bytes(whole)
+    assert [line["event_id"] for line in journal.follow()] == ["e0", "e1", "e2"]
+
+
+@pytest.mark.parametrize("events", ["many", 2.5, True])
+def test_the_number_of_events_of_a_question_is_whole(events):
+    asked = {"why": "random", "blind": True, "model": 0, "events": events}
+    line = Answer("e", "anna", Verdict.EMPTY).to_json() | {"asked": asked}
+    with pytest.raises(InputError, match="`events` is a whole number"):
+        Answer.from_json(line)
+
+
 def test_no_flipped_bit_is_another_answer(tmp_path, caplog):
     path = tmp_path / "reviews.jsonl"
     Journal(path).append(lion("e1", "kim").to_json())

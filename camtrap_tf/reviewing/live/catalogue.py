@@ -59,7 +59,7 @@ class Catalogue(Views):
             answers[place] = confidence[place] = unlike[place] = None
         return [
             self._row(place, event, answers[place], confidence[place], unlike[place])
-            for place, event in enumerate(self.shelf.events)
+            for place, event in enumerate(self.shelf.events[:number])  # more may have come since
         ]
 
     @staticmethod

@@ -164,9 +164,9 @@ class Shelf:
             for chunk in self.source.poll():
                 found, pooled = chunk.events()
                 new = [row for row, event in enumerate(found) if event.event_id not in self.place]
-                for row in new:
-                    self.place[found[row].event_id] = len(self.events)
+                for row in new:  # others read meanwhile: what has a place is there
                     self.events.append(found[row])
+                    self.place[found[row].event_id] = len(self.events) - 1
                 self._pooled.append(pooled[new])
             return len(self.events) - before
 

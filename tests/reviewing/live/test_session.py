@@ -305,3 +305,31 @@ def test_a_blind_check_of_an_accepted_event_shows_nothing_of_it(make_live):
     session.learn()
     assert session._known.checked == {first: (name, True)}
     assert session._known.single[first] and not session._known.bulk[first]
+
+
+def test_events_that_come_while_they_are_listed_harm_nothing(make_live, monkeypatch):
+    source = DrawnSource(drawn_chunk(0, 100))
+    session, before = make_live(source=source), LiveSession._unlike
+
+    def unlike(state):
+        source.give(drawn_chunk(100, 20))
+        session.shelf.refresh()
+        return before(state)
+
+    monkeypatch.setattr(session, "_unlike", unlike)
+    assert session.listing({})["total"] == 100
+    monkeypatch.undo()
+    assert session.listing({})["total"] == 120
+
+
+def test_an_event_that_has_a_number_is_there(make_live):
+    session = make_live(60)
+
+    class Numbers(dict):
+        def __setitem__(self, name: str, number: int):
+            assert session.shelf.events[number].event_id == name
+            super().__setitem__(name, number)
+
+    session.shelf.place = Numbers(session.shelf.place)
+    session.shelf.source.give(drawn_chunk(60, 20))
+    assert session.shelf.refresh() == 20 and len(session.shelf.place) == 80
