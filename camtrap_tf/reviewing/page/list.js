@@ -34,7 +34,7 @@ function drawRow(row, open) {
   const name = row.answer === null ? "no answer" : plain(row.answer);
   const by = GIVERS[row.by] || (row.by === "model" && row.confidence !== null ? percent(row.confidence) : "");
   item.firstChild.prepend(element("span", { className: "heading" },
-    element("b", { textContent: `${row.favourite ? "★ " : ""}${name}` }), ` ${by}`));
+    element("b", { textContent: `${row.favourite ? "★ " : ""}${name}` }), element("span", { textContent: by })));
   if (row.note) item.firstChild.append(element("span", { className: "caption", textContent: `“${row.note}”` }));
   return item;
 }

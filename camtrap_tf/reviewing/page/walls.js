@@ -23,7 +23,7 @@ export const isOpen = () => wall !== null;
 export async function drawWalls() {
   wall = null;
   const { walls } = await ask("/api/walls");
-  const nothing = element("li", { textContent: "There are no walls yet: answer a few events one by one first." });
+  const nothing = element("li", { textContent: "There is no wall now: answer events one by one, as many as come up." });
   at("wall-list").replaceChildren(...(walls.length ? walls.map(drawWall) : [nothing]));
   return walls;
 }
