@@ -343,30 +343,15 @@ def make_bundle(
         log.info("%s is complete and made from the same runs: nothing to do", folder)
         return Bundle.read(folder)
     _check_runs(read, folder)
-    if not 0 <= animal_threshold <= 1:
-        raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Try 0.5.")
-    if not 0 <= unknown_share < 1:
-        raise InputError("unknown_share lies in [0, 1)", unknown_share, "Try 0.05.")
-    if event_rule is not None:
-        event_rules.check(event_rule)
-        event_rules.check_scored(event_rule, any(_sees_crop(run) for run in read))
-    if event_weight is not None:
-        with_event.check(event_weight)
+    _check_wishes(read, animal_threshold, unknown_share, event_rule, event_weight)
     folder.mkdir(parents=True, exist_ok=True)
-    members = []
     validations = [_validation(run) for run in read]
-    for index, (run, validated) in enumerate(zip(read, validations, strict=True)):
-        file = f"{run.config.train.task.value}-{index}.keras"
-        with atomic(folder / file) as temporary:
-            shutil.copyfile(run.folder / file_names.NETWORK, temporary)
-        temperatures = calibration.temperatures(validated) if validated is not None else {}
-        members.append(_member(run, folder / file, temperatures))
+    members = _copied(read, validations, folder)
     together = _together(validations, members, animal_threshold)
     rules = _event_rules(read, together, event_rule)
     if event_weight is None:
         event_weight = _event_weight(read, together, rules)
     whole = [v for v, member in zip(validations, members, strict=True) if member.view is View.WHOLE]
-    familiarity = _familiarity(whole, together, unknown_share)
     content = {
         "vocabulary": read[0].vocabulary.to_json(),
         "picture": read[0].picture,
@@ -374,26 +359,63 @@ def make_bundle(
         "animal_threshold": animal_threshold,
         "event_rules": rules,
         "event_weight": event_weight,
-        "familiarity": familiarity,
+        "familiarity": _familiarity(whole, together, unknown_share),
     }
-    content |= {
-        "model_version": _version(content),
-        "made_from": asked,
-        "versions": {
-            "camtrap_tf": __version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-        },
-    }
-    write_json(folder / file_names.BUNDLE, KIND, VERSION, content)
+    _write(folder, content, asked)
     log.info("wrote bundle %s: %s", folder, ", ".join(member.name for member in members))
+    _tell_rules(rules, event_weight)
+    return Bundle.read(folder)
+
+
+def _check_wishes(
+    runs: list[Run],
+    animal_threshold: float,
+    unknown_share: float,
+    event_rule: str | None,
+    event_weight: float | None,
+) -> None:
+    """Raises InputError where one of `make_bundle`'s values cannot be."""
+    if not 0 <= animal_threshold <= 1:
+        raise InputError("animal_threshold lies in [0, 1]", animal_threshold, "Try 0.5.")
+    if not 0 <= unknown_share < 1:
+        raise InputError("unknown_share lies in [0, 1)", unknown_share, "Try 0.05.")
+    if event_rule is not None:
+        event_rules.check(event_rule)
+        event_rules.check_scored(event_rule, any(_sees_crop(run) for run in runs))
+    if event_weight is not None:
+        with_event.check(event_weight)
+
+
+def _copied(runs: list[Run], validations: list[Predictions | None], folder: Path) -> list[Member]:
+    """The runs' networks, copied into the folder, each calibrated on its validation split."""
+    members = []
+    for index, (run, validated) in enumerate(zip(runs, validations, strict=True)):
+        file = f"{run.config.train.task.value}-{index}.keras"
+        with atomic(folder / file) as temporary:
+            shutil.copyfile(run.folder / file_names.NETWORK, temporary)
+        temperatures = calibration.temperatures(validated) if validated is not None else {}
+        members.append(_member(run, folder / file, temperatures))
+    return members
+
+
+def _write(folder: Path, content: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Writes bundle.json, which makes the folder a bundle."""
+    versions = {
+        "camtrap_tf": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+    made = {"model_version": _version(content), "made_from": asked, "versions": versions}
+    write_json(folder / file_names.BUNDLE, KIND, VERSION, content | made)
+
+
+def _tell_rules(rules: dict[str, str], event_weight: float) -> None:
     log.info(
         "an event's answer is made of its pictures by %s; where the species on a picture is read, "
         "its event has the weight %g",
         ", ".join(f"'{rule}' ({head})" for head, rule in rules.items()),
         event_weight,
     )
-    return Bundle.read(folder)
 
 
 def with_threshold(bundle: Bundle, threshold: float) -> Bundle:

@@ -10,6 +10,7 @@ import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -81,14 +82,9 @@ def predict(
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
     found = sources if isinstance(sources, Listing) else resolve(sources, images)
     litert = options.engine_cpu is engines.Engine.LITERT
-    if found.shards and (
-        options.detector or options.precision or litert or engine or table or only_new
-    ):
-        raise InputError(
-            "shards are answered without a detector, precision, engine, events or only_new",
-            str(found.shards),
-            "Leave those out.",
-        )
+    _check_shards(
+        found, options.detector, options.precision, litert, engine, table is not None, only_new
+    )
     looks = bundle.needs_boxes and options.detector is None and not found.shards
     if looks:
         Job.check(folder, _record(found, bundle, options), later=("detector",))
@@ -107,27 +103,41 @@ def predict(
     if missing < total:
         log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
     if missing:
-        options = dataclasses.replace(
-            options, litert=_computed_in_litert(job, bundle, options, total, missing)
-        )
+        litert_keys = _computed_in_litert(job, bundle, options, total, missing)
+        options = dataclasses.replace(options, litert=litert_keys)
         try:
             _answer_blocks(engine or local.engine(), bundle, found.root, job, options, missing)
         except KeyboardInterrupt:
             _tell_stopped(job, total)
             raise
-    info = answering_info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
-    if options.precision is not None:
-        info["precision"] = options.precision.value
-    if options.corrected:
-        info["corrected_clocks"] = [str(one) for one in options.corrected]
     return job.assemble(
         classes(bundle, options.detector),
-        info,
+        _info(bundle, options),
         options.gap_seconds,
         bundle.kept_scores,
         options.corrected,
         weight,
     )
+
+
+def _check_shards(found: Listing, *wishes: object) -> None:
+    """Raises InputError where shards are to be answered in a way that only pictures can be."""
+    if found.shards and any(wishes):
+        raise InputError(
+            "shards are answered without a detector, precision, engine, events or only_new",
+            str(found.shards),
+            "Leave those out.",
+        )
+
+
+def _info(bundle: Bundle, options: Options) -> dict[str, Any]:
+    """How the answers were made, which is kept with them."""
+    info = answering_info(bundle, options.detector) | {"event_gap_seconds": options.gap_seconds}
+    if options.precision is not None:
+        info["precision"] = options.precision.value
+    if options.corrected:
+        info["corrected_clocks"] = [str(one) for one in options.corrected]
+    return info
 
 
 def _look_first(
