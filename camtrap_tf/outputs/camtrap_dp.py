@@ -41,6 +41,7 @@ from camtrap_tf import __version__
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, write_text
+from camtrap_tf.core.commands import counted
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import attributes
 from camtrap_tf.core.labels import MISSING, count_lower_bound
@@ -484,16 +485,17 @@ def _tell_clocks(
     changed = int((offsets(starts, clock) != offsets(ends, clock))[starts.notna()].sum())
     if changed and not options.summer_time:
         log.info(
-            "%d deployments go past a change of summer time in %s: their clocks are taken to have "
-            "kept the offset of the first day; --summer_time says that they followed it",
-            changed, options.time_zone,
+            "past a change of summer time in %s: %s; the clock is taken to have kept the offset of "
+            "the first day; --summer_time says that it followed it",
+            options.time_zone, counted(changed, "deployments"),
         )  # fmt: skip
     never = skipped(times, clock) if options.summer_time else np.zeros(0, bool)
     if never.any():
         log.warning(
-            "%d pictures have a time that never was in %s, such as %s: clocks were put forward "
-            "over it; it is written with the offset before",
-            never.sum(), options.time_zone, times[never][0].astype("datetime64[s]"),
+            "a time that never was in %s: %s, such as %s; clocks were put forward over it, and it "
+            "is written with the offset before",
+            options.time_zone, counted(int(never.sum()), "pictures"),
+            times[never][0].astype("datetime64[s]"),
         )  # fmt: skip
 
 
@@ -504,7 +506,8 @@ def _warn(
     begin, end = (x.to_numpy("datetime64[us]")[place] for x in (starts, ends))
     outside = int(((times < begin) | (times > end)).sum())
     if outside:
-        log.warning("%d pictures were taken outside their deployment's time", outside)
+        told = counted(outside, "pictures")
+        log.warning("taken outside the time of the deployment: %s", told)
     seen = writer.names[writer.names.index.isin(writer.seen)]
     nameless = seen["scientificName"].isna() & (seen["observationType"] == "animal")
     words = [word for word in seen.index[nameless] if word != ANIMAL]

@@ -274,7 +274,7 @@ def test_a_clock_knows_no_summer_time(tmp_path, caplog):
     times = ["2024-03-01 12:00", "2024-03-31 02:10", "2024-03-31 02:20", "2024-04-02 12:00"]
     found, _ = in_berlin(tmp_path / "spring", times)
     assert found == [f"{time.replace(' ', 'T')}:00+01:00" for time in times]
-    assert "1 deployments go past a change of summer time in Europe/Berlin" in caplog.text
+    assert "past a change of summer time in Europe/Berlin: 1 deployment;" in caplog.text
     # Put back at 3 on 2024-10-27: four seconds are four seconds.
     times = ["2024-10-27 01:59:58", "2024-10-27 02:00:02"]
     found, spans = in_berlin(tmp_path / "autumn", times)
@@ -286,9 +286,8 @@ def test_a_clock_that_follows_summer_time(tmp_path, caplog):
     times = ["2024-03-31 02:10:00", "2024-03-31 02:20:00", "2024-03-31 02:30:00"]
     found, _ = in_berlin(tmp_path / "spring", times, summer_time=True)
     assert found == [f"{time.replace(' ', 'T')}+01:00" for time in times]  # three times stay three
-    assert (
-        "3 pictures have a time that never was in Europe/Berlin, such as 2024-03-31T02:10:00"
-        in (caplog.text)
+    assert "a time that never was in Europe/Berlin: 3 pictures, such as 2024-03-31T02:10:00" in (
+        caplog.text
     )
     found, spans = in_berlin(
         tmp_path / "autumn", ["2024-10-27 01:59:58", "2024-10-27 02:00:02"], summer_time=True
@@ -318,7 +317,7 @@ def test_an_end_with_an_offset_is_where_the_cameras_clock_stood_then(tmp_path, c
     in_berlin(tmp_path / "before", ["2024-08-01 08:59:00"], **changes)
     assert "outside their deployment's time" not in caplog.text
     in_berlin(tmp_path / "after", ["2024-08-01 09:01:00"], **changes)
-    assert "1 pictures were taken outside their deployment's time" in caplog.text
+    assert "taken outside the time of the deployment: 1 picture" in caplog.text
 
 
 @pytest.mark.parametrize(("summer_time", "end"), [(False, "+01:00"), (True, "+02:00")])
@@ -363,7 +362,7 @@ def test_a_deployment_that_ends_on_a_day_ends_with_it(tmp_path, caplog):
     assert ends == ["2020-01-03T23:59:59+03:00", "2020-01-07T23:59:59+03:00"]
     later = make(datetime=times + pd.Timedelta(2, "min"))
     written(tmp_path / "later", later, options)
-    assert "4 pictures were taken outside their deployment's time" in caplog.text
+    assert "taken outside the time of the deployment: 4 pictures" in caplog.text
 
 
 def test_ids_are_the_same_every_time(tmp_path):
