@@ -81,6 +81,10 @@ class Pool:
 
         return dataclasses.replace(self, manifest=Manifest.read(shards))
 
+    def missing(self, split: str) -> list:
+        """Shards of a split that are still to be computed: none."""
+        return []
+
     def read(self, split: str, rows: np.ndarray | None = None) -> np.ndarray:
         """[n, 2, width] float32 of a split's pictures, or of its `rows`."""
         from camtrap_tf.batches import pipeline

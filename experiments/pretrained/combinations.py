@@ -34,9 +34,8 @@ from absl import app, flags
 
 from camtrap_tf.answers import calibration, metrics, planning, with_event
 from camtrap_tf.answers.predictions import Predictions
-from camtrap_tf.core.labels import MISSING
 from experiments.pretrained import probes, rules
-from experiments.pretrained.scored import Scored, join
+from experiments.pretrained.scored import Scored, decided, join
 from experiments.rows import write_lines
 
 TARGET = 0.966  # of the paper's volunteers
@@ -102,24 +101,18 @@ def figures(said: dict[str, Predictions], scores: np.ndarray) -> Figures:
     test = said["test"]
     names, events = test.event_names().to_numpy(), test.by_event()
     found: Figures = {
-        "empty, pictures": _right(test, "empty", names),
-        "empty, events": _right(events, "empty", events.event_names().to_numpy()),
-        "species, pictures, alone": _right(test, "species", names),
+        "empty, pictures": decided(test, "empty"),
+        "empty, events": decided(events, "empty"),
+        "species, pictures, alone": decided(test, "species"),
     }
     by_rule = rules.answer(test, scores)
     for rule, right in zip(rules.RULES, by_rule.right, strict=True):
         found[f"species, events: {rule}"] = Scored(right, by_rule.names)
     read = {split: with_event.read(rows, with_event.USUAL) for split, rows in said.items()}
-    found["species, pictures, with the event"] = _right(read["test"], "species", names)
+    found["species, pictures, with the event"] = decided(read["test"], "species")
     right = metrics.right_answers(read["test"])
     found["all right, pictures, with the event"] = Scored(right, names)
     return found | left(read) | {"calibration error": _error(read["test"], right)}
-
-
-def _right(rows: Predictions, head: str, units: np.ndarray) -> Scored:
-    truth = rows.labels[head]
-    right = np.where(truth == MISSING, np.nan, rows.decided(head) == truth)
-    return Scored(right, units)
 
 
 def _error(rows: Predictions, right: np.ndarray) -> float:

@@ -14,9 +14,10 @@ from absl import flags
 
 from camtrap_tf.answers import aggregation, calibration
 from camtrap_tf.answers.predictions import Predictions, concatenate, ensemble
-from camtrap_tf.core.labels import BINARY, MISSING
+from camtrap_tf.core.labels import BINARY, DETECTION, MISSING
 
 if TYPE_CHECKING:
+    from camtrap_tf.events.detections import Detections
     from camtrap_tf.training import linear
 
 Heads = dict[str, dict[str, "linear.Head"]]  # by view and name
@@ -127,6 +128,13 @@ def calibrated(rows: Predictions, validation: Predictions) -> Predictions:
     """Answers with the temperatures that the validation days' ask for."""
     tempered = calibration.calibrate(rows, calibration.temperatures(validation))
     return with_facts(tempered, animal_threshold=0.5)
+
+
+def with_scores(rows: Predictions, boxes: "Detections") -> Predictions:
+    """Answers with the detector's scores; events by the rules of bundles that see crops."""
+    rules = aggregation.usual(rows.classes, scored=True)
+    scores = {DETECTION: boxes.of(rows.ids["path"]).confidence}
+    return with_facts(dataclasses.replace(rows, scores=scores), event_rules=rules)
 
 
 def with_facts(rows: Predictions, **facts) -> Predictions:

@@ -7,10 +7,11 @@ Shards and boxes as of `experiments.california.read_events`. The rules of `answe
 two that weigh frames by the detector's score in place of the probe's probability of an animal.
 Ways to take one:
 
-    usual                   what a bundle takes without validation days
+    usual                   the mean weighted by the detector, what a bundle of both views takes
     most right              the rule with which most of the validation days' events are right, the
-                            likelier of equals (`aggregation.compare`)
-    most right, clearly     the same, where it beats the usual one by a sign test at 95%
+                            likelier of equals
+    most right, clearly     the same of those that beat the usual one by a sign test at 95%, and the
+                            usual one without any: what a bundle does (`aggregation.compare`)
     likeliest               the rule with which their labels are likeliest
     likeliest, clearly      the same, where the log likelihood gains more than 1.92
 
@@ -22,7 +23,7 @@ be the default is decided by the first; the second is read once.
 Intervals of test days: events drawn anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ import pandas as pd
 from absl import app, flags
 
 from camtrap_tf.answers import event_rules
+from camtrap_tf.answers.aggregation import clearly_better
 from camtrap_tf.answers.calibration import LEAST_GAIN
 from camtrap_tf.answers.predictions import Predictions, concatenate
 from camtrap_tf.core.labels import MISSING
@@ -41,7 +43,7 @@ from experiments.rows import write_lines
 BY_PROBE = ("mean", "mean_logit", "maximum", "animal", "surest")
 BY_DETECTOR = {"animal": "detector", "surest": "surest of the detector"}
 RULES = (*BY_PROBE, *BY_DETECTOR.values())
-USUAL = RULES.index("animal")
+USUAL = RULES.index("detector")
 FOLDS, CHOSEN_ON, DRAWS = 3, 22, 200
 
 
@@ -89,9 +91,9 @@ def answer(rows: Predictions, scores: np.ndarray) -> Events:
     return Events((said.argmax(axis=2) == truth).astype(float), likely, names)
 
 
-def _most_right(known: Events) -> int:
-    ranks = [(right, likely) for right, likely in zip(*_sums(known), strict=True)]
-    return ranks.index(max(ranks))
+def _most_right(known: Events, among: Sequence[int] = range(len(RULES))) -> int:
+    right, likely = _sums(known)
+    return max(among, key=lambda rule: (right[rule], likely[rule]))
 
 
 def _sums(known: Events) -> tuple[np.ndarray, np.ndarray]:
@@ -99,9 +101,9 @@ def _sums(known: Events) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _most_right_clearly(known: Events) -> int:
-    best = _most_right(known)
-    gains = known.right[best] - known.right[USUAL]
-    return best if gains.sum() > 1.96 * np.sqrt(np.abs(gains).sum()) else USUAL
+    usual = known.right[USUAL]
+    better = [rule for rule, own in enumerate(known.right) if clearly_better(own, usual)]
+    return _most_right(known, better or [USUAL])
 
 
 def _likeliest(known: Events) -> int:
@@ -144,6 +146,25 @@ def cross_fitted(days: probes.Days, folds: np.ndarray) -> dict[str, Predictions]
     return {view: concatenate(rows) for view, rows in parts.items()}
 
 
+def answers(pools: dict) -> dict[str, dict[str, Predictions]]:
+    """By days ('learnt', 'val', 'test') and view, what heads say that have not learnt from them.
+
+    Calibrated on the validation days.
+
+    Args:
+        pools: features by view, of a split of the days.
+    """
+    days = {split: probes.read(pools, split) for split in ("train", "val", "test")}
+    both = probes.join([days["train"], days["val"]])
+    fitted = probes.fit(days["train"], np.arange(len(days["train"].answered)))
+    said = {split: probes.ask(fitted, days[split]) for split in ("val", "test")}
+    said["learnt"] = cross_fitted(both, folds_of_days(both.answered))
+    return {
+        split: {view: probes.calibrated(rows, said["val"][view]) for view, rows in views.items()}
+        for split, views in said.items()
+    }
+
+
 def folds_of_days(rows: Predictions, seed: int = 0) -> np.ndarray:
     """[rows] int: pictures of a day are in one fold."""
     day = pd.factorize(pd.to_datetime(rows.ids["datetime"]).dt.date, sort=True)[0]
@@ -182,16 +203,10 @@ def main(_) -> None:
     start_tensorflow()
     boxes, found = detections.read(flags.FLAGS.detections), {"learnt": {}, "val": {}, "test": {}}
     for pools in probes.pools(flags.FLAGS)[1:]:
-        days = {split: probes.read(pools, split) for split in ("train", "val", "test")}
-        both = probes.join([days["train"], days["val"]])
-        fitted = probes.fit(days["train"], np.arange(len(days["train"].answered)))
-        said = {split: probes.ask(fitted, days[split]) for split in ("val", "test")}
-        said["learnt"] = cross_fitted(both, folds_of_days(both.answered))
-        for split, views in said.items():
+        for split, views in answers(pools).items():
             for view, rows in views.items():
                 scores = boxes.of(rows.ids["path"]).confidence
-                events = answer(probes.calibrated(rows, said["val"][view]), scores)
-                found[split].setdefault(view, []).append(events)
+                found[split].setdefault(view, []).append(answer(rows, scores))
     write_lines(lines(found["learnt"], found["val"], found["test"]), Path(flags.FLAGS.table))
 
 

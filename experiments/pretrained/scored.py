@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from camtrap_tf.answers import intervals
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import MISSING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,3 +40,10 @@ class Scored:
 def join(runs: list[Scored]) -> Scored:
     """Several runs as one."""
     return Scored(np.concatenate([r.right for r in runs]), np.concatenate([r.units for r in runs]))
+
+
+def decided(rows: Predictions, head: str) -> Scored:
+    """Whether pictures or events are answered rightly, as far as they have a label."""
+    truth = rows.labels[head]
+    right = np.where(truth == MISSING, np.nan, rows.decided(head) == truth)
+    return Scored(right, rows.event_names().to_numpy())

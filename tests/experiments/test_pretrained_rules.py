@@ -6,7 +6,8 @@ import pytest
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
-from experiments.pretrained import rules
+from experiments.pretrained import looked_at, neighbours, rules
+from tests.answers.test_neighbours import labelled
 
 
 def events_of(right: list[list[int]]) -> rules.Events:
@@ -17,13 +18,13 @@ def events_of(right: list[list[int]]) -> rules.Events:
 
 
 def test_ways_to_take_a_rule():
-    # 'mean' is right on two of four events more than 'animal', which is nothing clear.
+    # 'mean' is right on two of four events more than 'detector', which is nothing clear.
     found = {name: way(events_of([[1, 1, 0, 0]])) for name, way in rules.WAYS.items()}
     assert {rules.RULES[found[name]] for name in ("most right", "likeliest")} == {"mean"}
-    assert rules.RULES[found["most right, clearly"]] == "animal"  # 2 < 1.96 √2
+    assert rules.RULES[found["most right, clearly"]] == "detector"  # 2 of 2: 2 · 0.5² > 5%
     assert rules.RULES[found["likeliest, clearly"]] == "mean"  # 2 · 2.9 > 1.92
-    assert rules.RULES[rules.WAYS["most right, clearly"](events_of([[1] * 4]))] == "mean"
-    assert rules.RULES[found["usual"]] == "animal"
+    assert rules.RULES[rules.WAYS["most right, clearly"](events_of([[1] * 6]))] == "mean"
+    assert rules.RULES[found["usual"]] == "detector"
 
 
 def test_a_way_is_scored_on_events_it_did_not_choose_on():
@@ -60,3 +61,38 @@ def test_frames_weighted_by_the_detector():
     assert (
         rules.folds_of_days(answered([0.5] * 8, [0.5] * 8, [0] * 8)).reshape(2, 4).std(1).sum() == 0
     )
+
+
+def test_events_read_with_their_neighbours():
+    # Of 24 unsure events 20 show what their sure neighbour shows.
+    said = {"val": labelled(20, 4), "learnt": labelled(4, 20)}
+    chosen = neighbours.readings(said)
+    assert chosen["validation days"].weight > 0 and chosen["learnt days"].weight == 0
+    lines = neighbours.lines([labelled(20, 4)] * 2, [chosen] * 2)
+    by = {(line["read"], line["of"]): line for line in lines}
+    for of in ("events", "pictures"):
+        alone, read, worse = (by[name, of] for name in ("alone", "validation days", "learnt days"))
+        assert alone["right"] == pytest.approx(28 / 48, abs=1e-4) and alone["gain"] == ""
+        assert read["right"] == pytest.approx(44 / 48, abs=1e-4)
+        assert read["gain"] == pytest.approx(16 / 48, abs=1e-4) and read["gain_low"] > 0
+        assert worse["right"] == alone["right"] and worse["weight"] == "0 0"
+    assert by["with a neighbour", "events"]["right"] == 1
+    assert by["with a neighbour", "pairs"]["right"] == pytest.approx(20 / 24, abs=1e-4)
+    assert set(map(len, lines)) == {len(lines[0])}
+
+
+def test_pictures_that_the_whole_view_is_sure_about_are_not_looked_at():
+    whole = answered([0.99, 0.99], [0.98, 0.4], [0, 0])
+    both = answered([0.99, 0.99], [0.1, 0.9], [0, 0])
+    rows, looked = looked_at.mixed(whole, both, 0.9)
+    assert looked.tolist() == [False, True]
+    np.testing.assert_allclose(rows.probabilities["species"][:, 0], [0.98, 0.9], rtol=1e-6)
+    said = {days: {"whole": whole, "both": both} for days in looked_at.DAYS}
+    lines = looked_at.lines([said, said])
+    found = {
+        line["threshold"]: (line["looked_at"], line["right"])
+        for line in lines
+        if (line["days"], line["of"]) == ("test", "both questions, pictures, alone")
+    }
+    # Whole: the first alone is right; where it is sure of that, both are; both views: the second.
+    assert (found["0"], found["0.9"], found["all"]) == ((0, 0.5), (0.5, 1), (1, 0.5))

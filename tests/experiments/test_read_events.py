@@ -22,7 +22,7 @@ def make(animal: list[float], lion: list[float]) -> Predictions:
 
 def test_rules_and_weights_are_marked_and_scored():
     # The first frame of x shows it; the second is wrong and shows less.
-    rows = make([0.9, 0.55, 0.9, 0.9], [0.8, 0.1, 0.1, 0.1])
+    rows = make([0.95, 0.55, 0.9, 0.9], [0.9, 0.05, 0.1, 0.1])
     found = {("whole", split): rows for split in ("val", "test")}
     lines = read_events.measure(found, "whole", 1)
     events = {
@@ -31,7 +31,7 @@ def test_rules_and_weights_are_marked_and_scored():
         if (line["level"], line["split"]) == ("events", "test")
     }
     assert len(events) == 4 + 5
-    # By animal: lion (0.72 + 0.055) / 1.45 = 0.53; mean 0.45.
+    # By animal: lion (0.855 + 0.0275) / 1.5 = 0.59; mean 0.475.
     assert events["species", "mean"]["right"] == 0.5
     assert events["species", "animal"]["right"] == 1.0 and events["species", "animal"]["usual"]
     assert sum(line["chosen"] for line in events.values()) == 2
@@ -40,6 +40,7 @@ def test_rules_and_weights_are_marked_and_scored():
         for line in lines
         if (line["level"], line["split"], line["question"]) == ("pictures", "test", "species")
     }
+    # 0.9 log(0.59 / 0.41) + 0.1 log(0.05 / 0.95) = 0.03: a lion with its event.
     assert pictures[0.0] == 0.75 and pictures[0.9] == 1.0
     means = read_events.means([*lines, *read_events.measure(found, "whole", 2)], [1, 2])
     (chosen,) = [
