@@ -116,13 +116,14 @@ def _whose(left: int) -> str:
 
 def _what_is_in(work: Work) -> str:
     """What the bundle is for, and which heads it lacks."""
-    told, lacking = "the model, for camtrap predict, exports and cameras", review_runs.missing(work)
-    if not lacking:
-        return told
-    return (
-        f"{told}; not in it, as it takes {review_runs.ENOUGH} events of each of two answers: "
-        f"{'; '.join(lacking)}"
-    )
+    told = ["the model, for camtrap predict, exports and cameras"]
+    lacking = review_runs.missing(work)
+    if work.taught_by_detector:
+        told.append("nobody answered 'empty': it has learnt that from what the detector sees")
+    if lacking:
+        enough = f"{review_runs.ENOUGH} events of each of two answers"
+        told.append(f"not in it, as it takes {enough}: {', '.join(lacking)}")
+    return "; ".join(told)
 
 
 def finish(
@@ -197,7 +198,7 @@ def _commands(out: Path, work: Work, pictures: PathLike, journal: PathLike) -> l
     found = [
         command("predict", "NEW_PICTURES", bundle=bundle, out="answers"),
         command("convert", out / file_names.PREDICTIONS, reviews=journal, out="more_tables"),
-        command("export", bundle=bundle, out="exported"),
+        command("export", bundle=bundle, out="exported", check_on=pictures),
         command("shard", events=out / REVIEWED, images=pictures, out="shards", size=SIDE),
         command(
             "train",

@@ -1,7 +1,8 @@
 """The probes of a review's bundle: heads on single pictures, fitted to what people answered.
 
 A head is in the bundle where people gave two answers at least to its question, each of `ENOUGH`
-events, but for 'empty' and the species, which have to be there.
+events, but for 'empty' and the species, which have to be there. Where nobody has answered 'empty',
+open events in which the detector sees nothing teach it (`Work.taught_by_detector`).
 """
 
 import dataclasses
@@ -39,10 +40,6 @@ from camtrap_tf.training.review_work import Work
 
 ENOUGH = 5  # events of each of two answers to a question about number or behaviours
 FEWEST = 30  # pictures of blind draws that a calibration takes
-NEEDED = {
-    EMPTY: "people have answered events with an animal, and empty ones",
-    SPECIES: "people have named at least two species",
-}
 log = logging.getLogger("camtrap")
 
 
@@ -113,10 +110,23 @@ class _Fits:
         self.names, self.labels = work.classes(head), work.labels(head)
         self.known = np.flatnonzero(self.labels != MISSING)
         if len(np.unique(self.labels[self.known])) < 2:
-            one_kind = f"{len(self.known):,} pictures of one kind"
-            needed = NEEDED.get(head, f"people have told two answers to '{head}'")
-            raise InputError(needed, one_kind, "Answer some more events, then finish.")
+            raise self._of_one_kind()
         self._standard = linear.Standard.learn(seen[self.known])
+
+    def _of_one_kind(self) -> InputError:
+        if self.head == EMPTY:
+            return InputError(
+                "people have answered an empty event (one will do, ten are better), or the "
+                "detector sees nothing in an open one",
+                f"{len(self.known):,} pictures with an animal and no other",
+                "Look up events of the answer 'empty', or those worth a look, on the page; answer "
+                "what is empty with 0, and finish again.",
+            )
+        return InputError(
+            f"pictures that can be read show two answers to '{self.head}'",
+            f"{len(self.known):,} pictures of one answer",
+            "Answer some more events, then finish.",
+        )
 
     def fit(self, rows: np.ndarray) -> linear.Head:
         """Of some of the pictures."""
@@ -131,12 +141,15 @@ class _Fits:
             every: pictures of blind draws.
 
         Returns:
-            None (and logs a warning) where fewer than `FEWEST` of them have a label.
+            None (and logs a warning) where fewer than `FEWEST` of them have a label, or all the
+            same.
         """
-        number = int((self.labels[every] != MISSING).sum())
-        if number < FEWEST:
-            told = "%d pictures of blind draws: '%s' is not calibrated"
-            log.warning(told, number, self.head)
+        told = self.labels[every][self.labels[every] != MISSING]
+        if len(told) < FEWEST or len(np.unique(told)) < 2:
+            log.warning(
+                "%d pictures of blind draws, of %d answers: '%s' is not calibrated",
+                len(told), len(np.unique(told)), self.head,
+            )  # fmt: skip
             return None
         folds = accuracy.folds_of(self.work.known.pool.keys)[self.work.events]
         logits = np.zeros((len(every), len(self.names)), np.float32)

@@ -16,6 +16,7 @@ from camtrap_tf.reviewing.live.events import Shelf
 from camtrap_tf.reviewing.live.learner import Known
 
 SURE = 0.5  # of the detector's highest score in an event: frames from there on show the animal
+NOTHING = 0.1  # the detector's highest score in an event, below which it mostly is empty
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Work:
         An animal is taken to be on the pictures on which the detector is surest.
         """
         said = self.said(head)
-        empty = self.said(SPECIES)[self.events] == EMPTY
+        empty = self.said(EMPTY)[self.events] == BINARY[1]
         highest = np.zeros(len(self.known.pool), np.float32)
         np.maximum.at(highest, self.events, self.scores)
         shown = (self.scores >= SURE * highest[self.events]) | empty
@@ -92,7 +93,8 @@ class Work:
     def said(self, head: str) -> np.ndarray:
         """[events] str: what people have said of each, '' where they said nothing.
 
-        The species of an empty event is 'empty', which is no class of that head.
+        The species of an empty event is 'empty', which is no class of that head. Where
+        `taught_by_detector`, the detector says which open events are empty.
         """
         known = self.known
         if head in known.further:
@@ -100,8 +102,15 @@ class Work:
         names = np.where(known.answered, known.labels, "").astype(object)
         if head != EMPTY:
             return names
+        if self.taught_by_detector:
+            names[~known.answered & (known.pool.scores < NOTHING)] = EMPTY
         there = np.where(names == EMPTY, BINARY[1], BINARY[0])
         return np.where(names == "", "", there).astype(object)
+
+    @property
+    def taught_by_detector(self) -> bool:
+        """Whether nobody has answered 'empty', so that open events without a detection stand in."""
+        return not (self.known.answered & (self.known.labels == EMPTY)).any()
 
     def classes(self, head: str) -> tuple[str, ...]:
         """Class names of a head."""

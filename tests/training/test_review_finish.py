@@ -19,7 +19,7 @@ from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.job import Job, list_pictures
 from camtrap_tf.reviewing.journal import Answer, Journal, Ledger, Sighting, Verdict
 from camtrap_tf.reviewing.live import accuracy
-from camtrap_tf.training import linear, review_finish, review_runs
+from camtrap_tf.training import linear, review_finish, review_runs, review_work
 from camtrap_tf.training.review_work import Work
 from tests import described
 
@@ -122,6 +122,14 @@ def test_number_and_behaviours_are_in_it_as_far_as_they_were_told(finished):
     assert "it takes 5 events of each of two answers: eating (no: " in told
 
 
+def test_the_export_is_told_with_all_that_it_needs(finished, review):
+    line = next(one for one in finished[2] if one.startswith("camtrap export "))
+    out = finished[0]
+    assert line.split()[2:] == [
+        f"--bundle={out / 'bundle'}", "--out=exported", f"--check_on={review / 'cards'}"
+    ]  # fmt: skip
+
+
 def test_the_plan_says_who_answers_what(finished):
     out, files, _ = finished
     figures = json.loads((out / "plan.json").read_text())
@@ -155,13 +163,31 @@ def test_too_few_draws_are_told_and_calibrate_nothing(review, caplog):
     assert held is None and "'species' is not calibrated" in caplog.text
 
 
-def test_a_review_without_an_empty_event_is_asked_for_some(review, tmp_path, monkeypatch):
-    monkeypatch.setattr(review_runs, "probe_config", small)
+@pytest.fixture
+def animals(review) -> Work:
+    """The review, but that nobody has answered 'empty'."""
     lines = Journal(review / "review" / "reviews.jsonl").lines()
-    animals = Ledger([line for line in lines if line["verdict"] == "animal"])
-    work = Work.read(review / "review" / "prepared", animals)
-    with pytest.raises(InputError, match="and empty ones; received '60 pictures of one kind'"):
-        review_runs.write_runs(work, tmp_path / "runs")
+    given = Ledger([line for line in lines if line["verdict"] == "animal"])
+    return Work.read(review / "review" / "prepared", given)
+
+
+def test_without_an_empty_answer_the_detector_teaches(animals):
+    truth = np.array([kind(path) for path in animals.ids["path"]])
+    labels = animals.labels("empty")
+    assert animals.taught_by_detector and (labels[truth == 0] == 1).all()
+    assert set(labels[truth > 0].tolist()) == {-1, 0}  # -1: what nobody has answered
+    fits = review_runs._Fits(animals, "empty", animals.features[:, :1], False)
+    right = fits.fit(fits.known).logits(animals.features[:, 0]).argmax(axis=1) == (truth == 0)
+    assert right.all()
+    every = np.flatnonzero(animals.drawn())
+    assert fits.held_out(every) is None  # draws of animals alone calibrate nothing
+    assert "nobody answered 'empty'" in review_finish._what_is_in(animals)
+
+
+def test_where_nothing_is_empty_some_are_asked_for(animals, monkeypatch):
+    monkeypatch.setattr(review_work, "NOTHING", 0.0)
+    with pytest.raises(InputError, match="answer what is empty with 0, and finish again"):
+        review_runs._Fits(animals, "empty", animals.features[:, :1], False)
 
 
 @pytest.mark.slow

@@ -93,6 +93,9 @@ async function followFinish() {
   }
 }
 
+// A line is broken between words, and not after the two hyphens of a flag.
+const words = (line) => line.split(" ").flatMap((word, number) => [number ? " " : "", element("span", { textContent: word })]);
+
 function drawFinish(found) {
   const states = {
     none: "From all answers so far this makes a model (a bundle), its answers to all pictures, and tables that keep yours. You can go on answering, and make them again.",
@@ -101,7 +104,7 @@ function drawFinish(found) {
     done: "Made:",
   };
   const files = (found.files || []).map((one) => element("li", {}, element("code", { textContent: one.path }), ` ${one.what}`));
-  const commands = (found.commands || []).map((line) => element("li", {}, element("code", { textContent: line })));
+  const commands = (found.commands || []).map((line) => element("li", {}, element("code", {}, ...words(line))));
   at("finish-body").replaceChildren(element("p", { textContent: states[found.state] }), element("ul", {}, ...files),
     ...(commands.length ? [element("p", { textContent: "From here on:" }), element("ul", {}, ...commands)] : []));
   at("finish-go").disabled = found.state === "running";
