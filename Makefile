@@ -33,7 +33,7 @@ test: install validators
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist=worksteal
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow -n 2 --dist=worksteal
+	$(BIN)/python -m pytest -m slow -n 2 --dist=worksteal --durations=40 --durations-min=10
 
 # Which of the faults in tests/faults.py does no test notice? In pieces: ONLY=pattern MINUTES=3.
 mutants: install validators
