@@ -15,6 +15,7 @@ from camtrap_tf.answers.predictions import WITH_NEIGHBOURS, Predictions
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.heads import SPECIES
 from camtrap_tf.outputs import csv
 
 AUTO = "auto"
@@ -46,7 +47,8 @@ def aggregate(
 
     Raises:
         InputError: no such rule, 'auto' without a validation split, a rule that needs a detector's
-            scores where there are none, minutes below 0, or no times to find neighbours by.
+            scores where there are none, minutes below 0, no species that neighbours could tell, or
+            no times to find them by.
     """
     pictures = Predictions.of(predictions)
     known = None if validation is None else Predictions.of(validation)
@@ -82,6 +84,12 @@ def _rules(pictures: Predictions, rule: str | None, known: Predictions | None) -
 
 def _read(pictures: Predictions, minutes: float, known: Predictions | None) -> Predictions:
     """Events read with their neighbours, and a line to the log of what that did."""
+    if SPECIES not in pictures.classes:
+        raise InputError(
+            "of neighbouring events the species is read",
+            f"answers to {', '.join(pictures.classes)}",
+            "Leave out --neighbours.",
+        )
     if pictures.ids["datetime"].isna().all():
         raise InputError(
             "neighbouring events are known by their times",

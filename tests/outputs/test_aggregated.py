@@ -1,5 +1,7 @@
 """`camtrap aggregate`: events as tables, by other rules, with their neighbours."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from camtrap_tf import cli
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.labels import BINARY
 from camtrap_tf.outputs.aggregated import aggregate
 from tests.answers.test_neighbours import labelled, make
 
@@ -65,3 +68,7 @@ def test_rules_in_place_of_the_bundles(tmp_path):
         aggregate(given, tmp_path, "auto")
     with pytest.raises(InputError, match="known by their times"):
         aggregate(given, tmp_path, minutes=30)
+    alone = {"classes": {"empty": BINARY}, "probabilities": {"empty": values}, "labels": {}}
+    presence = dataclasses.replace(given, **alone, event_labels={})
+    with pytest.raises(InputError, match="the species is read; received 'answers to empty'"):
+        aggregate(presence, tmp_path, minutes=30)
