@@ -48,7 +48,7 @@ def at_recall(animal_probability: np.ndarray, animal: np.ndarray, recall: float)
             recall,
             "Try 0.96.",
         )
-    # The epsilon: 0.6 of 5 animals are 3, though the product is a little more.
+    # The epsilon: 0.55 of 100 animals are 55, though the product is a little more.
     return float(found[int(np.ceil(recall * len(found) - 1e-9)) - 1])
 
 

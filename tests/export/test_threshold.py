@@ -15,6 +15,8 @@ def test_threshold_at_a_recall():
     assert threshold.at_recall(probabilities, animal, 0.6) == 0.3
     assert threshold.at_recall(probabilities, animal, 0.61) == 0.2
     assert threshold.at_recall(probabilities, animal, 1.0) == 0.1
+    hundred = np.arange(100, 0, -1) / 100  # 0.55 * 100 is a little more than 55
+    assert threshold.at_recall(hundred, np.ones(100, bool), 0.55) == hundred[54]
     with pytest.raises(InputError, match=r"a recall in \(0, 1\]"):
         threshold.at_recall(probabilities, ~np.ones(6, bool), 0.5)
 
