@@ -508,7 +508,7 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ("for k in (1, 5)]", "for k in (1, 4)]"),
         ),
     },
-    "tests/training/test_recipe.py": {
+    "tests/core/test_config.py": {
         "camtrap_tf/training/schedules.py": (
             ("if step.first <= epoch]", "if step.first < epoch]"),
             ("done = (epoch - 1) * steps + np.arange(steps)", "done = epoch * steps + np.arange(steps)"),

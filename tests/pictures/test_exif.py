@@ -123,6 +123,11 @@ def test_a_file_cut_off_in_its_header(tmp_path):
     assert told(tmp_path, b"") == exif.read(tmp_path / "absent.jpg") == Facts()
 
 
+@pytest.mark.parametrize("words", ["IMG_3of2.JPG", "IMG_0of3.JPG", "M 4/3", "1 of 0"])
+def test_no_burst_has_a_picture_beyond_its_last(words):
+    assert exif.burst_in(words) is None
+
+
 def test_bursts_in_comments_and_names(tmp_path):
     assert told(tmp_path, jpeg({COMMENT: b"ASCII\0\0\0M 2/3"})).burst == (2, 3)
     assert told(tmp_path, jpeg(first={0x010E: "3 of 5"})).burst == (3, 5)

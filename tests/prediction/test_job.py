@@ -123,3 +123,21 @@ def test_answers_stand_beside_their_own_pictures(job):
     assert found.ids["event_id"].tolist() == [f"{number}.jpg" for number in range(6)]
     expected = np.repeat([0.5, 0.6, 0.7], 2)
     np.testing.assert_allclose(found.probabilities["empty"][:, 0], expected, rtol=1e-6)
+
+
+def test_blocks_are_cut_by_a_listings_times_not_by_headers(tmp_path):
+    """All headers say one second: by them, the pictures would be one event."""
+    header, noon = Image.Exif(), pd.Timestamp("2024-05-01 12:00")
+    header.get_ifd(0x8769)[0x9003] = "2024:05:01 12:00:00"
+    (tmp_path / "A").mkdir()
+    names = [f"A/{number}.jpg" for number in range(6)]
+    for name in names:
+        Image.new("RGB", (8, 8)).save(tmp_path / name, exif=header)
+    minutes = [0, 0, 0, 9, 9, 9]
+    for times, expected in (
+        ([None] * 6, [6]),
+        ([noon + pd.Timedelta(m, "m") for m in minutes], [3, 3]),
+    ):
+        made = Job(tmp_path / f"{len(expected)}", {})
+        made.list_pictures(tmp_path, [listed(path=names, datetime=times)], 2, 60)
+        assert [len(block) for block in made.blocks()] == expected

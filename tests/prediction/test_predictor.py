@@ -72,3 +72,12 @@ def test_stage_2_is_asked_from_the_threshold_on(predictor):
     found = {"empty": np.float32([[0.5, 0.5], [0.25, 0.75], [0.75, 0.25]])}
     way._answered(1, np.array([3, 4, 5]), np.zeros((3, 1, 1, 3), np.uint8), found)
     assert [row for row, _ in way.animals] == [3, 5]
+
+
+def test_whole_batches_ask_about_each_animal_once(predictor):
+    way, asked = object.__new__(predictor._UnderWay), []
+    way.size, way.animals = 3, [(row, None) for row in range(7)]
+    way._ask = lambda stage, squares: asked.append([row for row, _ in squares])
+    way._ask_whole_batches()
+    assert asked == [[0, 1, 2], [3, 4, 5]]
+    assert [row for row, _ in way.animals] == [6]

@@ -191,6 +191,22 @@ def test_answers_are_added_to_a_table_and_replace_its_labels(small):
     assert len(table.frames) == 5
 
 
+def test_frames_stand_in_their_order_wherever_their_rows_do(small):
+    small.ids["datetime"] = pd.to_datetime("2024-05-01") + pd.to_timedelta(small.ids["frame"], "s")
+    backwards = small.select(np.arange(len(small))[::-1])
+    table = event_table(backwards, [said("e3", "hare")])
+    assert table.frames["path"].tolist() == ["e3/0.jpg", "e3/1.jpg"]
+    assert table.events["datetime"].tolist() == [pd.Timestamp("2024-05-01")]
+
+
+def test_answers_of_another_time_zone_are_kept_in_utc(small):
+    berlin = datetime.timezone(datetime.timedelta(hours=2))
+    merged = merge(small, [said("e0", "hare", at=NOON.astimezone(berlin))])
+    assert merged.ids["reviewed_at"].dropna().unique().tolist() == [
+        pd.Timestamp("2024-05-01 12:00")
+    ]
+
+
 def test_kappa_is_that_of_the_textbook():
     # 50 grant proposals, two readers: both yes 20, both no 15, 5 and 10 apart; kappa 0.4.
     cells = [("lion", "lion", 20), ("lion", "empty", 5), ("empty", "lion", 10)]

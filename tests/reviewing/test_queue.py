@@ -80,6 +80,8 @@ def test_only_some(small, only, expected):
 
 def test_only_unsure_below(small):
     assert queue.order(small, only="unsure", below=0.4)["event_id"].tolist() == ["e1"]
+    surest = queue.order(small).set_index("event_id")["confidence"]["e1"]
+    assert queue.order(small, only="unsure", below=surest).empty
 
 
 def test_random_is_a_permutation_by_seed():
