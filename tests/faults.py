@@ -399,13 +399,9 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
         "camtrap_tf/prediction/predictor.py": (
             ("animal = found[EMPTY][:, 0] >= self.threshold", "animal = found[EMPTY][:, 0] > self.threshold"),
             ('rows = frames.sort_values("frame").index', "rows = frames.index"),
+            ("del self.animals[: self.size]", "del self.animals[: self.size - 1]"),
             ("timed = with_times(block.pictures, facts, options.corrected)",
              "timed = with_times(block.pictures, facts)"),
-        ),
-    },
-    "tests/prediction/test_predict.py -k season": {
-        "camtrap_tf/prediction/predictor.py": (
-            ("del self.animals[: self.size]", "del self.animals[: self.size - 1]"),
         ),
     },
     "tests/export/test_serving_rules.py": {

@@ -1,6 +1,7 @@
 """One step of the optimiser, variable by variable."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,3 +112,15 @@ def test_a_frozen_trunk_needs_something_trained(noise_shards):
     frozen = dataclasses.replace(CONFIG.train, freeze_epochs=1)
     with pytest.raises(InputError, match=r"goes with train\.init or model\.weights"):
         check_data(dataclasses.replace(CONFIG, train=frozen), Manifest.read(noise_shards))
+
+
+def test_the_log_counts_only_pictures_with_a_label():
+    from camtrap_tf.training.trainer import Trainer
+
+    of_two_steps = object.__new__(Trainer)
+    of_two_steps.steps, of_two_steps.train = 2, TrainConfig(batch_size=4)
+    totals = {"species": {"loss": 6.0, "count": 3, "correct": 2}}  # of the other five, nothing
+    of_two_steps.progress = SimpleNamespace(epoch=1, seconds=4.0, again=0, totals=totals)
+    row = of_two_steps._row(0.1, 0.0)
+    assert row["images_per_second"] == 2
+    assert (row["loss_species"], row["accuracy_species"]) == (2.0, pytest.approx(2 / 3))
