@@ -29,6 +29,7 @@ from camtrap_tf.core import cache, checksums
 from camtrap_tf.core.artifacts import PathLike, as_path, atomic, read_json, write_json
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.hardware import processors
+from camtrap_tf.core.workers.work import Here, Workers
 from camtrap_tf.networks import litert
 from camtrap_tf.networks.litert import Runner
 
@@ -50,9 +51,10 @@ class Engine(enum.Enum):
     LITERT = "litert"
 
 
-def elsewhere(asked: Engine) -> Engine:
-    """The engine for other machines: what is faster on this one says nothing about them."""
-    return Engine.KERAS if asked is Engine.AUTO else asked
+def asked_of(workers: Workers | None, asked: Engine) -> Engine:
+    """What computes networks where workers do it: what is faster here says nothing of others."""
+    here = workers is None or isinstance(workers, Here)
+    return Engine.KERAS if asked is Engine.AUTO and not here else asked
 
 
 @dataclasses.dataclass(frozen=True)

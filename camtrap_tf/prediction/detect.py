@@ -142,8 +142,8 @@ def detect(
     if missing < total:
         log.info("%s of %s pictures are done already", f"{total - missing:,}", f"{total:,}")
     if missing:
-        if engine is not None:
-            search = dataclasses.replace(search, engine_cpu=engines.elsewhere(search.engine_cpu))
+        engine_cpu = engines.asked_of(engine, search.engine_cpu)
+        search = dataclasses.replace(search, engine_cpu=engine_cpu)
         side = _side_of_litert(job, found.root, search)
         arguments = absolute(found.root), Job(absolute(job.folder), {}), search, side
         work = Work(start_looking, arguments, job.pending(), job.folder)

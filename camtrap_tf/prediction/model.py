@@ -11,7 +11,7 @@ from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.workers import local
-from camtrap_tf.core.workers.work import Advance, Work
+from camtrap_tf.core.workers.work import Advance, Here, Work
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.prediction.predict import answers_of, predict, start_answering
@@ -65,9 +65,8 @@ class Model:
             if sources and all(isinstance(one, np.ndarray) for one in sources):
                 sources = [_written(sources, Path(folder) / "arrays")]
             out = Path(folder) / "job"
-            path = predict(
-                sources, self.bundle, out, self.options, events, images, engine=self._answer
-            )
+            engine = Here(self._answer)
+            path = predict(sources, self.bundle, out, self.options, events, images, engine=engine)
             return Predictions.read(path)
 
     def _answer(self, work: Work, advance: Advance) -> Iterator[tuple[int, int]]:

@@ -77,8 +77,8 @@ def predict(
         InputError: no pictures, or a folder that holds another job.
     """
     options = options or Options()
-    if engine is not None:
-        options = dataclasses.replace(options, engine_cpu=engines.elsewhere(options.engine_cpu))
+    engine_cpu = engines.asked_of(engine, options.engine_cpu)
+    options = dataclasses.replace(options, engine_cpu=engine_cpu)
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.read(bundle)
     found = sources if isinstance(sources, Listing) else resolve(sources, images)
     litert = options.engine_cpu is engines.Engine.LITERT

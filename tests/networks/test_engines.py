@@ -133,6 +133,35 @@ def test_a_long_job_tries_both_engines(pictures, colour_bundle, tmp_path, monkey
         np.testing.assert_allclose(auto.probabilities[head], values, atol=1e-4)
 
 
+def test_only_engines_of_this_process_take_what_is_faster_here():
+    from camtrap_tf.core.workers import local
+    from camtrap_tf.core.workers.work import Here
+    from camtrap_tf.networks.engines import Engine, asked_of
+
+    def workers(work, advance):
+        return iter(())
+
+    assert asked_of(workers, Engine.AUTO) is Engine.KERAS
+    assert asked_of(workers, Engine.LITERT) is Engine.LITERT
+    assert asked_of(None, Engine.AUTO) is asked_of(Here(local.engine()), Engine.AUTO) is Engine.AUTO
+
+
+def test_a_bundle_that_stays_loaded_takes_the_faster_engine_too(
+    pictures, colour_bundle, monkeypatch, own_cache
+):
+    from camtrap_tf.networks import engines
+    from camtrap_tf.prediction.model import Model
+
+    loaded = Model(colour_bundle)
+    keras = loaded.predict(pictures)
+    monkeypatch.setattr(engines, "WORTH", 6)
+    monkeypatch.setattr(engines, "_remembered", lambda key: {"engine": "litert"})
+    litert = loaded.predict(pictures)
+    assert [len(keys) for keys in loaded._loaded] == [0, len(colour_bundle.members)]
+    for head, values in keras.probabilities.items():
+        np.testing.assert_allclose(litert.probabilities[head], values, atol=1e-4)
+
+
 def test_a_networks_key_tells_it_from_others(colour_bundle):
     import dataclasses
 

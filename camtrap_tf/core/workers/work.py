@@ -33,6 +33,21 @@ class Work:
 Workers = Callable[[Work, Advance], Iterator[tuple[int, Any]]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Here:
+    """An engine that does its tasks in this process, where what is known of this machine holds.
+
+    Args:
+        do: what it does.
+    """
+
+    do: Workers
+
+    def __call__(self, work: Work, advance: Advance) -> Iterator[tuple[int, Any]]:
+        """Does all tasks, as every engine."""
+        return self.do(work, advance)
+
+
 def do_one(do: Do, task: Any) -> tuple[int, Any]:
     """Does one task; returns how many units it was, and its result."""
     units: list[int] = []
