@@ -4,7 +4,8 @@ Two events of a place with an animal and less than half an hour between them mos
 species. So the species of an event can be read with those of its neighbours: its log-probability
 becomes its own plus w times the mean of what the neighbours say. A neighbour's word counts for no
 more than neighbours are alike: with probability `ALIKE` the species is the same, else it is any. w
-is chosen on a labelled split (`choose`), and what comes out is calibrated after, not before.
+is `USUAL`, unless a labelled split is clearly for another (`choose`), and what comes out is
+calibrated after, not before.
 
 This is for whole seasons. It is no part of a bundle, of exports or of the program on cameras, which
 see one event at a time. Only the species is read so, of events with an animal that no person
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf.answers import calibration, metrics
+from camtrap_tf.answers.aggregation import clearly_better
 from camtrap_tf.answers.event_rules import log_probabilities, take_apart
 from camtrap_tf.answers.predictions import WITH_NEIGHBOURS, Predictions
 from camtrap_tf.core.errors import require
@@ -154,20 +156,54 @@ def _join(own: np.ndarray, given: np.ndarray, reading: Reading, one_stage: bool)
 def choose(
     validation: Predictions, minutes: float = MINUTES, weights: Sequence[float] = WEIGHTS
 ) -> Reading:
-    """The weight with which most events of a labelled split are named rightly, calibrated after.
+    """How much neighbours are to weigh, by a labelled split; calibrated after.
 
-    Of equals the one with the lower log loss. 0 where no event has a species' label.
+    The usual weight stands unless another names clearly more events rightly
+    (`aggregation.clearly_better`): of those the best, of equals the one with the lower log loss. 0
+    where no event has a species' label.
 
     Args:
         validation: labelled pictures, with times.
         minutes: between neighbours, at most.
-        weights: to try.
+        weights: to try; where `USUAL` is not among them, the first one stands.
     """
     labels = validation.event_labels.get(SPECIES, np.array([]))
     if not np.any(labels != MISSING):
         return Reading(minutes, 0.0)
-    tried = [_calibrated(validation, Reading(minutes, weight)) for weight in weights]
-    return max(tried, key=lambda reading: _score(read(validation, reading)))
+    usual = USUAL if USUAL in weights else weights[0]
+    stands = _Tried.of(validation, Reading(minutes, usual))
+    tried = [_Tried.of(validation, Reading(minutes, weight)) for weight in weights]
+    better = [one for one in tried if clearly_better(one.right, stands.right)]
+    return max([stands, *better], key=lambda one: one.score).reading
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Tried:
+    """What comes of a reading of labelled events.
+
+    Args:
+        reading: calibrated.
+        right: [events] float, 1 where the species is named rightly, NaN without a label.
+        loss: mean log loss.
+    """
+
+    reading: Reading
+    right: np.ndarray
+    loss: float
+
+    @classmethod
+    def of(cls, validation: Predictions, reading: Reading) -> "_Tried":
+        """Reads the events so, and looks how right that is."""
+        reading = _calibrated(validation, reading)
+        events = read(validation, reading)
+        labels = events.labels[SPECIES]
+        right = np.where(labels == MISSING, np.nan, events.top(SPECIES) == labels)
+        return cls(reading, right, metrics.log_loss(events.probabilities[SPECIES], labels).value)
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """The higher, the better."""
+        return float(np.nanmean(self.right)), -self.loss
 
 
 def _calibrated(validation: Predictions, reading: Reading) -> Reading:
@@ -179,10 +215,3 @@ def _calibrated(validation: Predictions, reading: Reading) -> Reading:
     values, labels = np.asarray(changed.probabilities[SPECIES]), changed.labels[SPECIES]
     temperature = calibration.fit_temperature(values, labels)
     return dataclasses.replace(reading, temperature=temperature)
-
-
-def _score(events: Predictions) -> tuple[float, float]:
-    labels = events.labels[SPECIES]
-    known = labels != MISSING
-    right = (events.top(SPECIES) == labels)[known].mean()
-    return float(right), -metrics.log_loss(events.probabilities[SPECIES], labels).value

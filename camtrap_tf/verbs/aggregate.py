@@ -6,8 +6,8 @@ writes events.csv and event_predictions.parquet, a row per capture event, by the
 that answered. --event_rule takes another; 'auto' takes the usual one, or one that is clearly better
 on labelled answers (--validation, which `camtrap evaluate --split=val` writes). --neighbours=30
 reads the species of an event together with those of the same place within 30 minutes: for whole
-seasons. How much they weigh is chosen on --validation; what the event says by itself stays in the
-columns species_alone.
+seasons. They weigh half, unless another weight is clearly better on --validation; what the event
+says by itself stays in the columns species_alone.
 """
 
 from absl import flags

@@ -113,6 +113,7 @@ def labelled(right: int, wrong: int) -> Predictions:
 
 def test_the_weight_is_chosen_on_labelled_events():
     helps = neighbours.choose(labelled(20, 4), 30)
+    assert neighbours.choose(labelled(3, 4), 30).weight == neighbours.USUAL  # seven tell nothing
     assert helps.weight > 0 and helps.minutes == 30
     assert neighbours.choose(labelled(4, 20), 30).weight == 0
     unlabelled = dataclasses.replace(labelled(4, 4), labels={}, event_labels={})
