@@ -43,7 +43,8 @@ def tab(browser, *allowed: str, **context):
     opened.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     yield opened
     opened.close()
-    assert [text for text in wrong if not any(reason in text for reason in allowed)] == []
+    wrong = [text for text in wrong if not any(reason in text for reason in allowed)]
+    assert not wrong, wrong
 
 
 def has_text(page, selector: str, pattern: str) -> None:

@@ -24,7 +24,15 @@ import pandas as pd
 
 from camtrap_tf.reviewing.journal import Journal
 from tests.browsers import PHONE, chromium, has_text, tab
-from tests.training.test_review_use import accept_wall, answer, asked, shown, stamped, started
+from tests.training.test_review_use import (
+    KILLED,
+    accept_wall,
+    answer,
+    asked,
+    shown,
+    stamped,
+    started,
+)
 
 WIDTHS = {"1200": {"width": 1200, "height": 800}, "390": PHONE}
 EVENTS, OTHERS = 60, 20
@@ -223,7 +231,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the events")
     given = parser.parse_args()
     truth = copy_events(given.california, given.out, given.seed)
-    with chromium() as browser, tab(browser, "ERR_CONNECTION_REFUSED", "ERR_EMPTY") as page:
+    with chromium() as browser, tab(browser, *KILLED) as page:
         found = work(page, given.out, truth, given)
     folder = given.out / "cards_review"
     table = pd.read_csv(folder / "finished/tables/predictions.csv", keep_default_na=False)

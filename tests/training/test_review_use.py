@@ -35,6 +35,9 @@ review_pictures.review_pictures(sys.argv[1], reviewer="kim", port=int(sys.argv[2
 """
 NAMES = ("empty", "fox", "hare")
 WIDTH = 8
+# A server that was killed is a request that failed, which browsers log as an error: one that came
+# later, or one that was being answered.
+KILLED = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 
 
 @contextlib.contextmanager
@@ -161,8 +164,7 @@ def test_kills_lose_nothing_and_every_answer_is_exported(browser, drawn, tmp_pat
 
     journal = tmp_path / "cards_review" / "reviews.jsonl"
     command = ["-c", DRAWN, str(drawn)]
-    # A server that was killed is a request that failed, which browsers log as an error.
-    with tab(browser, "ERR_CONNECTION_REFUSED") as page:
+    with tab(browser, *KILLED) as page:
         with started([*command, "0"], tmp_path / "1.log") as (process, port):
             page.goto(f"http://127.0.0.1:{port}/")
             page.wait_for_selector("[data-view=question]")
@@ -227,7 +229,7 @@ def test_from_real_pictures_to_exported_answers(browser, california, tmp_path, n
     need_weights("lite0", "megadetector-lite")
     folder, pictures = tmp_path / "cards_review", tmp_path / "cards"
     command = ["-m", "camtrap_tf.cli", "review", str(pictures), "--reviewer=kim"]
-    with tab(browser, "ERR_CONNECTION_REFUSED") as page:
+    with tab(browser, *KILLED) as page:
         with started([*command, "--port=0"], tmp_path / "1.log") as (process, port):
             page.goto(f"http://127.0.0.1:{port}/")
             assert "are being prepared" in page.inner_text("#waiting")
