@@ -4,10 +4,10 @@
     python -m benchmarks.startup --verbs=predict,plan
 
 `--help` declares a verb's flags, and so does every call before it looks at its inputs: what that
-takes beside Python's own start is what the user waits for a mistyped flag. `import tensorflow` in the
-same run is the limit that verbs which need it cannot go below; none may pay it for `--help`. Each
-time is the least of some runs, one process each; imports are those of `python -X importtime`, each
-package's own modules.
+takes beside Python's own start is what the user waits for a mistyped flag. `import tensorflow` in
+the same run is the limit that verbs which need it cannot go below; none may pay it for `--help`.
+Each time is the least of some runs, one process each; imports are those of `python -X importtime`,
+each package's own modules.
 """
 
 import argparse

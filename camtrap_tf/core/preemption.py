@@ -115,7 +115,8 @@ def held_back() -> Iterator[None]:
     """SIGTERM waits while the block runs, and is noticed then, whoever has taken it there.
 
     TensorFlow does, when a process becomes one of several workers: from then on it listens to
-    SIGTERM itself, and tells nobody.
+    SIGTERM itself, and tells nobody. Threads that begin in the block hold the signal back, too, and
+    a thread of before that listens might take it.
     """
     notice = signal.getsignal(signal.SIGTERM)
     if not (isinstance(notice, Notice) and _is_main() and hasattr(signal, "pthread_sigmask")):
