@@ -6,6 +6,7 @@ the window or hide what stands before it.
 
 import errno
 import logging
+import os
 import re
 from collections.abc import Iterator
 
@@ -25,6 +26,14 @@ _STORE = (
 )
 _ROOM = "Make room; the same command goes on from what is there."
 _MEMORY = "there is not enough memory. Give it less at a time, or a larger computer."
+_THREADS = (
+    "no further thread can be started: memory or processes are limited here (`ulimit -a`). Raise "
+    "the limit; the same command goes on from what is there."
+)
+_TOO_LARGE = (
+    "a file may not become that large here. Raise the limit (`ulimit -f`), or write to a disk whose "
+    "files may be larger; the same command goes on from what is there."
+)
 # TensorFlow's own errors, by name, since it need not be imported to have none.
 _TENSORFLOW = {
     "DataLossError": "a shard is damaged. `camtrap verify` of the folder of shards says which, and "
@@ -79,8 +88,11 @@ def mishap(error: BaseException) -> str | None:
         return "a file is nested deeper than any of the formats read here. Write it again."
     if isinstance(error, MemoryError):
         return _MEMORY
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return _THREADS
     if type(error).__module__.startswith("tensorflow."):
-        return _TENSORFLOW.get(type(error).__name__)
+        too_large = os.strerror(errno.EFBIG) in str(error)
+        return _TOO_LARGE if too_large else _TENSORFLOW.get(type(error).__name__)
     return None
 
 

@@ -67,6 +67,7 @@ def wrapped():
         (OSError(errno.EROFS, os.strerror(errno.EROFS), "x"), "Read-only file system"),
         (RecursionError("maximum recursion depth exceeded"), "nested deeper"),
         (MemoryError(), "not enough memory"),
+        (RuntimeError("can't start new thread"), "no further thread can be started"),
     ],
 )
 @pytest.mark.parametrize("verb", ["lint", "convert", "shard"])
@@ -83,6 +84,15 @@ def test_a_mishap_is_one_line_in_any_verb(verb, error, says, monkeypatch, capsys
     assert says in printed and printed.count("\n") == 1 and "Traceback" not in printed
     with pytest.raises(type(error)):
         cli.main([verb, *needed, "--traceback"])
+
+
+def test_a_file_that_tensorflow_may_not_make_larger_is_told_in_words():
+    import tensorflow as tf
+
+    said = "ckpt.data-00000-of-00001.tempstate1; File too large"
+    assert "ulimit -f" in (words.mishap(tf.errors.OutOfRangeError(None, None, said)) or "")
+    assert words.mishap(tf.errors.OutOfRangeError(None, None, "End of sequence")) is None
+    assert words.mishap(RuntimeError("another")) is None
 
 
 def test_what_is_not_known_keeps_its_traceback(monkeypatch):
