@@ -31,8 +31,8 @@ _THREADS = (
     "the limit; the same command goes on from what is there."
 )
 _TOO_LARGE = (
-    "a file may not become that large here. Raise the limit (`ulimit -f`), or write to a disk where "
-    "files may be larger; the same command goes on from what is there."
+    "a file may not become that large here. Raise the limit (`ulimit -f`), or write to a disk "
+    "where files may be larger; the same command goes on from what is there."
 )
 # TensorFlow's own errors, by name, since it need not be imported to have none.
 _TENSORFLOW = {
