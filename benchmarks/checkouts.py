@@ -16,8 +16,8 @@ pictures of 130 kB copied to 1,200 (median of the rounds' ratios, lowest to high
     shard    4.08 -> 4.31 s, 1.03 (1.02 to 1.18)
     train   41.70 -> 38.19 s, 0.92 (0.90 to 0.95)
     predict 14.17 -> 14.31 s, 1.06 (0.98 to 1.08)
-Of the 0.2 s more of sharding, reading is 0.13 ms a picture (2.63 -> 2.76 ms): how much memory it will
-take, and whether it is whole. The rest is the start.
+Of the 0.2 s more of sharding, reading is 0.13 ms a picture (2.63 -> 2.76 ms): how much memory it
+will take, and whether it is whole. The rest is the start.
 """
 
 import argparse
