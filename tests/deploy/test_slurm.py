@@ -105,3 +105,4 @@ def test_two_workers_that_are_asked_to_go_twice_end_as_if_undisturbed(
     assert said.count("asked to end (SIGTERM) in epoch 2 of 3") == 2, said  # both tasks
     assert said.count("asked to end (SIGTERM) in epoch 3 of 3") == 2, said
     assert said.count("goes on when the job is started again") == 2, said
+    assert "not requeued" not in said
