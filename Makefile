@@ -63,7 +63,8 @@ plain: plain-default plain-3.12 plain-3.13
 plain-default:
 	$(PYTHON) tests/plain_install.py .plain/default
 
-plain-3.%:
+# A static pattern: of implicit ones, make does nothing for phony targets.
+plain-3.12 plain-3.13: plain-3.%:
 	$(PYTHON) tests/plain_install.py .plain/3.$* --python=3.$* --brief --tests
 
 # The formats' own validators and readers. Of megadetector and speciesnet only those are wanted,
