@@ -270,3 +270,16 @@ def test_supported_versions_of_python_are_told_alike():
     assert '">=3.11,<3.14"' in setup and "(11, 12, 13)" in setup
     assert "Python 3.11, 3.12 or 3.13" in (ROOT / "README.md").read_text()
     assert "3.11, 3.12 and 3.13" in (ROOT / "constraints.txt").read_text()
+
+
+def phony() -> list[str]:
+    """The Makefile's targets that are no files."""
+    (line,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return line.split()
+
+
+@pytest.mark.parametrize("target", phony())
+def test_make_does_something_for_every_target(target):
+    """For a phony target that only a pattern fits, it does nothing, and is content."""
+    done = subprocess.run(["make", "-nB", target], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout and "Nothing to be done" not in done.stdout
