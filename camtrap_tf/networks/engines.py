@@ -224,7 +224,7 @@ def _remembered(key: str) -> dict[str, Any] | None:
 
 def _try(computation: Computation, calls: int) -> dict[str, Any]:
     """Converts a network, compares answers and speed, and remembers."""
-    trial = {"name": computation.name, **_compare(computation, calls)}
+    trial = {"name": computation.name, **compare(computation, calls)}
     log.info("%s: %s", trial["name"], trial["told"])
     try:
         write_json(_trial_file(computation.key), TRIAL_KIND, TRIAL_VERSION, trial)
@@ -233,7 +233,17 @@ def _try(computation: Computation, calls: int) -> dict[str, Any]:
     return trial
 
 
-def _compare(computation: Computation, calls: int) -> dict[str, Any]:
+def compare(computation: Computation, calls: int) -> dict[str, Any]:
+    """Tries both engines on drawn pixels.
+
+    Args:
+        computation: the network.
+        calls: of it that are under way at a time.
+
+    Returns:
+        `engine`, the value of the one to take; `told`, why, in words; and, where both can do it,
+        `rates`, pictures a second by engine.
+    """
     keeps = {"engine": Engine.KERAS.value}
     try:
         runner = load(computation)
@@ -255,6 +265,7 @@ def _compare(computation: Computation, calls: int) -> dict[str, Any]:
     return {
         "engine": (Engine.LITERT if fast else Engine.KERAS).value,
         "told": f"computed by {winner} (pictures a second: {told})",
+        "rates": rates,
     }
 
 
