@@ -11,6 +11,7 @@ converted anew each time. docs/results/speed.md has the table.
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -32,17 +33,22 @@ CHOSEN = (
 )  # fmt: skip
 
 
-def computation_of(architecture: str, size: int) -> engines.Computation:
-    """A network with random weights, as a job computes it."""
+def network_of(architecture: str, size: int, species: Sequence[str] = SPECIES) -> Network:
+    """A network with random weights that is not too sure of one species."""
     keras.utils.set_random_seed(0)
-    heads = {"species": SPECIES}
+    heads = {"species": tuple(species)}
     model = architectures.build(ModelConfig(architecture, crop=size), heads)
     spec = InputSpec(size, mean=(127.0,) * 3, std=(60.0,) * 3)
     # Untrained deep networks are certain of one class; by their logits' spread they are less so.
     noise = np.random.default_rng(1).normal(size=(2, size, size, 3)).astype(np.float32)
     spread = float(np.std(model(noise, training=False)["species"]))
-    network = Network(model, spec, Task.SPECIES, heads, temperatures={"species": spread})
-    return engines.Computation(architecture, architecture, network.graph, model, (size, size, 3))
+    return Network(model, spec, Task.SPECIES, heads, temperatures={"species": spread})
+
+
+def computation_of(name: str, size: int) -> engines.Computation:
+    """A network as a job computes it."""
+    network = network_of(name, size)
+    return engines.Computation(name, name, network.graph, network.model, (size, size, 3))
 
 
 def main() -> None:

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from camtrap_tf.core import cache
-from camtrap_tf.core.config import InputSpec, ModelConfig
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.core.labels import Task
 
 CLASSES = tuple("abcdefgh")
 QUICK = ("small",)
@@ -30,26 +28,11 @@ def own_cache(tmp_path_factory, monkeypatch):
     return folder
 
 
-def network_of(architecture: str, crop: int):
-    import keras
-
-    from camtrap_tf.networks import architectures
-    from camtrap_tf.networks.network import Network
-
-    keras.utils.set_random_seed(0)
-    heads = {"species": CLASSES}
-    model = architectures.build(ModelConfig(architecture, crop=crop), heads)
-    spec = InputSpec(crop, mean=(127.0,) * 3, std=(60.0,) * 3)
-    # Untrained deep networks are certain of one class; by their logits' spread they are less so.
-    noise = np.random.default_rng(1).normal(size=(2, crop, crop, 3)).astype(np.float32)
-    spread = float(np.std(model(noise, training=False)["species"]))
-    return Network(model, spec, Task.SPECIES, heads, temperatures={"species": spread})
-
-
 def check(architecture: str, crop: int) -> None:
+    from benchmarks.engines import network_of
     from camtrap_tf.networks import litert
 
-    network, side = network_of(architecture, crop), crop + 8
+    network, side = network_of(architecture, crop, CLASSES), crop + 8
     model = litert.convert(network.graph, network.model.variables, (side, side, 3))
     pixels = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), np.uint8)
     expected = network.probabilities(pixels)["species"]
