@@ -170,9 +170,8 @@ def choose(
     labels = validation.event_labels.get(SPECIES, np.array([]))
     if not np.any(labels != MISSING):
         return Reading(minutes, 0.0)
-    usual = USUAL if USUAL in weights else weights[0]
-    stands = _Tried.of(validation, Reading(minutes, usual))
     tried = [_Tried.of(validation, Reading(minutes, weight)) for weight in weights]
+    stands = next((one for one in tried if one.reading.weight == USUAL), tried[0])
     better = [one for one in tried if clearly_better(one.right, stands.right)]
     return max([stands, *better], key=lambda one: one.score).reading
 

@@ -6,8 +6,8 @@ writes events.csv and event_predictions.parquet, a row per capture event, by the
 that answered. --event_rule takes another; 'auto' takes the usual one, or one that is clearly better
 on labelled answers (--validation, which `camtrap evaluate --split=val` writes). --neighbours=30
 reads the species of an event together with those of the same place within 30 minutes: for whole
-seasons. They weigh half, unless another weight is clearly better on --validation; what the event
-says by itself stays in the columns species_alone.
+seasons. Neighbours have the weight 0.5, unless another is clearly better on --validation; what the
+event says by itself stays in the columns species_alone.
 """
 
 from absl import flags
