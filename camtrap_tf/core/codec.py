@@ -10,11 +10,16 @@ from typing import Any
 from camtrap_tf.core.errors import require
 
 
+# Metadata of a dataclass's field that is written only where it differs from its default: artefacts
+# that do not use it stay what they were before there was such a field.
+WHERE_SET = {"json": "where set"}
+
+
 def to_json(value: Any) -> Any:
     """Dataclasses, enums and tuples as plain JSON values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {field.name: to_json(getattr(value, field.name)) for field in fields}
+        pairs = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return {field.name: to_json(own) for field, own in pairs if _is_written(field, own)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, tuple | list):
@@ -22,6 +27,10 @@ def to_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     return value
+
+
+def _is_written(field: dataclasses.Field, value: Any) -> bool:
+    return not (field.metadata == WHERE_SET and value == field.default)
 
 
 def from_json(raw: Any, kind: Any, where: str) -> Any:

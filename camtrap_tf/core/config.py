@@ -7,6 +7,7 @@ name, `config_io.py` reads and writes them.
 import dataclasses
 import enum
 
+from camtrap_tf.core.codec import WHERE_SET
 from camtrap_tf.core.errors import require
 from camtrap_tf.core.labels import Task
 
@@ -104,6 +105,9 @@ class PictureSpec:
         keep_original: store the file's own bytes; readers make the square each time. Pictures
             that a graph would read otherwise than this (rotated by EXIF, CMYK, 16 bit, TIFF,
             WebP) are stored anew, whole, as JPEG of `jpeg_quality`.
+        crops: the part around what a detector found is cut from the file itself and kept beside
+            the square, sharp; otherwise it is cut from the square (`pictures.crops`). Not written
+            where it is off: files of earlier versions know nothing of it.
     """
 
     size: int = 256
@@ -112,6 +116,7 @@ class PictureSpec:
     fit: Fit = Fit.SQUASH
     detect_bar: bool = False
     keep_original: bool = False
+    crops: bool = dataclasses.field(default=False, metadata=WHERE_SET)
 
     def __post_init__(self):
         require(

@@ -1,11 +1,14 @@
 """The second view of a picture: the part around the surest box that a detector found.
 
-A square of the stored square, 1.25 times as wide as the box's longer side and at least 96 of 256
-pixels, so that a far animal is not blown up beyond what the picture holds; moved inside where it
-would reach over the edge. Where nothing was found, the view is the whole picture.
+Where nothing was found, the view is the whole picture. A head sees in prediction what it was fitted
+to: which of two kinds of parts it is, is decided when shards are written (`PictureSpec.crops`).
 
-It is cut out of the stored square, on shards and for new pictures alike, so that a head sees in
-prediction what it was fitted to; sharper crops of large files would be other pictures.
+Of the stored square, `cut`: a square, 1.25 times as wide as the box's longer side and at least 96 of
+256 pixels, so that a far animal is not blown up beyond what the stored picture holds; moved inside
+where it would reach over the edge.
+
+Of the file itself, `sharp`: the part that `files.part_around` describes, made a stored square of its
+own. On cameras never seen it is worth more (docs/results/pretrained.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,23 +16,26 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
+from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.config import Fit, PictureSpec
 from camtrap_tf.core.errors import require
+from camtrap_tf.pictures import files
 
 ROOM, LEAST = 1.25, 96 / 256
 
 
 def check(picture: PictureSpec) -> None:
-    """Parts around boxes are cut out of squares that hold the whole picture.
+    """Parts around boxes are cut from files, or out of squares that hold the whole picture.
 
     Raises:
         InputError: of these squares a share is cut off, or filled, that boxes do not know of.
     """
     require(
-        picture.fit is Fit.SQUASH and picture.bar_share == 0,
+        picture.crops or (picture.fit is Fit.SQUASH and picture.bar_share == 0),
         "squares that crops are cut from are whole pictures: fit=squash, bar_share=0",
         f"fit={picture.fit.value}, bar_share={picture.bar_share:g}",
-        "Make such shards with `camtrap shard`, or give --view=whole.",
+        "Make such shards with `camtrap shard`, or sharp crops with `camtrap shard --crops`, or give "
+        "--view=whole.",
     )
 
 
@@ -51,6 +57,26 @@ def squares(boxes: np.ndarray) -> np.ndarray:
     middle = found[:, :2] + found[:, 2:] / 2
     corner = np.clip(middle - side / 2, 0, 1 - side)
     return np.concatenate([corner, corner + side], axis=1).astype(np.float32)
+
+
+def sharp(source: PathLike | bytes, picture: PictureSpec, box: np.ndarray) -> np.ndarray:
+    """[size, size, 3] uint8: the part around a box, cut from the file itself.
+
+    Args:
+        source: a file, or its bytes.
+        picture: gives the size.
+        box: [4] float32, left, top, width and height as shares of the picture; NaN where nothing
+            was found.
+
+    Raises:
+        files.PictureError: it cannot be read.
+    """
+    return files.read(source, picture, box_of(box)).pixels
+
+
+def box_of(box: np.ndarray) -> list[float] | None:
+    """A box as `files.read` takes it; None where nothing was found."""
+    return None if np.isnan(box).any() else box.tolist()
 
 
 def cut(pixels: np.ndarray, around: np.ndarray) -> np.ndarray:

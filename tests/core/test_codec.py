@@ -5,7 +5,7 @@ import enum
 
 import pytest
 
-from camtrap_tf.core.codec import from_json, to_json
+from camtrap_tf.core.codec import WHERE_SET, from_json, to_json
 from camtrap_tf.core.errors import InputError
 
 
@@ -39,6 +39,21 @@ JSON = {
 def test_what_was_written_is_read():
     assert to_json(WHOLE) == JSON
     assert from_json(JSON, Whole, "whole") == WHOLE
+
+
+@dataclasses.dataclass(frozen=True)
+class Later:
+    size: int
+    further: bool = dataclasses.field(default=False, metadata=WHERE_SET)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(Later(1), {"size": 1}), (Later(1, True), {"size": 1, "further": True})],
+)
+def test_a_later_field_is_written_where_it_is_set(value, told):
+    assert to_json(value) == told
+    assert from_json(told, Later, "later") == value
 
 
 def test_what_has_a_default_may_be_left_out():

@@ -1,11 +1,14 @@
 """The part around a box: where it lies, and which pixels it shows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from camtrap_tf.core.config import Fit, PictureSpec
 from camtrap_tf.core.errors import InputError
-from camtrap_tf.pictures import crops
+from camtrap_tf.pictures import crops, files
 
 NAN = float("nan")
 
@@ -36,6 +39,20 @@ def test_a_part_is_as_large_as_the_square():
     # Where it is enlarged, its rim takes in half a pixel of what lies beside.
     assert (parts[0][:-1, 1:] == [200, 100, 50]).all() and not parts[1][1:, :-1].any()
     np.testing.assert_array_equal(parts[2], pixels[2])
+
+
+def test_a_sharp_part_is_cut_from_the_file(tmp_path):
+    pixels = np.zeros((300, 400, 3), np.uint8)
+    pixels[100:200, 200:300] = np.where(np.indices((100, 100)).sum(axis=0) % 2, 255, 0)[..., None]
+    Image.fromarray(pixels).save(tmp_path / "board.png")
+    spec = PictureSpec(size=32)
+    box = np.float32([0.5, 1 / 3, 0.25, 1 / 3])
+    found = crops.sharp(tmp_path / "board.png", spec, box)
+    expected = files.read(tmp_path / "board.png", spec, [0.5, 1 / 3, 0.25, 1 / 3]).pixels
+    np.testing.assert_array_equal(found, expected)
+    assert found[8:24, 8:24].min() > 100 > found[[0, -1]].max()  # grey of the board, its black rim
+    whole = crops.sharp(tmp_path / "board.png", spec, np.full(4, NAN, np.float32))
+    np.testing.assert_array_equal(whole, files.read(tmp_path / "board.png", spec).pixels)
 
 
 def test_batches_keep_to_their_boxes():
@@ -77,3 +94,4 @@ def test_squares_that_are_not_the_whole_picture_have_no_crops(picture):
     crops.check(PictureSpec())
     with pytest.raises(InputError, match="are whole pictures: fit=squash, bar_share=0"):
         crops.check(picture)
+    crops.check(dataclasses.replace(picture, crops=True))  # cut from files
