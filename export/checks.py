@@ -29,7 +29,8 @@ class Checks:
         stacked: [n, size, size, channels] uint8, with what stands beside them in their events.
         labels: by head [n], -1 = missing; no heads where nothing is known.
         boxes: [n, 4] float32, for networks that see crops: what a detector finds, NaN where it is
-            nothing. The squares then have six channels, the last three those of the crop.
+            nothing.
+        parts: [n, size, size, 3] uint8, for the same: the parts around boxes.
     """
 
     encoded: list[bytes]
@@ -37,10 +38,18 @@ class Checks:
     stacked: np.ndarray
     labels: dict[str, np.ndarray]
     boxes: np.ndarray | None = None
+    parts: np.ndarray | None = None
 
     def alone(self, context: Context) -> np.ndarray:
-        """The pictures as events of one frame each."""
-        return np.concatenate([stacked(square[None], context) for square in self.squares])
+        """What networks see of the pictures as events of one frame each."""
+        return self._beside(np.concatenate([stacked(one[None], context) for one in self.squares]))
+
+    def together(self) -> np.ndarray:
+        """What networks see of the pictures in their events."""
+        return self._beside(self.stacked)
+
+    def _beside(self, seen: np.ndarray) -> np.ndarray:
+        return seen if self.parts is None else np.concatenate([seen, self.parts], axis=-1)
 
 
 def read_checks(folder: PathLike, bundle: Bundle, count: int) -> Checks:

@@ -7,7 +7,6 @@ import numpy as np
 
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import as_path
-from camtrap_tf.core.config import Context
 from camtrap_tf.core.errors import require
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.detector import boxes
@@ -22,12 +21,6 @@ def check(bundle: Bundle, request: Request) -> None:
     """Raises InputError where a bundle that sees crops cannot be exported as it is asked."""
     if not bundle.needs_boxes:
         return
-    require(
-        bundle.context is Context.NONE,
-        "networks that compare an event's frames see them whole, without a detector",
-        f"model.context={bundle.context.value}",
-        "Make a bundle of networks without context.",
-    )
     require(
         Form.INT8 not in request.forms,
         "networks that see crops have no form int8 yet",
@@ -54,8 +47,7 @@ def see(checks: Checks, model: keras.Model) -> tuple[tuple[int, int], Checks]:
     finder = Finder(model=model)
     found = np.stack([_surest(finder, encoded, side) for encoded in checks.encoded])
     parts = crops.cut(checks.squares, crops.squares(found))
-    both = np.concatenate([checks.squares, parts], axis=-1)
-    return side, dataclasses.replace(checks, squares=both, stacked=both, boxes=found)
+    return side, dataclasses.replace(checks, boxes=found, parts=parts)
 
 
 def _surest(finder: Finder, encoded: bytes, side: tuple[int, int]) -> np.ndarray:

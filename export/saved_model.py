@@ -104,19 +104,20 @@ _WITH_BOXES = (
 
 
 class Squares(NamedTuple):
-    """Pictures as networks see them.
+    """Encoded pictures, decoded.
 
     Args:
-        pixels: [n, size, size, channels] uint8, stored squares, with their crops where some network
-            sees those.
+        pixels: [n, size, size, 3] uint8, stored squares.
         valid: [n] bool, which could be decoded.
         doubtful: [n] bool, which of these seem to be damaged.
+        parts: [n, size, size, 3] uint8, their crops; None where no network sees those.
         detection: [n] float32, how sure the detector is of each crop; None without one.
     """
 
     pixels: tf.Tensor
     valid: tf.Tensor
     doubtful: tf.Tensor
+    parts: tf.Tensor | None = None
     detection: tf.Tensor | None = None
 
 
@@ -160,28 +161,24 @@ class Serving(tf.Module):
     def serve(self, image_bytes):
         """Answers encoded pictures."""
         seen = self._squares(image_bytes)
-        squares = stacked_alone(seen.pixels, self.context)
-        answers = self._answers(*self._probabilities(squares, seen.valid), seen.valid)
+        answers = self._answers_alone(seen.pixels, seen.parts, seen.valid)
         return answers | {"doubtful": seen.doubtful} | _scores(seen.detection)
 
     def _boxes(self, image_bytes, boxes):
         """Answers encoded pictures with what a detector found."""
         squares, valid, doubtful = decode_batch(image_bytes, self.picture)
-        squares = crops_graph.with_parts(squares, boxes)
-        answers = self._answers(*self._probabilities(squares, valid), valid)
-        return answers | {"doubtful": doubtful}
+        parts = crops_graph.cut_around(squares, boxes)
+        return self._answers_alone(squares, parts, valid) | {"doubtful": doubtful}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def pixels(self, images):
         """Answers decoded pictures."""
-        squares, detection = squash_batch(images, self.picture), None
+        squares, parts, detection = squash_batch(images, self.picture), None, None
         if self.finder is not None:
             found, detection = detector.surest(self.finder.pixels(images))
-            squares = crops_graph.with_parts(squares, found)
-        squares = stacked_alone(squares, self.context)
+            parts = crops_graph.cut_around(squares, found)
         valid = tf.ones(tf.shape(squares)[:1], tf.bool)
-        answers = self._answers(*self._probabilities(squares, valid), valid)
-        return answers | _scores(detection)
+        return self._answers_alone(squares, parts, valid) | _scores(detection)
 
     @tf.function(
         input_signature=[
@@ -195,9 +192,9 @@ class Serving(tf.Module):
         within = tf.reshape(tf.sequence_mask(frames, shape[1]), [-1])
         # Padding is not decoded into answers, whatever a client fills it with.
         encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")
-        squares, valid, doubtful, detection = self._squares(encoded)
-        squares = stack_events(squares, valid, shape, self.context)
-        probabilities, asked = self._probabilities(squares, valid)
+        squares, valid, doubtful, parts, detection = self._squares(encoded)
+        seen = _beside(stack_events(squares, valid, shape, self.context), parts)
+        probabilities, asked = self._probabilities(seen, valid)
         means = self._of_events(probabilities, valid, asked, shape, detection)
         valid, doubtful = (
             tf.reduce_any(tf.reshape(of_frames, shape), axis=1) for of_frames in (valid, doubtful)
@@ -213,8 +210,13 @@ class Serving(tf.Module):
         """Class names of every head."""
         return dict(self.names)
 
+    def _answers_alone(self, squares, parts, valid) -> dict[str, tf.Tensor]:
+        """Answers pictures as events of one frame each; see `Squares`."""
+        seen = _beside(stacked_alone(squares, self.context), parts)
+        return self._answers(*self._probabilities(seen, valid), valid)
+
     def _squares(self, encoded) -> Squares:
-        """Encoded pictures as networks see them."""
+        """Encoded pictures, decoded."""
         if self.finder is None:
             return Squares(*decode_batch(encoded, self.picture))
         finder, size = self.finder, self.picture.size
@@ -223,7 +225,8 @@ class Serving(tf.Module):
             encoded, lambda one: (graph.decode(one, self.picture), *finder.decode(one)), blanks
         )
         found, detection = detector.surest(finder.find(seen, filled, valid))
-        return Squares(crops_graph.with_parts(squares, found), valid, doubtful, detection)
+        parts = crops_graph.cut_around(squares, found)
+        return Squares(squares, valid, doubtful, parts, detection)
 
     def _of_events(
         self, probabilities, valid, asked, shape, detection=None
@@ -328,6 +331,11 @@ class Serving(tf.Module):
     def _animal_of_one_stage(self, species):
         has_empty = self.second[0].heads["species"][-1] == EMPTY
         return 1.0 - species[:, -1] if has_empty else tf.ones_like(species[:, 0])
+
+
+def _beside(seen: tf.Tensor, parts: tf.Tensor | None) -> tf.Tensor:
+    """[n, size, size, channels]: what networks of the whole picture see, then the crops."""
+    return seen if parts is None else tf.concat([seen, parts], axis=-1)
 
 
 def _scores(detection: tf.Tensor | None) -> dict[str, tf.Tensor]:

@@ -215,7 +215,7 @@ def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Chec
         finder = detector.Serving(detector_network, side)
     expected, alone = (
         _mean([network.probabilities(squares) for network in networks])
-        for squares in (checks.stacked, checks.alone(bundle.context))
+        for squares in (checks.together(), checks.alone(bundle.context))
     )
     folder = out / "saved_model" / str(request.version)
     write_saved_model(bundle, folder, request.automatic_at, finder)
@@ -370,12 +370,12 @@ def _saved_model(folder: Path, checks: Checks) -> dict[str, np.ndarray]:
 def _tflite(paths: list[Path], checks: Checks) -> dict[str, np.ndarray]:
     from ai_edge_litert.interpreter import Interpreter
 
-    members = []
+    members, together = [], checks.together()
     for path in paths:
         runner = Interpreter(model_path=str(path), num_threads=2).get_signature_runner()
         crop = carried.read(path)["view"] == View.CROP.value
         own = slice(-3, None) if crop else slice(-3 if checks.boxes is not None else None)
-        seen = np.ascontiguousarray(checks.stacked[..., own])
+        seen = np.ascontiguousarray(together[..., own])
         answers = [runner(image=one[None]) for one in seen]
         members.append({head: np.concatenate([a[head] for a in answers]) for head in answers[0]})
     return _mean(members)

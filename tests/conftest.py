@@ -242,20 +242,23 @@ def colour_bundle(tmp_path_factory):
     return write_colour_bundle(tmp_path_factory.mktemp("colour") / "bundle")
 
 
-def write_colour_bundle(folder: Path, size: int = 40):
+def write_colour_bundle(folder: Path, size: int = 40, compares: bool = False):
     """Writes a bundle that tells 'red' from 'blue' animals, and grey for empty, untrained.
 
-    Its networks ask how much redder or bluer than grey a picture is.
+    Its networks ask how much redder or bluer than grey a picture is; where they compare the frames
+    of an event, also how much it differs.
     """
     import keras
 
     from camtrap_tf.core import artifacts, file_names
     from camtrap_tf.core.codec import to_json
-    from camtrap_tf.core.config import InputSpec, PictureSpec
+    from camtrap_tf.core.config import Context, InputSpec, PictureSpec
     from camtrap_tf.core.labels import Task, Vocabulary
     from camtrap_tf.networks.bundle import KIND, VERSION, Bundle, Member
 
-    vocabulary, spec = Vocabulary(("blue", "red"), (), ()), InputSpec(crop=32, std=(255.0,) * 3)
+    context = Context.DIFFERENCE if compares else Context.NONE
+    spec = InputSpec(crop=32, std=(255.0,) * 3, context=context)
+    vocabulary = Vocabulary(("blue", "red"), (), ())
     weights = {
         Task.EMPTY: ([[40, 0], [40, 0]], [0, 4]),
         Task.ANIMAL: ([[-40, 40], [40, -40]], [0, 0]),
@@ -264,12 +267,12 @@ def write_colour_bundle(folder: Path, size: int = 40):
     folder.mkdir(parents=True)
     for task, logits in weights.items():
         head = next(iter(vocabulary.heads(task)))
-        image = keras.Input((32, 32, 3), name="image")
+        image = keras.Input((32, 32, context.channels), name="image")
         mean = keras.layers.GlobalAveragePooling2D()(image)
         excess = keras.layers.Dense(2, "relu", use_bias=False, name="excess")(mean)
         model = keras.Model(image, {head: keras.layers.Dense(2, name=head)(excess)})
-        own = np.array([[1, -1], [0, 0], [-1, 1]], np.float32)
-        model.get_layer("excess").set_weights([own])
+        own = np.array([[1, -1], [0, 0], [-1, 1], [0.02, 0.02]], np.float32)
+        model.get_layer("excess").set_weights([own[: context.channels]])
         model.get_layer(head).set_weights([np.array(part, np.float32) for part in logits])
         file = folder / f"{task.value}.keras"
         model.save(file)

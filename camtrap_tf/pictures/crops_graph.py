@@ -52,6 +52,6 @@ def _resampled(values: tf.Tensor, low: tf.Tensor, high: tf.Tensor, axis: int) ->
     return tf.floor(before * (1 - share) + after * share + 0.5)
 
 
-def with_parts(pixels: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-    """[n, size, size, 6] uint8: stored squares, and the parts around boxes."""
-    return tf.concat([pixels, cut(pixels, squares(boxes))], axis=-1)
+def cut_around(pixels: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+    """[n, size, size, 3] uint8: the parts of stored squares around boxes, see `squares`."""
+    return cut(pixels, squares(boxes))

@@ -29,15 +29,15 @@ class EdgeFinder:
         interpreter = Interpreter(model_path=str(Path(path)), num_threads=threads)
         self._runner = interpreter.get_signature_runner()
 
-    def with_part(self, source: PathLike | bytes, pixels: np.ndarray) -> tuple[np.ndarray, float]:
-        """A stored square and its part around what is found, and how sure the detector is of it.
+    def cut(self, source: PathLike | bytes, pixels: np.ndarray) -> tuple[np.ndarray, float]:
+        """The part of a stored square around what is found, and how sure the detector is of it.
 
         Args:
             source: the file that the square was made of, or its bytes.
             pixels: [size, size, 3] uint8.
 
         Returns:
-            [size, size, 6] uint8, and the confidence of the surest box, 0 where there is none.
+            [size, size, 3] uint8, and the confidence of the surest box, 0 where there is none.
 
         Raises:
             files.PictureError: it cannot be read.
@@ -48,4 +48,4 @@ class EdgeFinder:
         surest = found.boxes[:1] if len(found) else np.full((1, 4), np.nan, np.float32)
         (part,) = crops.cut(pixels[np.newaxis], crops.squares(surest))
         sure = float(found.confidence[0]) if len(found) else 0.0
-        return np.concatenate([pixels, part], axis=-1), sure
+        return part, sure

@@ -40,9 +40,10 @@ class Answer:
 
 
 class _Seen(NamedTuple):
-    """A picture as the networks see it, and how sure the detector is of its crop."""
+    """A picture; its crop, and how sure the detector is of that, where some network sees it."""
 
     picture: pictures.Picture
+    part: np.ndarray | None = None
     detection: float | None = None
 
 
@@ -98,20 +99,29 @@ class EdgeModel:
             pictures.PictureError: it cannot be read, or the network fails on it.
         """
         seen = self._look(source)
-        answer = self._try_square(stacked(seen.picture.pixels[None], self.context)[0])
+        (answer,) = self._answer_together([seen])
         if isinstance(answer, str):
             raise pictures.PictureError(answer)
-        return dataclasses.replace(answer, doubt=seen.picture.doubt, detection=seen.detection)
+        return answer
 
     def answer_event(self, sources: Sequence[PathLike]) -> list[Answer | str]:
         """Answers the frames of an event, in order; the reason for one that cannot be read."""
         found = [self._read(source) for source in sources]
-        read = [one.picture for one in found if isinstance(one, _Seen)]
-        if not read:
-            return [str(reason) for reason in found]
-        squares = stacked(np.stack([picture.pixels for picture in read]), self.context)
-        answers = map(self._try_square, squares)
-        return [one if isinstance(one, str) else _with_facts(next(answers), one) for one in found]
+        answers = iter(self._answer_together([one for one in found if isinstance(one, _Seen)]))
+        return [one if isinstance(one, str) else next(answers) for one in found]
+
+    def _answer_together(self, event: Sequence[_Seen]) -> list[Answer | str]:
+        """Answers the readable frames of an event; or says why there is no answer."""
+        if not event:
+            return []
+        squares = stacked(np.stack([seen.picture.pixels for seen in event]), self.context)
+        parts = [seen.part for seen in event if seen.part is not None]
+        if parts:
+            squares = np.concatenate([squares, np.stack(parts)], axis=-1)
+        return [
+            _with_facts(self._try_square(square), seen)
+            for square, seen in zip(squares, event, strict=True)
+        ]
 
     def _read(self, source: PathLike) -> _Seen | str:
         """A picture, or the reason why it cannot be read."""
@@ -121,12 +131,11 @@ class EdgeModel:
             return str(error)
 
     def _look(self, source: PathLike | bytes) -> _Seen:
-        """A picture; with its crop in three more channels, where some network sees that."""
+        """A picture, with its crop where some network sees that."""
         picture = pictures.read(source, self.picture)
         if self._finder is None:
             return _Seen(picture)
-        both, sure = self._finder.with_part(source, picture.pixels)
-        return _Seen(dataclasses.replace(picture, pixels=both), sure)
+        return _Seen(picture, *self._finder.cut(source, picture.pixels))
 
     def _try_square(self, square: np.ndarray) -> Answer | str:
         """Answers a square, or says why the network has no answer to it."""
@@ -138,7 +147,10 @@ class EdgeModel:
         return answer if np.isfinite(told).all() else "the network's answer is not a number"
 
     def answer_square(self, square: np.ndarray) -> Answer:
-        """Answers a stored square [size, size, channels] uint8; see `context.stacked`."""
+        """Answers a stored square [size, size, channels] uint8; see `context.stacked`.
+
+        Where some network sees crops, the last three channels are the crop's.
+        """
         image = square[None]
         if not self._first:
             species, familiarity = self._species(image)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.bundle import Bundle
@@ -15,23 +16,28 @@ from tests.conftest import write_colour_bundle
 from tests.prediction.test_detect import cells
 
 
-def write_two_views(folder) -> Bundle:
-    """A bundle whose networks see the whole picture, and the same networks that see the crop."""
-    bundle = write_colour_bundle(folder)
+def write_two_views(folder, compares: bool = False) -> Bundle:
+    """A bundle whose networks see the whole picture, and such networks that see the crop.
+
+    Those of the whole picture may compare it with the others of its event.
+    """
+    bundle = write_colour_bundle(folder, compares=compares)
+    crops = write_colour_bundle(folder / "crops")
     file = bundle.folder / "bundle.json"
     content = json.loads(file.read_text())
     content.pop("checksum", None)  # of what it was
-    for one in list(content["members"]):
+    for one in map(to_json, crops.members):
         own = f"crop-{one['file']}"
-        shutil.copyfile(bundle.folder / one["file"], bundle.folder / own)
+        (crops.folder / one["file"]).rename(folder / own)
         content["members"].append(one | {"view": View.CROP.value, "file": own})
+    shutil.rmtree(crops.folder)
     file.write_text(json.dumps(content))
     return Bundle.read(bundle.folder)
 
 
 @pytest.fixture(scope="module")
 def two_views(tmp_path_factory):
-    return write_two_views(tmp_path_factory.mktemp("views") / "bundle")
+    return write_two_views(tmp_path_factory.mktemp("views") / "bundle", compares=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,25 +70,34 @@ def _pixels(paths):
     return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
-def expected(bundle, card):
-    """Keras' probabilities of an animal and of red, by both views of each picture."""
+def expected(bundle, paths, together=False):
+    """Keras' probabilities of an animal and of red, by both views of each picture.
+
+    Every picture is an event of its own, or all are one.
+    """
+    from camtrap_tf.pictures import files
+    from camtrap_tf.pictures.context import stacked
+
+    squares = np.stack([files.read(path, bundle.picture).pixels for path in paths])
+    events = [squares] if together else squares[:, None]
+    whole = np.concatenate([stacked(event, bundle.context) for event in events])
+    parts = np.stack([_part(*one) for one in zip(paths, squares, strict=True)])
+    seen = np.concatenate([whole, parts], axis=-1)
+    told = [network.probabilities(seen) for network in bundle.networks()]
+    mean = {head: np.mean([t[head] for t in told if head in t], axis=0)
+            for head in ("empty", "species")}  # fmt: skip
+    return np.stack([mean["empty"][:, 0], mean["species"][:, 1]], axis=1)
+
+
+def _part(path, square):
     from camtrap_tf.networks.detector import boxes
     from camtrap_tf.networks.detector.finder import Finder
     from camtrap_tf.pictures import crops, files
 
-    finder, answers = Finder(model=cells()), []
-    for path in sorted(card.iterdir()):
-        square = files.read(path, bundle.picture).pixels
-        padded = files.read_padded(path, boxes.side_of)
-        (found,) = finder.find(padded.pixels[None], [padded.filled])
-        box = found.boxes[:1] if len(found) else np.full((1, 4), np.nan)
-        (part,) = crops.cut(square[None], crops.squares(box))
-        both = np.concatenate([square, part], axis=-1)[None]
-        told = [network.probabilities(both) for network in bundle.networks()]
-        mean = {head: np.mean([t[head][0] for t in told if head in t], axis=0)
-                for head in ("empty", "species")}  # fmt: skip
-        answers.append((mean["empty"][0], mean["species"][1]))
-    return np.array(answers)
+    padded = files.read_padded(path, boxes.side_of)
+    (found,) = Finder(model=cells()).find(padded.pixels[None], [padded.filled])
+    box = found.boxes[:1] if len(found) else np.full((1, 4), np.nan)
+    return crops.cut(square[None], crops.squares(box))[0]
 
 
 @pytest.mark.slow
@@ -92,23 +107,21 @@ def test_an_export_finds_boxes_and_answers_as_keras_does(two_views, card, export
     out, rows = exported
     assert {row.export for row in rows} == {"SavedModel", "own boxes", "float32"}
     assert max(row.difference for row in rows) < 0.01
-    wanted = expected(two_views, card)
-    # The views differ: what is found is nearer, and larger in the crop.
-    whole = dataclasses.replace(two_views, members=two_views.members[:2])
-    assert not np.allclose(wanted[:2, 0], expected(whole, card)[:2, 0], atol=0.01)
-    signatures = tf.saved_model.load(str(out / "saved_model" / "1")).signatures
     paths = sorted(card.iterdir())
+    alone, together = (expected(two_views, paths, one)[:, 0] for one in (False, True))
+    # The views differ: what is found is nearer, and larger in the crop. So do the questions.
+    whole = dataclasses.replace(two_views, members=two_views.members[:2])
+    assert not np.allclose(alone[:2], expected(whole, paths)[:2, 0], atol=0.01)
+    assert not np.allclose(alone, together, atol=0.01)
+    signatures = tf.saved_model.load(str(out / "saved_model" / "1")).signatures
     encoded = [path.read_bytes() for path in paths]
-    event = {"image_bytes": tf.constant([encoded[:1]]), "frames": tf.constant([1])}
-    for name, given in (
-        ("serving_default", {"image_bytes": tf.constant([*encoded, b"damaged"])}),
-        ("pixels", {"images": _pixels(paths)}),
-        ("event", event),
+    for name, given, wanted in (
+        ("serving_default", {"image_bytes": tf.constant([*encoded, b"damaged"])}, [*alone, 0.0]),
+        ("pixels", {"images": _pixels(paths)}, alone),
+        ("event", {"image_bytes": [[*encoded, b"damaged"]], "frames": [5]}, [together.mean()]),
     ):
-        found = signatures[name](**given)["animal_probability"].numpy()
-        n = min(4, len(found))
-        np.testing.assert_allclose(found[:n], wanted[:n, 0], atol=0.01)
-        assert not found[n:].any()
+        found = signatures[name](**{key: tf.constant(value) for key, value in given.items()})
+        np.testing.assert_allclose(found["animal_probability"], wanted, atol=0.01)
 
 
 @pytest.mark.slow
@@ -128,13 +141,13 @@ def test_events_weighted_by_the_detector_in_a_graph(two_views, card, tmp_path):
     sure = serving.serve(tf.constant(encoded))["detection"].numpy()
     assert sure[3] == 0 and (sure[:3] > 0).all()
     assert np.array_equal(serving.pixels(_pixels(paths))["detection"], sure)
-    red = expected(bundle, card)[:, 1]
     # A red one, and one in which nothing is found; two in which nothing is found count alike.
-    for pair, wanted in (((0, 3), red[0]), ((3, 3), red[3])):
+    for pair, red in (((0, 3), True), ((3, 3), False)):
         given = tf.constant([[encoded[one] for one in pair]])
         (event,) = serving.event(given, tf.constant([2]))["species_probabilities"]
+        wanted = expected(bundle, [paths[one] for one in pair], together=True)[0, 1]
         assert event[1].numpy() == pytest.approx(wanted, abs=0.01)
-    assert red[0] > 0.9 and red[3] < 0.6
+        assert wanted > 0.9 if red else wanted < 0.6
 
 
 @pytest.mark.slow
@@ -144,10 +157,15 @@ def test_a_camera_looks_for_boxes_first(two_views, card, exported):
 
     out, _ = exported
     model = EdgeModel(out / "tflite" / "float32", animal_threshold=0.0)
-    wanted = expected(two_views, card)
-    answers = model.answer_event(sorted(card.iterdir()))
+    paths = sorted(card.iterdir())
+    wanted = expected(two_views, paths, together=True)
+    answers = model.answer_event(paths)
     np.testing.assert_allclose([a.animal_probability for a in answers], wanted[:, 0], atol=0.01)
-    assert model.answer(card / "0.png").species[1] == pytest.approx(wanted[0, 1], abs=0.01)
+    np.testing.assert_allclose([a.species[1] for a in answers], wanted[:, 1], atol=0.01)
+    ((animal, red),) = expected(two_views, paths[:1])
+    answer = model.answer(paths[0])
+    assert answer.animal_probability == pytest.approx(animal, abs=0.01)
+    assert answer.species[1] == pytest.approx(red, abs=0.01)
     # By the rule of the detector a picture in which nothing is found has no say.
     model.event_rules = {"species": "detector"}
     assert answers[3].detection == 0 and min(a.detection for a in answers[:3]) > 0
