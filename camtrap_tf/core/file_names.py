@@ -8,6 +8,7 @@ EVENTS = "events.parquet"  # an event table, where nobody names it otherwise
 MANIFEST = "manifest.json"  # of a folder of shards, written last
 BUNDLE = "bundle.json"  # of a bundle, written last
 PREDICTIONS = "predictions.parquet"
+BOXES = "boxes.parquet"  # what is in each box, beside the predictions
 EVENT_PREDICTIONS, EVENT_TABLE = "event_predictions.parquet", "events.csv"  # of `aggregate`
 METRICS = "metrics.json"
 REVIEWS = "reviews.jsonl"

@@ -121,13 +121,7 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
         InputError: no such file, one that breaks a rule of the format, or another threshold.
     """
     content = head(path)
-    info = content.get("info")
-    told = info.get("detector_metadata") if isinstance(info, dict) else None
-    metadata = told if isinstance(told, dict) else {}
-    if threshold is None:
-        threshold = metadata.get("typical_detection_threshold", THRESHOLD)
-    if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
-        raise InputError("a threshold lies above 0, up to 1", threshold, "Try 0.2.")
+    threshold = threshold_of(content, threshold)
     none = empty_categories(content)
     parts = [(*_surest_of(rows, none), contents(rows)) for rows in images(path)]
     paths, confidence, boxes, failures, answers = zip(*parts, strict=True)
@@ -138,8 +132,24 @@ def read(path: PathLike, threshold: float | None = None) -> Detections:
         np.concatenate(confidence)[kept],
         np.concatenate(boxes)[kept],
         failures[kept].reset_index(drop=True),
-        float(threshold),
+        threshold,
     )
+
+
+def threshold_of(head: dict[str, Any], threshold: float | None = None) -> float:
+    """The threshold given; where None, that of a file's `head`, else 0.2.
+
+    Raises:
+        InputError: it does not lie in (0, 1].
+    """
+    info = head.get("info")
+    told = info.get("detector_metadata") if isinstance(info, dict) else None
+    metadata = told if isinstance(told, dict) else {}
+    if threshold is None:
+        threshold = metadata.get("typical_detection_threshold", THRESHOLD)
+    if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+        raise InputError("a threshold lies above 0, up to 1", threshold, "Try 0.2.")
+    return float(threshold)
 
 
 def empty_categories(head: dict[str, Any]) -> set[str]:

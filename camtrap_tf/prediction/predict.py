@@ -24,7 +24,7 @@ from camtrap_tf.core.labels import Task
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.core.workers import local
 from camtrap_tf.core.workers.work import Advance, Do, Work, Workers
-from camtrap_tf.events import corrections, detections
+from camtrap_tf.events import boxes, corrections, detections
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.events.listing import Listing, resolve
 from camtrap_tf.events.table import EventTable, occurs
@@ -36,6 +36,7 @@ from camtrap_tf.networks.bundle import (
     computation,
     computation_key,
 )
+from camtrap_tf.prediction.boxes import name_boxes, unnamed
 from camtrap_tf.prediction.detect import Search, detect
 from camtrap_tf.prediction.job import DETECTOR_FOLDER, Block, Job, list_pictures
 from camtrap_tf.prediction.predictor import Options, Predictor, calls_at_a_time
@@ -60,7 +61,7 @@ def predict(
     Args:
         sources: what to answer, see `listing.resolve`; or what that returns.
         bundle: what predicts, or its folder. One that sees crops has our own detector look for
-            boxes first, unless `options` bring some.
+            boxes first, unless `options` bring some, and says what is in each (`boxes`).
         folder: the results folder, see `job`.
         options: how.
         table: gives the events' ids by path; pictures that it has not got, and all where there
@@ -88,10 +89,11 @@ def predict(
     looks = bundle.needs_boxes and options.detector is None and not found.shards
     if looks:
         Job.check(folder, _record(found, bundle, options), later=("detector",))
-        detector = _look_first(found, folder, options, only_new, engine)
-        options = dataclasses.replace(options, detector=detector)
+        path = _look_first(found, folder, options, only_new, engine)
+        view, found_boxes = Detector(detections.read(path), Use.VIEW), boxes.read(path)
+        options = dataclasses.replace(options, detector=view, boxes=found_boxes)
     weight = bundle.event_weight if options.event_weight is None else options.event_weight
-    job = Job.claim(folder, _record(found, bundle, options), found.root)
+    job = Job.claim(folder, _record(found, bundle, options, looks), found.root)
     if found.shards:
         return answer_shards(bundle, found.shards, job, weight)
     if only_new or not job.listed:
@@ -102,14 +104,17 @@ def predict(
     total, missing = job.counts()
     if missing < total:
         log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
-    if missing:
+    if missing or (options.boxes is not None and unnamed(job, options.boxes)):
         litert_keys = _computed_in_litert(job, bundle, options, total, missing)
         options = dataclasses.replace(options, litert=litert_keys)
+    if missing:
         try:
             _answer_blocks(engine or local.engine(), bundle, found.root, job, options, missing)
         except KeyboardInterrupt:
             _tell_stopped(job, total)
             raise
+    if options.boxes is not None:
+        name_boxes(bundle, found.root, job, options, engine)
     return job.assemble(
         classes(bundle, options.detector),
         _info(bundle, options),
@@ -142,13 +147,12 @@ def _info(bundle: Bundle, options: Options) -> dict[str, Any]:
 
 def _look_first(
     found: Listing, folder: PathLike, options: Options, only_new: bool, engine: Workers | None
-) -> Detector:
+) -> Path:
     """Boxes of our own detector, looked for now or before, into FOLDER/.detector."""
     search = Search(threads=options.threads, engine_cpu=options.engine_cpu)
-    path = detect(
+    return detect(
         found, as_path(folder) / DETECTOR_FOLDER, search, only_new=only_new, engine=engine
     )
-    return Detector(detections.read(path), Use.VIEW)
 
 
 def _computed_in_litert(
@@ -246,8 +250,15 @@ def answers_of(predictor: Predictor, root: Path, job: Job) -> Do:
     return answer
 
 
-def _record(found: Listing, bundle: Bundle, options: Options) -> dict:
-    """What the answers depend on; of shards their content, wherever they lie."""
+def _record(found: Listing, bundle: Bundle, options: Options, looks: bool = False) -> dict:
+    """What the answers depend on; of shards their content, wherever they lie.
+
+    Boxes that a prediction `looks` for itself, which become more with new pictures, are a job of
+    their own.
+    """
+    detector = {} if options.detector is None else options.detector.record()
+    if looks and detector:
+        detector["detections"] = DETECTOR_FOLDER
     if found.shards:
         return {
             "shards": content_sha256(found.shards / file_names.MANIFEST),
@@ -263,7 +274,7 @@ def _record(found: Listing, bundle: Bundle, options: Options) -> dict:
         "precision": None if options.precision is None else options.precision.value,
         "batch_size": options.batch_size,
         "block_size": options.block_size,
-        **({} if options.detector is None else {"detector": options.detector.record()}),
+        **({"detector": detector} if detector else {}),
     }
 
 

@@ -26,6 +26,7 @@ from camtrap_tf.core.config import EVENT_GAP_SECONDS, Context, PictureSpec, Prec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import DETECTION, EMPTY
 from camtrap_tf.core.paths import on_disk
+from camtrap_tf.events.boxes import BoxTable
 from camtrap_tf.events.corrections import Correction
 from camtrap_tf.events.detections import Detector, Use, is_stage1
 from camtrap_tf.networks import engines
@@ -61,6 +62,8 @@ class Options:
         precision: of the networks' computation; None = as they were trained.
         threads: that decode; 0 = one per processor.
         detector: what was detected in the pictures, and what it is for.
+        boxes: all boxes of the pictures, each of which gets species (`prediction.boxes`); for
+            bundles that see crops.
         corrected: clocks that were wrong.
         engine_cpu: what computes the networks on processors.
         litert: keys of the networks that LiteRT computes (`bundle.computation_key`), as `predict`
@@ -75,6 +78,7 @@ class Options:
     precision: Precision | None = None
     threads: int = 0
     detector: Detector | None = None
+    boxes: BoxTable | None = None
     corrected: tuple[Correction, ...] = ()
     engine_cpu: Engine = Engine.AUTO
     litert: tuple[str, ...] = ()

@@ -217,7 +217,7 @@ def _unknown(predictions) -> str:
 def _options(values: flags.FlagValues, detector):
     """How pictures are answered, as the flags say."""
     from camtrap_tf.core.config import Precision
-    from camtrap_tf.events import corrections
+    from camtrap_tf.events import boxes, corrections
     from camtrap_tf.networks.engines import Engine
     from camtrap_tf.prediction.predictor import Options
 
@@ -228,6 +228,7 @@ def _options(values: flags.FlagValues, detector):
         precision=Precision(values.precision) if values.precision else None,
         threads=values.threads,
         detector=detector,
+        boxes=boxes.read(values.detections) if values.detections else None,
         corrected=corrections.told(values.clock),
         engine_cpu=Engine(values.engine_cpu),
         event_weight=values.read_with_event,

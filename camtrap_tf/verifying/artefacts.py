@@ -310,7 +310,8 @@ def _run(folder: Path) -> Iterator[File]:
 
 
 def _answers(folder: Path) -> Iterator[File]:
-    yield from _by_form(folder, "*.json", "*.parquet", "*.jsonl", "blocks/*", "litert/*.json")
+    blocks = "blocks/*", "boxes/*"
+    yield from _by_form(folder, "*.json", "*.parquet", "*.jsonl", *blocks, "litert/*.json")
 
 
 def _features(folder: Path) -> Iterator[File]:

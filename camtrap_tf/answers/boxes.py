@@ -1,0 +1,199 @@
+"""What is in each box of a picture: boxes.parquet, beside predictions.parquet.
+
+A detector found the boxes; of pictures that have several, networks that see crops answered each
+(`prediction.boxes`). Whatever names the boxes reads them here, by one rule:
+
+- The one box of a picture is what the picture is, by both views and read with its event.
+- Of several, each is the species of the picture, unless the networks see another one in it that
+  is at least `SURE` probable. Each is one animal; what else is answered of the picture (what it
+  does, young) is said of none.
+- A picture that is empty or could not be read, in which nothing was found, or that a person
+  answered, has no boxes: its answer is that of the whole picture. Boxes of 'unknown' animals are
+  unknown.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from camtrap_tf.answers.columns import Column, StoredColumn
+from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import boxes, file_names, parquet
+from camtrap_tf.core.artifacts import PathLike, as_path, check_stamp, existing_file
+from camtrap_tf.core.boxes import COLUMNS, SIDES
+from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.heads import COUNT, SPECIES
+from camtrap_tf.core.labels import COUNT_BINS, DETECTION, EMPTY, MISSING
+
+KIND, VERSION = "boxes file", 1
+SURE = 0.95  # probability of another species than the picture's, as of an event's further ones
+_WAY_OUT = "Run the same `camtrap predict` again; it makes the file anew."
+_ONE = COUNT_BINS[0]
+
+
+class Parts(NamedTuple):
+    """Pictures, or what is in their boxes.
+
+    Args:
+        picture: [rows] int, position of the picture.
+        box: [rows] int, position of the box; -1 is the whole picture.
+        answers: a row each.
+    """
+
+    picture: np.ndarray
+    box: np.ndarray
+    answers: Predictions
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedBoxes:
+    """Boxes of pictures and what networks see in them.
+
+    Args:
+        rows: columns `core.boxes.COLUMNS`.
+        species: names of the classes, as the bundle has them.
+        probabilities: [boxes, species] float32; NaN where no network was asked.
+        threshold: lowest confidence of a box.
+    """
+
+    rows: pd.DataFrame
+    species: tuple[str, ...]
+    probabilities: np.ndarray | Column
+    threshold: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def read(cls, path: PathLike) -> "NamedBoxes":
+        """Opens a file; probabilities stay in it.
+
+        Raises:
+            InputError: no such file, another one, or damaged.
+        """
+        path = existing_file(path, "a file of boxes")
+        file = parquet.open_file(path, "a file of boxes", _WAY_OUT)
+        stamp = parquet.stamp(file.schema_arrow)
+        check_stamp(stamp, KIND, VERSION, path)
+        with parquet.reading(path, _WAY_OUT):
+            rows = file.read(list(COLUMNS)).to_pandas().astype(COLUMNS)
+        species = tuple(stamp["species"])
+        column = StoredColumn(file, f"p_{SPECIES}", len(species)) if species else None
+        none = np.zeros((len(rows), 0), np.float32)
+        return cls(rows, species, none if column is None else column, stamp["threshold"])
+
+    @functools.cached_property
+    def _pictures(self) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+        """Path, first box and number of boxes of each picture that has some."""
+        starts, counts = boxes.runs(self.rows["path"])
+        return pd.Index(self.rows["path"].iloc[starts]), starts, counts
+
+    def parts(self, pictures: Predictions) -> Parts:
+        """Pictures with a row for each box that has an answer, or for the whole picture.
+
+        Raises:
+            InputError: answers to other species.
+        """
+        names, starts, counts = self._pictures
+        place = names.get_indexer(pd.Index(pictures.ids["path"]))
+        seen = (
+            (pictures.answer_codes() != MISSING)
+            & ~pictures.judged_empty()
+            & ~pictures.reviewed()
+            & (place >= 0)
+        )
+        number = np.zeros(len(pictures), int)
+        number[seen] = counts[place[seen]]
+        rows = np.maximum(number, 1)
+        picture = np.repeat(np.arange(len(pictures)), rows)
+        box = np.full(len(picture), MISSING)
+        box[number[picture] > 0] = boxes.spread(starts[place[seen]], counts[place[seen]])
+        return Parts(picture, box, self._answers(pictures.select(picture), box, number[picture]))
+
+    def sides(self, box: np.ndarray) -> np.ndarray:
+        """[boxes, 4] float32: left, top, width and height; NaN of the whole picture."""
+        return self._numbers(box, list(SIDES))
+
+    def confidence(self, box: np.ndarray) -> np.ndarray:
+        """[boxes] float32: how sure the detector is; NaN of the whole picture."""
+        return self._numbers(box, ["confidence"])[:, 0]
+
+    def _numbers(self, box: np.ndarray, names: list[str]) -> np.ndarray:
+        values = self.rows[names].to_numpy(np.float32)
+        return np.concatenate([values, np.full((1, len(names)), np.nan, np.float32)])[box]
+
+    def _answers(self, rows: Predictions, box: np.ndarray, number: np.ndarray) -> Predictions:
+        """Rows of pictures as what is in their boxes.
+
+        Args:
+            rows: those of the pictures.
+            box: [rows] position of the box, -1 = none.
+            number: [rows] of boxes in the picture.
+        """
+        several = number > 1
+        if DETECTION in rows.scores:
+            sure = np.where(box == MISSING, rows.scores[DETECTION], self.confidence(box))
+            rows.scores[DETECTION] = sure
+        for head in rows.classes.keys() - {EMPTY, SPECIES}:
+            rows.probabilities[head] = _one_each(rows, head, several)
+        if SPECIES in rows.classes and self.species:
+            at = np.flatnonzero(several & (rows.top(SPECIES) != MISSING) & ~rows.judged_unknown())
+            own = self._species(box[at], rows.classes[SPECIES])
+            named = own.argmax(axis=1)
+            other = named != rows.top(SPECIES)[at]
+            other &= own[np.arange(len(at)), named] >= SURE
+            for values in (rows.probabilities, *([rows.own] if SPECIES in rows.own else [])):
+                values[SPECIES] = np.array(values[SPECIES])
+                values[SPECIES][at[other]] = own[other]
+        return rows
+
+    def _species(self, box: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+        """[boxes, names] float32: what networks see in boxes, 0 where they were not asked."""
+        absent = sorted(set(self.species) - set(names))
+        if absent:
+            raise InputError(
+                "boxes and answers have the same species", ", ".join(absent[:3]),
+                "Put boxes.parquet of the same results folder beside predictions.parquet.",
+            )  # fmt: skip
+        own = np.zeros((len(box), len(names)), np.float32)
+        own[:, [names.index(name) for name in self.species]] = self.probabilities[box]
+        own = np.nan_to_num(own)
+        if EMPTY in names:
+            own[:, names.index(EMPTY)] = 0  # there is something in a box
+        return own
+
+
+def _one_each(rows: Predictions, head: str, several: np.ndarray) -> np.ndarray:
+    """[rows, classes] float32: a head's answers, of one box among several the count 1 alone."""
+    names, values = rows.classes[head], np.array(rows.probabilities[head], np.float32)
+    values[several] = np.nan
+    if head == COUNT and _ONE in names:
+        values[several] = np.array([name == _ONE for name in names], np.float32)
+    return values
+
+
+def schema(species: tuple[str, ...]) -> pa.Schema:
+    """Columns of a file of boxes, without its stamp."""
+    kinds = {"string": pa.string(), "float32": pa.float32()}
+    fields = [(name, kinds[kind]) for name, kind in COLUMNS.items()]
+    own = [(f"p_{SPECIES}", pa.list_(pa.float32(), len(species)))] if species else []
+    return pa.schema([*fields, *own])
+
+
+def table(rows: pd.DataFrame, probabilities: np.ndarray, species: tuple[str, ...]) -> pa.Table:
+    """Boxes as they are stored; arguments as of `NamedBoxes`."""
+    columns = [pa.array(rows[name], from_pandas=True) for name in COLUMNS]
+    if species:
+        flat = pa.array(np.ascontiguousarray(probabilities, np.float32).reshape(-1))
+        columns.append(pa.FixedSizeListArray.from_arrays(flat, len(species)))
+    return pa.Table.from_arrays([*columns], schema=schema(species))
+
+
+def beside(predictions: PathLike) -> NamedBoxes | None:
+    """The boxes of a predictions file, in its folder; None if it has none."""
+    path = as_path(predictions).with_name(file_names.BOXES)
+    return NamedBoxes.read(path) if path.is_file() else None
