@@ -30,7 +30,9 @@ from camtrap_tf.core.heads import COUNT, SPECIES
 from camtrap_tf.core.labels import COUNT_BINS, DETECTION, EMPTY, MISSING
 
 KIND, VERSION = "boxes file", 1
-SURE = 0.95  # probability of another species than the picture's, as of an event's further ones
+# Probability of another species than the picture's. Of 153 surest boxes whose species is known, 38
+# reach it and 37 of these are right; of 20 boxes beside others of their kind none got a wrong name.
+SURE = 0.8
 _WAY_OUT = "Run the same `camtrap predict` again; it makes the file anew."
 _ONE = COUNT_BINS[0]
 
