@@ -14,6 +14,7 @@ A detector found the boxes; of pictures that have several, networks that see cro
 
 import dataclasses
 import functools
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -42,13 +43,48 @@ class Parts(NamedTuple):
 
     Args:
         picture: [rows] int, position of the picture.
-        box: [rows] int, position of the box; -1 is the whole picture.
         answers: a row each.
+        sides: [rows, 4] float32: left, top, width and height of the box; NaN of whole pictures.
+        confidence: [rows] float32: how sure the detector is of the box; NaN of whole pictures.
+        other: [rows] bool: the box has another species than its picture.
     """
 
     picture: np.ndarray
-    box: np.ndarray
     answers: Predictions
+    sides: np.ndarray
+    confidence: np.ndarray
+    other: np.ndarray
+
+    @property
+    def boxed(self) -> np.ndarray:
+        """[rows] bool: the row is a box."""
+        return ~np.isnan(self.confidence)
+
+    def several(self) -> np.ndarray:
+        """[rows] bool: the picture has several boxes."""
+        return np.bincount(self.picture)[self.picture] > 1
+
+    def number(self) -> np.ndarray:
+        """[rows] int: the row's number within its picture, from 0."""
+        first = np.searchsorted(self.picture, self.picture)
+        return np.arange(len(self.picture)) - first
+
+    def slices(self) -> list[slice]:
+        """[pictures] the rows of each picture."""
+        ends = np.cumsum(np.bincount(self.picture))
+        return [slice(*pair) for pair in itertools.pairwise([0, *ends.tolist()])]
+
+
+def whole(pictures: Predictions) -> Parts:
+    """Pictures, a row each."""
+    none = np.full((len(pictures), 5), np.nan, np.float32)
+    rows = np.arange(len(pictures))
+    return Parts(rows, pictures, none[:, :4], none[:, 4], np.zeros(len(rows), bool))
+
+
+def parts(pictures: Predictions, boxes: "NamedBoxes | None") -> Parts:
+    """Pictures, or what is in their boxes where there are some."""
+    return whole(pictures) if boxes is None else boxes.parts(pictures)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +130,12 @@ class NamedBoxes:
         starts, counts = boxes.runs(self.rows["path"])
         return pd.Index(self.rows["path"].iloc[starts]), starts, counts
 
+    @functools.cached_property
+    def _numbers(self) -> np.ndarray:
+        """[boxes + 1, 5] float32: sides and confidence; the last row, of no box, is NaN."""
+        values = self.rows[[*SIDES, "confidence"]].to_numpy(np.float32)
+        return np.concatenate([values, np.full((1, 5), np.nan, np.float32)])
+
     def parts(self, pictures: Predictions) -> Parts:
         """Pictures with a row for each box that has an answer, or for the whole picture.
 
@@ -110,48 +152,36 @@ class NamedBoxes:
         )
         number = np.zeros(len(pictures), int)
         number[seen] = counts[place[seen]]
-        rows = np.maximum(number, 1)
-        picture = np.repeat(np.arange(len(pictures)), rows)
+        picture = np.repeat(np.arange(len(pictures)), np.maximum(number, 1))
         box = np.full(len(picture), MISSING)
         box[number[picture] > 0] = boxes.spread(starts[place[seen]], counts[place[seen]])
-        return Parts(picture, box, self._answers(pictures.select(picture), box, number[picture]))
+        numbers, none = self._numbers[box], np.zeros(len(box), bool)
+        rows = Parts(picture, pictures.select(picture), numbers[:, :4], numbers[:, 4], none)
+        return rows._replace(other=self._name(rows, box))
 
-    def sides(self, box: np.ndarray) -> np.ndarray:
-        """[boxes, 4] float32: left, top, width and height; NaN of the whole picture."""
-        return self._numbers(box, list(SIDES))
-
-    def confidence(self, box: np.ndarray) -> np.ndarray:
-        """[boxes] float32: how sure the detector is; NaN of the whole picture."""
-        return self._numbers(box, ["confidence"])[:, 0]
-
-    def _numbers(self, box: np.ndarray, names: list[str]) -> np.ndarray:
-        values = self.rows[names].to_numpy(np.float32)
-        return np.concatenate([values, np.full((1, len(names)), np.nan, np.float32)])[box]
-
-    def _answers(self, rows: Predictions, box: np.ndarray, number: np.ndarray) -> Predictions:
-        """Rows of pictures as what is in their boxes.
+    def _name(self, rows: Parts, box: np.ndarray) -> np.ndarray:
+        """Makes the answers of pictures those of their boxes; returns which are of other species.
 
         Args:
-            rows: those of the pictures.
+            rows: answers are those of the pictures.
             box: [rows] position of the box, -1 = none.
-            number: [rows] of boxes in the picture.
         """
-        several = number > 1
-        if DETECTION in rows.scores:
-            sure = np.where(box == MISSING, rows.scores[DETECTION], self.confidence(box))
-            rows.scores[DETECTION] = sure
-        for head in rows.classes.keys() - {EMPTY, SPECIES}:
-            rows.probabilities[head] = _one_each(rows, head, several)
-        if SPECIES in rows.classes and self.species:
-            at = np.flatnonzero(several & (rows.top(SPECIES) != MISSING) & ~rows.judged_unknown())
-            own = self._species(box[at], rows.classes[SPECIES])
-            named = own.argmax(axis=1)
-            other = named != rows.top(SPECIES)[at]
-            other &= own[np.arange(len(at)), named] >= SURE
-            for values in (rows.probabilities, *([rows.own] if SPECIES in rows.own else [])):
-                values[SPECIES] = np.array(values[SPECIES])
-                values[SPECIES][at[other]] = own[other]
-        return rows
+        answers, several, other = rows.answers, rows.several(), np.zeros(len(box), bool)
+        if DETECTION in answers.scores:
+            sure = np.where(rows.boxed, rows.confidence, answers.scores[DETECTION])
+            answers.scores[DETECTION] = sure
+        for head in answers.classes.keys() - {EMPTY, SPECIES}:
+            answers.probabilities[head][several] = _one(head, answers.classes[head])
+        if SPECIES in answers.classes and self.species:
+            at = np.flatnonzero(several & ~answers.judged_unknown())
+            own = self._species(box[at], answers.classes[SPECIES])
+            differs = own.argmax(axis=1) != answers.top(SPECIES)[at]
+            differs &= own.max(axis=1, initial=0) >= SURE
+            other[at[differs]] = True
+            answers.probabilities[SPECIES][other] = own[differs]
+            if SPECIES in answers.own:
+                answers.own[SPECIES][other] = own[differs]
+        return other
 
     def _species(self, box: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
         """[boxes, names] float32: what networks see in boxes, 0 where they were not asked."""
@@ -169,13 +199,11 @@ class NamedBoxes:
         return own
 
 
-def _one_each(rows: Predictions, head: str, several: np.ndarray) -> np.ndarray:
-    """[rows, classes] float32: a head's answers, of one box among several the count 1 alone."""
-    names, values = rows.classes[head], np.array(rows.probabilities[head], np.float32)
-    values[several] = np.nan
+def _one(head: str, names: tuple[str, ...]) -> np.ndarray:
+    """[classes] float32: what is answered of one box among several: that it is one animal."""
     if head == COUNT and _ONE in names:
-        values[several] = np.array([name == _ONE for name in names], np.float32)
-    return values
+        return np.array([name == _ONE for name in names], np.float32)
+    return np.full(len(names), np.nan, np.float32)
 
 
 def schema(species: tuple[str, ...]) -> pa.Schema:

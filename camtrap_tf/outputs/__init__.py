@@ -86,7 +86,8 @@ def write(
     """Writes predictions of pictures in foreign formats.
 
     Args:
-        predictions: one row per picture, or their file; people's answers already merged.
+        predictions: one row per picture, or their file; people's answers already merged. Beside a
+            file, its boxes are found unless `options` bring some.
         folder: where to write; made where it is missing. Files of the same names are replaced.
         formats: keys of `FORMATS`.
         options: what some formats need; None is all defaults.
@@ -97,9 +98,13 @@ def write(
     Raises:
         InputError: as `check`, or something that a format cannot say.
     """
+    from camtrap_tf.answers import boxes
     from camtrap_tf.answers.predictions import Predictions
 
-    options, predictions = options or Options(), Predictions.of(predictions)
+    options = options or Options()
+    if options.boxes is None and not isinstance(predictions, Predictions):
+        options = dataclasses.replace(options, boxes=boxes.beside(predictions))
+    predictions = Predictions.of(predictions)
     check(formats, options, folder)
     folder = new_folder(folder)
     written = []

@@ -12,7 +12,11 @@ The format is that of https://camtrap-dp.tdwg.org. Every picture has one observa
   `lifeStage` is 'juvenile' where there are young.
 - Further species of an event have observations of level 'event' of their own: those that a
   person saw, and, where no person answered, those that the network is sure of on single
-  pictures, made of such pictures alone (`outputs/further.py`). A picture has one species.
+  pictures, or sees in boxes beside others, made of such pictures alone (`outputs/further.py`).
+- Where it is known what is in each box of a picture (`answers.boxes`), there is one observation of
+  level 'media' per box, with `bboxX`, `bboxY`, `bboxWidth` and `bboxHeight`. Of several in one
+  picture each has the count 1, and nothing is said of what it does; the one box of a picture has
+  the count and behaviour of the picture. Otherwise a picture has one observation, without a box.
 - `classifiedBy` is the model with the hash of its bundle, or the person.
 - A picture whose species was changed by reading it with its event has what it says by itself as a
   comment.
@@ -38,6 +42,7 @@ import numpy as np
 import pandas as pd
 
 from camtrap_tf import __version__
+from camtrap_tf.answers.boxes import Parts, parts
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core import heads
 from camtrap_tf.core.artifacts import PathLike, write_text
@@ -261,6 +266,7 @@ class _Writer:
             part = self.predictions.select(rows)
             stamps = stamped(times[rows], self.minutes[rows])
             media = self._media_ids(part.ids["path"], place[rows])
+            seen = parts(part, self.options.boxes)
             links = {
                 "observationID": media + "_media",
                 "deploymentID": self.sites[place[rows]],
@@ -268,9 +274,10 @@ class _Writer:
                 "eventID": part.event_names().to_numpy(object),
                 "eventStart": stamps,
                 "eventEnd": stamps,
-                "observationLevel": "media",
             }
-            yield self._observed(part, links)
+            links = {name: values[seen.picture] for name, values in links.items()}
+            links["observationID"] += _numbered(seen.number())
+            yield self._observed(seen.answers, links | {"observationLevel": "media"} | _bbox(seen))
         known = _spans_of_events(
             self.predictions.event_codes(), self.sites[place], times, self.minutes
         )
@@ -281,7 +288,9 @@ class _Writer:
             own = known.iloc[start : start + len(events)]
             yield self._observed(events, self._event_links(events.event_names(), own))
             yield from self._further(
-                further.of_single_frames(part, events), events.event_names(), own
+                further.of_single_frames(part, events, self.options.boxes),
+                events.event_names(),
+                own,
             )
             start += len(events)
         events = self.predictions.event_names().drop_duplicates()
@@ -294,7 +303,7 @@ class _Writer:
         if len(seen):
             at = find(seen.event_names(), names)
             links = self._event_links(seen.event_names(), known.iloc[at])
-            links["observationID"] += [f"_{n + 2}" for n in seen.ids["frame"]]
+            links["observationID"] += _numbered(1 + seen.ids["frame"].to_numpy(int))
             yield self._observed(seen, links)
 
     def _event_links(self, names: pd.Series, known: pd.DataFrame) -> dict[str, Any]:
@@ -357,6 +366,19 @@ class _Writer:
             "classificationTimestamp": _only(answered & known, times),
             "classificationProbability": np.where(by_person, np.nan, part.answer_confidence()),
         }
+
+
+def _numbered(number: np.ndarray) -> np.ndarray:
+    """[rows] object: what the ids of observations end with, nothing of number 0, then _2, _3."""
+    return np.array([f"_{n + 1}" if n else "" for n in number], object)
+
+
+def _bbox(seen: Parts) -> dict[str, np.ndarray]:
+    """The columns of boxes, empty of whole pictures; rounded, they are still parts of a picture."""
+    left, top, width, height = seen.sides.T.astype(float)
+    least = 10.0**-csv.DECIMALS
+    sizes = {"bboxWidth": np.maximum(width, least), "bboxHeight": np.maximum(height, least)}
+    return {"bboxX": left, "bboxY": top, **sizes}
 
 
 def _tags(part: Predictions, words: pd.Series, shown: np.ndarray, animal: np.ndarray) -> pd.Series:

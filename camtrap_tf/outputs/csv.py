@@ -36,45 +36,94 @@ species_alone, species_alone_confidence
                         what it says with its event
 species_1 ... species_5, species_1_probability ...
                         the five most probable species, best first
+boxes, in_boxes         of bundles that see crops: number of the boxes in which something was named,
+                        and what, '2 zebra | 1 impala' (`answers.boxes`)
 further_species         of events: species seen beside the answer, 'impala | zebra'; by a person
-                        or, where none answered, on single pictures, at least 0.95 probable
+                        or, where none answered, on single pictures, at least 0.95 probable, or
+                        in boxes
+
+Of bundles that see crops boxes.csv has a row for each box in which something was named: path,
+event_id, frame, box (its number in the picture, from 0, the surest first), left, top, width and
+height as shares of the picture, detection (how sure the detector is), answer, answer_confidence.
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.answers.boxes import NamedBoxes
 from camtrap_tf.answers.predictions import Predictions, class_names
 from camtrap_tf.core import csv_text
 from camtrap_tf.core.artifacts import PathLike, atomic
+from camtrap_tf.core.boxes import SIDES
 from camtrap_tf.core.labels import MISSING
 from camtrap_tf.outputs import further
+from camtrap_tf.outputs.further import BETWEEN
 from camtrap_tf.outputs.options import Options
 
-TOP = 5
+TOP, DECIMALS = 5, 4
 
 
-def frame(predictions: Predictions) -> pd.DataFrame:
+def frame(predictions: Predictions, boxes: NamedBoxes | None = None) -> pd.DataFrame:
     """The rows as described in this module's documentation, in the predictions' order."""
     rows = predictions.to_pandas()
     if "species" in predictions.classes:
         rows = rows.assign(**_best_species(predictions))
-    return rows
+    return rows if boxes is None else rows.assign(**in_boxes(predictions, boxes))
+
+
+def in_boxes(pictures: Predictions, boxes: NamedBoxes) -> dict[str, np.ndarray | pd.Series]:
+    """The columns `boxes` and `in_boxes` of pictures: how many there are, and what they show."""
+    rows = boxes.parts(pictures)
+    seen = pd.DataFrame({"picture": rows.picture, "answer": rows.answers.answers()})[rows.boxed]
+    counts = seen.groupby(["picture", "answer"], sort=False, as_index=False).size()
+    counts = counts.sort_values("size", ascending=False, kind="stable")
+    texts = counts["size"].astype("string") + " " + counts["answer"]
+    together = texts.groupby(counts["picture"]).agg(BETWEEN.join).reindex(range(len(pictures)))
+    number = np.bincount(rows.picture[rows.boxed], minlength=len(pictures))
+    return {"boxes": number, "in_boxes": together.astype("string")}
+
+
+def frame_of_boxes(pictures: Predictions, boxes: NamedBoxes) -> pd.DataFrame:
+    """The boxes in which something was named, a row each; numbered from 0 in each picture."""
+    rows = boxes.parts(pictures)
+    answers = rows.answers
+    sides = {name: rows.sides[:, place] for place, name in enumerate(SIDES)}
+    told = pd.DataFrame(
+        {
+            **{name: answers.ids[name] for name in ("path", "event_id", "frame")},
+            "box": rows.number(),
+            **sides,
+            "detection": rows.confidence,
+            "answer": answers.answers(),
+            "answer_confidence": answers.answer_confidence(),
+        }
+    )
+    return told[rows.boxed].reset_index(drop=True)
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
-    """Writes predictions.csv, one row per picture, and events.csv, one row per event."""
-    files = [folder / "predictions.csv", folder / "events.csv"]
-    rows = itertools.chain([np.arange(0)], predictions.blocks())
+    """Writes predictions.csv, a row per picture, events.csv, and boxes.csv if boxes are known."""
+    files, boxes = [folder / "predictions.csv", folder / "events.csv"], options.boxes
     how = {"guard": options.guard_formulas, "bom": options.bom}
-    write_rows(map(frame, map(predictions.select, rows)), files[0], **how)
-    seen_too = further.events(predictions)
+    write_rows((frame(part, boxes) for part in blocks(predictions)), files[0], **how)
+    seen_too = further.events(predictions, boxes)
     events = (frame(part).assign(further_species=seen) for part, seen in seen_too)
     write_rows(events, files[1], **how)
+    if boxes is not None:
+        files.append(folder / "boxes.csv")
+        rows = (frame_of_boxes(part, boxes) for part in blocks(predictions))
+        write_rows(rows, files[2], **how)
     return files
+
+
+def blocks(predictions: Predictions) -> Iterator[Predictions]:
+    """Pictures some thousands at a time; the first part has none, so that there is one."""
+    rows = itertools.chain([np.arange(0)], predictions.blocks())
+    return map(predictions.select, rows)
 
 
 def write(parts: Iterable[Predictions], path: PathLike) -> None:
@@ -83,25 +132,25 @@ def write(parts: Iterable[Predictions], path: PathLike) -> None:
 
 
 def write_rows(
-    blocks: Iterable[pd.DataFrame], path: PathLike, guard: bool = True, bom: bool = False
+    tables: Iterable[pd.DataFrame], path: PathLike, guard: bool = True, bom: bool = False
 ) -> None:
     """Writes data frames of the same columns, one below the other, atomically.
 
     Args:
-        blocks: the frames.
+        tables: the frames.
         path: of the file.
         guard: whether texts that look like formulas get an apostrophe.
         bom: whether the file begins with the mark by which Excel knows UTF-8.
     """
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(csv_text.BOM if bom else "")
-        for number, block in enumerate(blocks):
+        for number, block in enumerate(tables):
             csv_text.write_frame(
                 block,
                 file,
                 guard=guard,
                 header=number == 0,
-                float_format="%.4f",
+                float_format=f"%.{DECIMALS}f",
                 date_format="%Y-%m-%d %H:%M:%S",
             )
 

@@ -1,7 +1,7 @@
 """MegaDetector batch results, version 1.6: what Timelapse and its relatives read.
 
-The format is that of https://lila.science/megadetector-output-format. Our networks see whole
-pictures, so an animal is one detection whose box is the whole picture:
+The format is that of https://lila.science/megadetector-output-format. Networks that see whole
+pictures find no boxes, so an animal is one detection whose box is the whole picture:
 
 - its category is 'person' or 'vehicle' where that is the most probable class;
 - `conf` of the detection is the probability that there is an animal;
@@ -15,6 +15,11 @@ pictures, so an animal is one detection whose box is the whole picture:
 - where pictures were read with their events, `detector_metadata` has `read_with_event`, the weight
   of the event, and a picture that this changed has `classifications_alone`, what it says by
   itself, which is ours;
+- where it is known what is in each box of a picture (`answers.boxes`), a detection is a box:
+  `bbox` and `conf` are the detector's, `classifications` those of the box, and
+  `typical_detection_threshold` is the detector's. Detections of whole pictures, which others of
+  the file still have, are put on the same scale: the model's own threshold becomes the detector's,
+  so that whoever reads the file by it has the model's answers;
 - a picture that is answered but seems to be damaged has `doubt`, the reason, which is ours;
 - a picture that could not be read has `failure` and `detections: null`, never `[]`.
 """
@@ -27,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from camtrap_tf.answers.boxes import NamedBoxes, Parts, parts
 from camtrap_tf.answers.predictions import WITH_EVENT, Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
 from camtrap_tf.core.errors import InputError
@@ -46,6 +52,7 @@ def content(
     predictions: Predictions,
     floor: float = Options.floor,
     completed: datetime.datetime | None = None,
+    boxes: NamedBoxes | None = None,
 ) -> dict[str, Any]:
     """The predictions as MegaDetector batch results.
 
@@ -53,18 +60,20 @@ def content(
         predictions: one row per picture.
         floor: lowest animal probability that is written as a detection, in [0, 1].
         completed: when the pictures were answered; now when None.
+        boxes: what is in each box, if that is known.
 
     Raises:
         InputError: rows without a path (capture events), or a floor outside [0, 1].
     """
-    header = _header(predictions, floor, completed or datetime.datetime.now())
-    return header | {"images": list(_images(predictions, floor))}
+    header = _header(predictions, floor, completed or datetime.datetime.now(), boxes)
+    return header | {"images": list(_images(predictions, floor, boxes))}
 
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes megadetector.json."""
-    write(predictions, folder / "megadetector.json", options.floor, options.answered_at)
-    return [folder / "megadetector.json"]
+    path = folder / "megadetector.json"
+    write(predictions, path, options.floor, options.answered_at, options.boxes)
+    return [path]
 
 
 def write(
@@ -72,14 +81,15 @@ def write(
     path: PathLike,
     floor: float = Options.floor,
     completed: datetime.datetime | None = None,
+    boxes: NamedBoxes | None = None,
 ) -> None:
     """Writes one JSON file, atomically, a line per picture: millions need little memory.
 
     Raises:
         InputError: as `content`.
     """
-    header = _header(predictions, floor, completed or datetime.datetime.now())
-    write_images(path, header, _images(predictions, floor))
+    header = _header(predictions, floor, completed or datetime.datetime.now(), boxes)
+    write_images(path, header, _images(predictions, floor, boxes))
 
 
 def write_images(path: PathLike, header: dict[str, Any], images: Iterable[dict[str, Any]]) -> None:
@@ -93,7 +103,12 @@ def write_images(path: PathLike, header: dict[str, Any], images: Iterable[dict[s
         file.write("\n ]\n}\n")
 
 
-def _header(predictions: Predictions, floor: float, completed: datetime.datetime) -> dict[str, Any]:
+def _header(
+    predictions: Predictions,
+    floor: float,
+    completed: datetime.datetime,
+    boxes: NamedBoxes | None,
+) -> dict[str, Any]:
     """Everything but the images, after a check of the arguments."""
     if predictions.ids["path"].isna().any():
         raise InputError(
@@ -104,7 +119,7 @@ def _header(predictions: Predictions, floor: float, completed: datetime.datetime
     if not 0 <= floor <= 1:
         raise InputError("`floor` lies in [0, 1]", floor, "Give a probability such as 0.1.")
     header = {
-        "info": _info(predictions, floor, completed),
+        "info": _info(predictions, floor, completed, boxes),
         "detection_categories": dict(CATEGORIES),
     }
     names = _species_names(predictions)
@@ -113,11 +128,16 @@ def _header(predictions: Predictions, floor: float, completed: datetime.datetime
     return header
 
 
-def _info(predictions: Predictions, floor: float, completed: datetime.datetime) -> dict[str, Any]:
+def _info(
+    predictions: Predictions,
+    floor: float,
+    completed: datetime.datetime,
+    boxes: NamedBoxes | None,
+) -> dict[str, Any]:
     info = predictions.info
     model = " ".join(str(info[key]) for key in ("model", "model_version") if key in info)
     time = completed.strftime("%Y-%m-%d %H:%M:%S")
-    threshold = float(info.get("animal_threshold", 0.5))
+    lowest, threshold = _rescaled(np.array([floor, _threshold(predictions)]), predictions, boxes)
     return {
         "format_version": FORMAT_VERSION,
         "detector": f"camtrap_tf {model}".rstrip(),
@@ -125,11 +145,23 @@ def _info(predictions: Predictions, floor: float, completed: datetime.datetime) 
         "classifier": f"camtrap_tf {model}".rstrip(),
         "classification_completion_time": time,
         "detector_metadata": {
-            "typical_detection_threshold": threshold,
-            "conservative_detection_threshold": min(floor, threshold),
+            "typical_detection_threshold": float(threshold),
+            "conservative_detection_threshold": float(min(lowest, threshold)),
             **{key: info[key] for key in ("origins", WITH_EVENT) if key in info},
         },
     }
+
+
+def _threshold(predictions: Predictions) -> float:
+    """From this probability of an animal on, the model's answer is one."""
+    return float(predictions.info.get("animal_threshold", 0.5))
+
+
+def _rescaled(animal: np.ndarray, predictions: Predictions, boxes: NamedBoxes | None) -> np.ndarray:
+    """Probabilities of an animal, where there are boxes on the scale of a detector's confidence."""
+    if boxes is None:
+        return animal
+    return np.interp(animal, [0, _threshold(predictions), 1], [0, boxes.threshold, 1])
 
 
 def _species_names(predictions: Predictions) -> list[str]:
@@ -140,33 +172,49 @@ def _species_names(predictions: Predictions) -> list[str]:
     return [f"{name} (species)" if name in CATEGORIES.values() else name for name in names]
 
 
-def _images(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
+def _images(
+    predictions: Predictions, floor: float, boxes: NamedBoxes | None
+) -> Iterator[dict[str, Any]]:
     for rows in predictions.blocks():
-        yield from _block(predictions.select(rows), floor)
+        yield from _block(predictions.select(rows), floor, boxes)
 
 
-def _block(predictions: Predictions, floor: float) -> Iterator[dict[str, Any]]:
-    categories = _categories(predictions)
+def _block(
+    predictions: Predictions, floor: float, boxes: NamedBoxes | None
+) -> Iterator[dict[str, Any]]:
     animal = _animal_probability(predictions)
-    given = _species_given_animal(predictions)
-    best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
     changed, own = predictions.read_with_event(), _species_given_animal(predictions.alone())
-    unknown = predictions.judged_unknown()
-    if unknown.any():
-        named_unknown = [[str(_species_names(predictions).index(UNKNOWN)), 1.0]]
     failures = predictions.ids["failure"].fillna("")
     doubts = [{"doubt": text} if text else {} for text in predictions.ids["doubt"].fillna("")]
-    for row, (path, failure) in enumerate(zip(predictions.ids["path"], failures, strict=True)):
+    rows = parts(predictions, boxes)
+    detections = _detections(rows, _rescaled(animal, predictions, boxes))
+    pictures = zip(predictions.ids["path"], failures, rows.slices(), strict=True)
+    for row, (path, failure, found) in enumerate(pictures):
         if failure or np.isnan(animal[row]):
             reason = f"{UNREADABLE}: {failure}" if failure else NO_ANSWER
             yield {"file": path, "failure": reason, "detections": None}
         elif animal[row] < floor:
             yield {"file": path, "detections": []} | doubts[row]
         else:
-            classes = named_unknown if unknown[row] else _classes(given[row], best[row])
-            detection = _detection(categories[row], animal[row], classes)
             alone = _alone(own[row], changed[row])
-            yield {"file": path, "detections": [detection]} | alone | doubts[row]
+            yield {"file": path, "detections": detections[found]} | alone | doubts[row]
+
+
+def _detections(rows: Parts, animal: np.ndarray) -> list[dict[str, Any]]:
+    """[rows] a detection of each box, or whole picture; `animal` is the `conf` of pictures."""
+    answers = rows.answers
+    categories, unknown = _categories(answers), answers.judged_unknown()
+    given = _species_given_animal(answers)
+    best = np.argsort(-given, axis=1, kind="stable")[:, :TOP]
+    if unknown.any():
+        named_unknown = [[str(_species_names(answers).index(UNKNOWN)), 1.0]]
+    sure = np.where(rows.boxed, rows.confidence, animal[rows.picture])
+    found = []
+    for row in range(len(answers)):
+        classes = named_unknown if unknown[row] else _classes(given[row], best[row])
+        sides = rows.sides[row] if rows.boxed[row] else WHOLE_PICTURE
+        found.append(_detection(categories[row], sure[row], sides, classes))
+    return found
 
 
 def _alone(own: np.ndarray, changed: bool) -> dict[str, Any]:
@@ -184,11 +232,11 @@ def _categories(predictions: Predictions) -> np.ndarray:
     return np.where(predictions.judged_unknown(), "1", ids[predictions.top("species")])
 
 
-def _detection(category: str, animal: float, classes: list) -> dict[str, Any]:
+def _detection(category: str, sure: float, sides: Iterable[float], classes: list) -> dict[str, Any]:
     detection = {
         "category": category,
-        "conf": round(float(animal), DIGITS),
-        "bbox": list(WHOLE_PICTURE),
+        "conf": round(float(sure), DIGITS),
+        "bbox": [round(float(side), DIGITS) for side in sides],
     }
     return detection | ({"classifications": classes} if classes else {})
 

@@ -2,9 +2,13 @@
 
 import dataclasses
 import datetime
+import typing
 from collections.abc import Mapping, Sequence
 
 from camtrap_tf.core.artifacts import PathLike
+
+if typing.TYPE_CHECKING:
+    from camtrap_tf.answers.boxes import NamedBoxes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,6 +17,7 @@ class Options:
 
     Args:
         pictures: folder that the predictions' paths are relative to.
+        boxes: what is in each box of the pictures (boxes.parquet); None: nothing is known of boxes.
         completed: when the pictures were answered, local time; now when None.
         guard_formulas: `csv`: an apostrophe before texts that look like formulas.
         bom: `csv`: the files begin with the mark by which Excel knows UTF-8.
@@ -35,6 +40,7 @@ class Options:
     """
 
     pictures: PathLike | None = None
+    boxes: "NamedBoxes | None" = None
     completed: datetime.datetime | None = None
     guard_formulas: bool = True
     bom: bool = False

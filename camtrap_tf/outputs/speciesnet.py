@@ -1,6 +1,8 @@
 """SpeciesNet's predictions (JSON, version 20261015), for Wildlife Insights and its relatives.
 
-One entry per picture, with `detections` as a classifier of whole pictures has them:
+One entry per picture. Where it is known what is in each box of a picture (`answers.boxes`), its
+`detections` are the boxes, each with classifications of its own, as a SpeciesNet that classifies
+crops has them. Those of other pictures are as a classifier of whole pictures has them:
 
 - the first, of category "0", is the picture itself. Its `raw_classifications` are the five most
   probable species, given that there is an animal; of pictures without one, of unknown animals, or
@@ -27,6 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.answers.boxes import NamedBoxes, Parts, parts
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
 from camtrap_tf.core.artifacts import PathLike, atomic
 from camtrap_tf.core.errors import InputError
@@ -52,17 +55,23 @@ _KNOWN = {
 
 def write_files(predictions: Predictions, folder: Path, options: Options) -> list[Path]:
     """Writes speciesnet.json."""
-    write(predictions, folder / "speciesnet.json", options.species)
+    write(predictions, folder / "speciesnet.json", options.species, options.boxes)
     return [folder / "speciesnet.json"]
 
 
-def write(predictions: Predictions, path: PathLike, table: PathLike | None = None) -> None:
+def write(
+    predictions: Predictions,
+    path: PathLike,
+    table: PathLike | None = None,
+    boxes: NamedBoxes | None = None,
+) -> None:
     """Writes one JSON file, atomically, a line per picture.
 
     Args:
         predictions: one row per picture.
         path: of the file.
         table: of scientific names, see `outputs/species.py`.
+        boxes: what is in each box, if that is known.
 
     Raises:
         InputError: rows without a path (capture events), or a table that cannot be read.
@@ -79,7 +88,7 @@ def write(predictions: Predictions, path: PathLike, table: PathLike | None = Non
         file.write(f'{{\n "info": {info},\n "predictions": [')
         before = "\n  "
         for rows in predictions.blocks():
-            for entry in _entries(predictions.select(rows), names):
+            for entry in _entries(predictions.select(rows), names, boxes):
                 file.write(before + json.dumps(entry, ensure_ascii=False, allow_nan=False))
                 before = ",\n  "
         file.write("\n ]\n}\n")
@@ -102,32 +111,54 @@ def _label(word: str, name: dict[str, str]) -> str:
     return f"{uuid.uuid5(uuid.NAMESPACE_URL, f'camtrap_tf/{text}')};{text}"
 
 
-def _entries(part: Predictions, names: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    words, by_person = labels(part.words, names), part.reviewed()
+def _entries(
+    part: Predictions, names: pd.DataFrame, boxes: NamedBoxes | None
+) -> Iterator[dict[str, Any]]:
+    words, codes = labels(part.words, names), part.answer_codes()
     categories = [_CATEGORIES.get(kind) for kind in names["observationType"]]
-    codes, sure = part.answer_codes(), part.answer_confidence()
-    scores, something = _scores(part, codes), part.animal_probability()
     changed, alone = part.read_with_event(), part.alone()
     own = _scores(alone, alone.answer_codes())
     failures, doubts = (part.ids[name].fillna("").to_numpy(object) for name in ("failure", "doubt"))
+    rows = parts(part, boxes)
+    detections = list(_detections(rows, words, categories))
     version = " ".join(
         str(part.info[key]) for key in ("model", "model_version") if key in part.info
     )
-    for row, path in enumerate(part.ids["path"]):
+    for row, (path, found) in enumerate(zip(part.ids["path"], rows.slices(), strict=True)):
         entry: dict[str, Any] = {"filepath": path}
         if codes[row] == MISSING:
             entry["failures"] = FAILURES
             entry["failure_reason"] = failures[row] or "no answer"
         else:
-            raw = None if by_person[row] else _classifications(scores[row], words)
-            itself = _itself(raw, words[codes[row]], float(sure[row]))
-            entry["detections"] = [itself, *_detections(categories[codes[row]], something[row])]
+            entry["detections"] = [one for some in detections[found] for one in some]
             if changed[row]:
                 entry["classifications_alone"] = _classifications(own[row], words)
             if doubts[row]:
                 entry["doubt"] = doubts[row]
         entry["model_version"] = f"camtrap_tf {version}".rstrip()
         yield entry
+
+
+def _detections(
+    rows: Parts, words: list[str], categories: list[str | None]
+) -> Iterator[list[dict[str, Any]]]:
+    """[rows] a box, or a picture as a detection of its own and what is in it."""
+    answers = rows.answers
+    codes, sure, by_person = answers.answer_codes(), answers.answer_confidence(), answers.reviewed()
+    scores, something = _scores(answers, codes), answers.animal_probability()
+    for row, code in enumerate(codes):
+        if code == MISSING:
+            yield []
+            continue
+        raw = None if by_person[row] else _classifications(scores[row], words)
+        said = _classified(raw, words[code], float(sure[row]))
+        if rows.boxed[row]:
+            sides = [round(float(side), DIGITS) for side in rows.sides[row]]
+            yield [_detection(categories[code], rows.confidence[row], sides) | said]
+        else:
+            itself = _ITSELF | {"bbox": _WHOLE_PICTURE} | said
+            inside = _detection(categories[code], something[row], _WHOLE_PICTURE)
+            yield [itself, inside] if categories[code] else [itself]
 
 
 def _scores(part: Predictions, codes: np.ndarray) -> np.ndarray:
@@ -155,17 +186,15 @@ def _classifications(scores: np.ndarray, words: list[str]) -> dict[str, list]:
     }
 
 
-def _itself(raw: dict[str, list] | None, answer: str, sure: float) -> dict[str, Any]:
-    """The picture as a detection of its own; `raw` is None of a person's answer."""
+def _classified(raw: dict[str, list] | None, answer: str, sure: float) -> dict[str, Any]:
+    """What a detection is said to be; `raw` is None of a person's answer."""
     told = {"raw_classifications": raw} if raw and raw["classes"] else {}
     source = "human" if raw is None else "classifier"
     processed = {"class": answer, "score": round(sure, DIGITS), "source": source}
-    return {**_ITSELF, "bbox": _WHOLE_PICTURE, **told, "processed_classification": processed}
+    return {**told, "processed_classification": processed}
 
 
-def _detections(category: str | None, something: np.floating) -> list[dict[str, Any]]:
-    if category is None:
-        return []
-    label = next(kind for kind, number in _CATEGORIES.items() if number == category)
-    conf = 1.0 if np.isnan(something) else round(float(something), DIGITS)
-    return [{"category": category, "label": label, "conf": conf, "bbox": _WHOLE_PICTURE}]
+def _detection(category: str | None, sure: np.floating, sides: list[float]) -> dict[str, Any]:
+    label = next((kind for kind, number in _CATEGORIES.items() if number == category), None)
+    conf = 1.0 if np.isnan(sure) else round(float(sure), DIGITS)
+    return {"category": category, "label": label, "conf": conf, "bbox": sides}

@@ -51,7 +51,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
             "camtrap convert answers --format=csv --out=FOLDER",
         )
     from camtrap_tf import outputs
-    from camtrap_tf.answers import summary
+    from camtrap_tf.answers import boxes, summary
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.reviewing import answers
 
@@ -62,7 +62,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if values.reviews:
         predictions = answers.merge(predictions, answers.read(values.reviews))
     completed = datetime.datetime.fromtimestamp(file.stat().st_mtime)
-    options = output_flags.options(values, values.images, completed)
+    options = output_flags.options(values, values.images, completed, boxes.beside(file))
     written = outputs.write(predictions, values.out, values.format, options)
     answered = f", {counted(int(predictions.reviewed().sum()), 'pictures')} answered by people"
     return Ending(

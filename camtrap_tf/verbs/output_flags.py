@@ -97,13 +97,14 @@ def define_package(values: flags.FlagValues) -> None:
     )  # fmt: skip
 
 
-def options(values: flags.FlagValues, pictures: PathLike | None = None, completed=None):
+def options(values: flags.FlagValues, pictures: PathLike | None = None, completed=None, boxes=None):
     """The flags as `outputs.Options`.
 
     Args:
         values: the parsed flags.
         pictures: folder that the predictions' paths are relative to.
         completed: when the pictures were answered, local datetime; now when None.
+        boxes: what is in each box of the pictures (`answers.boxes`), if that is known.
 
     Raises:
         InputError: a --place that is not FOLDER=LATITUDE,LONGITUDE, or a format whose flags the
@@ -125,7 +126,7 @@ def options(values: flags.FlagValues, pictures: PathLike | None = None, complete
         given |= {name: values[name].value for name in plain}
         given["places"] = dict(map(_place, values.place))
         given["contributors"] = values.contributor
-    return outputs.Options(pictures=pictures, completed=completed, **given)
+    return outputs.Options(pictures=pictures, completed=completed, boxes=boxes, **given)
 
 
 def _place(text: str) -> tuple[str, tuple[float, float]]:

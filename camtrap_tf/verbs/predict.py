@@ -147,7 +147,7 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
             "camtrap predict FOLDER --bundle=B --out=O",
         )
     from camtrap_tf import outputs
-    from camtrap_tf.answers import summary
+    from camtrap_tf.answers import boxes, summary
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.core.startup import start_tensorflow
     from camtrap_tf.events.listing import resolve
@@ -183,6 +183,7 @@ def run(values: flags.FlagValues, arguments: list[str], read_pictures: ReadPictu
     predictions = Predictions.open(path)
     if predictions.info.get("familiarity_threshold") is not None:
         log.info("%s", _unknown(predictions))
+    options = output_flags.options(values, found.root, boxes=boxes.beside(path))
     outputs.write(predictions, values.out, values.format, options)
     return Ending(
         summary.tally(predictions),

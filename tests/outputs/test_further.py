@@ -47,7 +47,7 @@ def test_events_and_their_further_species(predictions):
 def test_tables_of_events_have_them(predictions, tmp_path):
     tables = [
         pd.read_csv(csv.write_files(predictions, tmp_path, Options())[1], dtype="string"),
-        pq.read_table(parquet.write_files(predictions, tmp_path, None)[1]).to_pandas(),
+        pq.read_table(parquet.write_files(predictions, tmp_path, Options())[1]).to_pandas(),
     ]
     for table in tables:
         found = dict(zip(table["event_id"], table["further_species"].fillna(""), strict=True))

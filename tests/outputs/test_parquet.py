@@ -5,7 +5,7 @@ import pytest
 
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
-from camtrap_tf.outputs import parquet
+from camtrap_tf.outputs import Options, parquet
 
 NAN = float("nan")
 
@@ -45,7 +45,7 @@ def test_one_column_per_answer_and_probability(predictions, tmp_path):
 
 
 def test_one_row_per_event(predictions, tmp_path):
-    files = parquet.write_files(predictions, tmp_path, None)
+    files = parquet.write_files(predictions, tmp_path, Options())
     assert [path.name for path in files] == ["answers.parquet", "answers_by_event.parquet"]
     assert pd.read_parquet(files[1])["answer"].tolist() == ["zebra", "lion", "empty"]
 

@@ -108,11 +108,13 @@ def test_boxes_are_named_by_one_rule(answered):
     assert answers == ["blue", "red", "empty", "red", "blue", "", "blue"]
     rows = found.parts(predictions)
     assert rows.picture.tolist() == [0, 0, 1, 2, 3, 3, 4, 5, 6, 6]
-    assert rows.box.tolist() == [0, 1, 2, -1, 5, 6, -1, -1, 9, 10]
+    assert rows.number().tolist() == [0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert [(one.start, one.stop) for one in rows.slices()[:3]] == [(0, 2), (2, 3), (3, 4)]
     said = rows.answers.answers().fillna("").tolist()
     assert said == ["blue", "red", "red", "empty", "red", "red", "blue", "", "blue", "red"]
-    np.testing.assert_array_equal(found.sides(rows.box[:3]), np.float32([LEFT, RIGHT, LEFT]))
-    assert np.isnan(found.sides(rows.box[3:4])).all()
+    assert np.flatnonzero(rows.other).tolist() == [1, 9]
+    assert np.flatnonzero(~rows.boxed).tolist() == [3, 6, 7]
+    np.testing.assert_array_equal(rows.sides[:4], np.float32([LEFT, RIGHT, LEFT, [np.nan] * 4]))
     # A box of the picture's species says what the picture says.
     own, whole = rows.answers.probabilities["species"], predictions.probabilities["species"]
     np.testing.assert_array_equal(own[[0, 2, 4, 5]], whole[[0, 1, 3, 3]])
@@ -181,7 +183,7 @@ def test_no_boxes_where_none_are_given(season, two_views, tmp_path):
     found = named.beside(path)
     assert found is not None and len(found) == 0
     rows = found.parts(Predictions.read(path))
-    assert rows.box.tolist() == len(SEASON) * [-1]
+    assert len(rows.picture) == len(SEASON) and not rows.boxed.any()
 
 
 def test_pictures_that_have_come_since_get_boxes(season, two_views, tmp_path, monkeypatch):
