@@ -6,7 +6,7 @@ stopped and started again sees the same pictures in the same order. Every pictur
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from camtrap_tf.core.config import AugmentConfig, Context, InputSpec
 from camtrap_tf.core.heads import EMPTY, FRAME_HEADS, Head, find
 from camtrap_tf.core.labels import MISSING, Task, Vocabulary
 from camtrap_tf.events import records
-from camtrap_tf.events.detections import Detections, boxes_of
+from camtrap_tf.events.detections import THRESHOLD, UNLISTED, Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.pictures import augmentation, context_graph, crops, crops_graph, graph
 from camtrap_tf.pictures.context import NINE_FRAMES
@@ -78,7 +78,7 @@ class Traced:
             stored: [n] string, the serialised events.
         """
         manifest, data = self.manifest, self.data
-        columns = _columns(manifest.vocabulary, shards, numbers, stored)
+        columns = _columns(manifest, shards, numbers, stored)
         hidden = _hidden(data, columns, tf.stack([-seed, shards[0] * 2**32 + numbers[0]]))
         columns = _with_parts(columns, manifest, self.around)
         columns = _with_context(columns, manifest, data.spec.context, hidden)
@@ -167,7 +167,7 @@ class Again:
             def one(inputs):
                 record, place, seed = inputs
                 zero = tf.zeros([1], tf.int64)  # keys are not used
-                columns = _columns(manifest.vocabulary, zero, zero, record[None])
+                columns = _columns(manifest, zero, zero, record[None])
                 hidden = _hidden(data, columns, tf.stack([-seed[0], seed[1]]))
                 columns = _with_parts(columns, manifest, around)
                 columns = _with_context(columns, manifest, data.spec.context, hidden)
@@ -397,6 +397,35 @@ def stored_pictures(
     return batches.prefetch(2)
 
 
+def stored_parts(
+    manifest: Manifest, split: str, batch_size: int, detections: Detections
+) -> Iterable[np.ndarray]:
+    """The parts around boxes of a split's pictures, in file order: batches as `stored_pictures`.
+
+    Args:
+        manifest, split, batch_size: what they are called.
+        detections: the boxes, to cut parts out of squares where the shards hold none.
+    """
+    if manifest.picture.crops:
+        return stored_pictures(manifest.of_parts(), split, batch_size).as_numpy_iterator()
+    paths = index(manifest, split)[0]["path"].astype("string")
+    squares = stored_pictures(manifest, split, batch_size)
+    return crops.batches(squares, boxes_of(detections, paths))
+
+
+def stored_boxes(manifest: Manifest, split: str) -> Detections:
+    """What the parts that a split holds were cut around."""
+
+    def choose(columns):
+        return {"path": columns["path"], "box": columns["box"]}
+
+    rows = list(_split_frames(manifest, split, choose).batch(4096).as_numpy_iterator())
+    boxes = np.concatenate([row["box"] for row in rows])
+    paths = pd.Series([path.decode() for row in rows for path in row["path"]], dtype="string")
+    unknown = pd.Series(UNLISTED, paths.index, "string").where(np.isnan(boxes[:, 4]))
+    return Detections(paths, boxes[:, 4], boxes[:, :4], unknown, THRESHOLD)
+
+
 def index(manifest: Manifest, split: str) -> tuple[pd.DataFrame, dict, dict]:
     """Ids and labels of every picture of a split, in the order of `stored_pictures`.
 
@@ -474,7 +503,7 @@ def _split_frames(
     files = [str(manifest.folder / shard.file) for shard in manifest.shards_of(split)]
 
     def pictures(*events):
-        return choose(_columns(manifest.vocabulary, *events))
+        return choose(_columns(manifest, *events))
 
     frames = _frames(files, pictures, at_once, readers=1)
     return frames.apply(tf.data.experimental.assert_cardinality(manifest.frames(split)))
@@ -523,15 +552,16 @@ def _options() -> tf.data.Options:
     return options
 
 
-def _columns(vocabulary: Vocabulary, shards, numbers, stored) -> dict:
+def _columns(manifest: Manifest, shards, numbers, stored) -> dict:
     """Stored events' pictures, a row each: encoded bytes, ids, key, own labels, the event's.
 
     Args:
-        vocabulary: of their labels.
+        manifest: of their shards.
         shards, numbers: [events] int64, their keys.
         stored: [events] string, serialised.
     """
-    events = records.parse(stored, vocabulary)
+    vocabulary, boxes = manifest.vocabulary, manifest.picture.crops
+    events = records.parse(stored, vocabulary, manifest.pictures, boxes)
     frames = events["frames"]
     row = frames.value_rowids()  # the event that each picture is of
     position = tf.range(tf.size(row)) - tf.gather(tf.cast(frames.row_starts(), tf.int32), row)
@@ -543,6 +573,8 @@ def _columns(vocabulary: Vocabulary, shards, numbers, stored) -> dict:
             [tf.gather(shards, row), tf.gather(numbers, row), tf.cast(position, tf.int64)], axis=1
         ),
     }
+    if boxes:
+        columns["box"] = tf.reshape(events[records.BOXES].flat_values, (-1, records.BOX))
     for name in ("event_id", "site", "season", "datetime"):
         columns[name] = tf.gather(events[name], row)
     own = {head: events[f"frame_label/{head}"].flat_values for head in FRAME_HEADS}

@@ -9,7 +9,6 @@ from typing import Any
 
 from camtrap_tf.core.errors import require
 
-
 # Metadata of a dataclass's field that is written only where it differs from its default: artefacts
 # that do not use it stay what they were before there was such a field.
 WHERE_SET = {"json": "where set"}

@@ -13,7 +13,7 @@ import dataclasses
 import enum
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,17 @@ def threshold_of(head: dict[str, Any], threshold: float | None = None) -> float:
     if not isinstance(threshold, int | float) or not 0 < threshold <= 1:
         raise InputError("a threshold lies above 0, up to 1", threshold, "Try 0.2.")
     return float(threshold)
+
+
+def joined(parts: Sequence[Detections]) -> Detections:
+    """Those of several sets of pictures as one, with the first one's threshold."""
+    return Detections(
+        pd.concat([part.paths for part in parts], ignore_index=True),
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.boxes for part in parts]),
+        pd.concat([part.failures for part in parts], ignore_index=True),
+        parts[0].threshold,
+    )
 
 
 def empty_categories(head: dict[str, Any]) -> set[str]:

@@ -14,6 +14,7 @@ from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.dropped import Dropped
 from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import Task, Vocabulary
+from camtrap_tf.events.records import FRAMES, PARTS
 
 KIND, VERSION = "shard manifest", 1
 _AGAIN = "Copy it again, or write the shards anew with `camtrap shard`."
@@ -58,6 +59,8 @@ class Manifest:
         origin: where the events come from.
         picture_rule: `pictures.RULE` of the version that made the squares; 1 where a manifest
             does not tell.
+        pictures: which of the stored pictures readers get, `records.FRAMES` or, see `of_parts`,
+            `records.PARTS` (not stored).
     """
 
     folder: Path
@@ -72,6 +75,15 @@ class Manifest:
     dropped: Dropped
     origin: str = ""
     picture_rule: int = 1
+    pictures: str = FRAMES
+
+    def of_parts(self) -> "Manifest":
+        """The same shards, of which readers get the parts around boxes in place of the squares.
+
+        They are squares themselves, also where the squares are made of whole files.
+        """
+        picture = dataclasses.replace(self.picture, crops=False, keep_original=False)
+        return dataclasses.replace(self, picture=picture, pictures=PARTS)
 
     def splits(self) -> list[str]:
         """Names of the splits that have shards, in the order of the manifest."""
@@ -100,7 +112,7 @@ class Manifest:
     def write(self) -> None:
         """Writes `manifest.json` into the folder, atomically."""
         content = dataclasses.asdict(self)
-        del content["folder"]
+        del content["folder"], content["pictures"]
         content["vocabulary"] = self.vocabulary.to_json()
         content["picture"] = to_json(self.picture)
         write_json(self.folder / file_names.MANIFEST, KIND, VERSION, content)
@@ -116,7 +128,9 @@ class Manifest:
         file = folder / file_names.MANIFEST
         content = read_json(file, KIND, VERSION)
         kinds = {
-            name: kind for name, kind in typing.get_type_hints(cls).items() if name != "folder"
+            name: kind
+            for name, kind in typing.get_type_hints(cls).items()
+            if name not in ("folder", "pictures")
         }
         missing = [name for name in kinds if name not in content and not hasattr(cls, name)]
         require(not missing, f"{file} tells all of a manifest", f"no {missing}", _AGAIN)

@@ -43,6 +43,10 @@ class EventRecord:
             Absent heads are missing.
         frame_labels: by head name (`empty`, `species`), one label per frame; absent where the
             source labels events only.
+        parts: encoded picture (JPEG) of the part around the surest box in each frame; none where
+            shards are written without (`PictureSpec.crops`).
+        boxes: [frames, 5] float32, with `parts`: left, top, width and height as shares of the
+            picture, NaN where nothing was found, and how sure the detector is of it.
     """
 
     event_id: str
@@ -53,8 +57,11 @@ class EventRecord:
     site: str = ""
     season: str = ""
     datetime: str = ""
+    parts: list[bytes] = dataclasses.field(default_factory=list)
+    boxes: list[list[float]] = dataclasses.field(default_factory=list)
 
 
+FRAMES, PARTS, BOXES, BOX = "frames", "parts", "boxes", 5  # features of a record, numbers of a box
 TEXTS = ("event_id", "site", "season", "datetime")
 
 
@@ -67,8 +74,11 @@ def encode(record: EventRecord, vocabulary: Vocabulary) -> bytes:
     """The record as a serialised `tf.train.Example`."""
     values = {name: [getattr(record, name).encode()] for name in TEXTS}
     values["paths"] = [path.encode() for path in record.paths]
-    values["frames"] = record.frames
+    values[FRAMES] = record.frames
     features = {name: _bytes(items) for name, items in values.items()}
+    if record.parts:
+        features[PARTS] = _bytes(record.parts)
+        features[BOXES] = _floats([number for box in record.boxes for number in box])
     for head in label_heads(vocabulary):
         features[f"label/{head}"] = _ints([record.labels.get(head, MISSING)])
     missing = [MISSING] * len(record.frames)
@@ -100,9 +110,14 @@ def _event(features: typing.Any) -> EventRecord:
     paths = [path.decode() for path in features["paths"].bytes_list.value]
     numbers = {name: list(feature.int64_list.value) for name, feature in features.items()}
     of_frames = [numbers.get(f"frame_label/{head}", []) for head in FRAME_HEADS]
-    frames = list(features["frames"].bytes_list.value)
+    frames = list(features[FRAMES].bytes_list.value)
     if {len(paths), *map(len, of_frames)} != {len(frames)}:
         raise ValueError(f"{len(frames)} frames, {len(paths)} paths")
+    parts = list(features[PARTS].bytes_list.value) if PARTS in features else []
+    told = list(features[BOXES].float_list.value) if PARTS in features else []
+    boxes = [told[start : start + BOX] for start in range(0, len(told), BOX)]
+    if parts and not len(parts) == len(boxes) == len(frames):
+        raise ValueError(f"{len(frames)} frames, {len(parts)} parts, {len(boxes)} boxes")
     return EventRecord(
         **texts,
         paths=paths,
@@ -117,28 +132,36 @@ def _event(features: typing.Any) -> EventRecord:
             for head in FRAME_HEADS
             if set(numbers[f"frame_label/{head}"]) - {MISSING}
         },
+        parts=parts,
+        boxes=boxes,
     )
 
 
-def parse(serialised: "tf.Tensor", vocabulary: Vocabulary) -> "dict[str, tf.Tensor]":
+def parse(
+    serialised: "tf.Tensor", vocabulary: Vocabulary, pictures: str = FRAMES, boxes: bool = False
+) -> "dict[str, tf.Tensor]":
     """Serialised records as tensors, inside a graph.
 
     Args:
         serialised: [n] string; several at once are faster than one by one.
         vocabulary: of their labels.
+        pictures: which of them are wanted, `FRAMES` or `PARTS`.
+        boxes: whether theirs are.
 
     Returns:
         `event_id`, `site`, `season`, `datetime`: [n] string; `paths`, `frames`: [n, (frames)]
         string, ragged; `label/HEAD`: [n] int64; `frame_label/HEAD`: [n, (frames)] int64, ragged,
-        -1 where only the event is labelled.
+        -1 where only the event is labelled; `boxes`: [n, (5 * frames)] float32, ragged.
     """
     import tensorflow as tf
 
     features = {name: tf.io.FixedLenFeature([], tf.string) for name in TEXTS}
     for head in label_heads(vocabulary):
         features[f"label/{head}"] = tf.io.FixedLenFeature([], tf.int64)
-    for name in ("paths", "frames"):
-        features[name] = tf.io.RaggedFeature(tf.string)
+    for name, key in (("paths", "paths"), (FRAMES, pictures)):
+        features[name] = tf.io.RaggedFeature(tf.string, key)
+    if boxes:
+        features[BOXES] = tf.io.RaggedFeature(tf.float32)
     for head in FRAME_HEADS:
         features[f"frame_label/{head}"] = tf.io.RaggedFeature(tf.int64)
     return tf.io.parse_example(serialised, features)
@@ -276,6 +299,10 @@ _Example = _example_class()
 
 def _bytes(values: list[bytes]) -> dict:
     return {"bytes_list": {"value": values}}
+
+
+def _floats(values: list[float]) -> dict:
+    return {"float_list": {"value": values}}
 
 
 def _ints(values: list[int]) -> dict:

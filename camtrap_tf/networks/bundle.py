@@ -201,7 +201,9 @@ class Bundle:
     def check_shards(self, manifest: Manifest) -> None:
         """Raises InputError where shards have other classes, or squares made another way."""
         self.check_classes(manifest)
-        ours, theirs = to_json(self.picture), to_json(manifest.picture)
+        crops = manifest.picture.crops and self.needs_boxes
+        squares = dataclasses.replace(manifest.picture, crops=crops)
+        ours, theirs = dataclasses.asdict(self.picture), dataclasses.asdict(squares)
         differing = [name for name in ours if ours[name] != theirs[name]]
         if differing:
             raise InputError(
@@ -354,7 +356,7 @@ def make_bundle(
     whole = [v for v, member in zip(validations, members, strict=True) if member.view is View.WHOLE]
     content = {
         "vocabulary": read[0].vocabulary.to_json(),
-        "picture": read[0].picture,
+        "picture": _picture(read),
         "members": [to_json(member) for member in members],
         "animal_threshold": animal_threshold,
         "event_rules": rules,
@@ -365,6 +367,12 @@ def make_bundle(
     log.info("wrote bundle %s: %s", folder, ", ".join(member.name for member in members))
     _tell_rules(rules, event_weight)
     return Bundle.read(folder)
+
+
+def _picture(runs: list[Run]) -> dict:
+    """How pictures reach the networks, as JSON: without crops where none of them sees any."""
+    seen = any(run.config.model.view is View.CROP for run in runs)
+    return {name: own for name, own in runs[0].picture.items() if seen or name != "crops"}
 
 
 def _check_wishes(

@@ -3,12 +3,12 @@
 Where nothing was found, the view is the whole picture. A head sees in prediction what it was fitted
 to: which of two kinds of parts it is, is decided when shards are written (`PictureSpec.crops`).
 
-Of the stored square, `cut`: a square, 1.25 times as wide as the box's longer side and at least 96 of
-256 pixels, so that a far animal is not blown up beyond what the stored picture holds; moved inside
-where it would reach over the edge.
+Of the stored square, `cut`: a square, 1.25 times as wide as the box's longer side and at least 96
+of 256 pixels, so that a far animal is not blown up beyond what the stored picture holds; moved
+inside where it would reach over the edge.
 
-Of the file itself, `sharp`: the part that `files.part_around` describes, made a stored square of its
-own. On cameras never seen it is worth more (docs/results/pretrained.md).
+Of the file itself, `sharp`: the part that `files.part_around` describes, made a stored square of
+its own. On cameras never seen it is worth more (docs/results/pretrained.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,8 +34,8 @@ def check(picture: PictureSpec) -> None:
         picture.crops or (picture.fit is Fit.SQUASH and picture.bar_share == 0),
         "squares that crops are cut from are whole pictures: fit=squash, bar_share=0",
         f"fit={picture.fit.value}, bar_share={picture.bar_share:g}",
-        "Make such shards with `camtrap shard`, or sharp crops with `camtrap shard --crops`, or give "
-        "--view=whole.",
+        "Make such shards with `camtrap shard`, or cut crops from the files with "
+        "`camtrap shard --crops`, or give --view=whole.",
     )
 
 

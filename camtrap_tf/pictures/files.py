@@ -178,11 +178,13 @@ class Stored:
         encoded: the file's bytes.
         histogram: [3, 256] int64, pixels of the square by channel and value.
         doubt: as of `Picture`.
+        part: the same of the part around a box, where that is kept.
     """
 
     encoded: bytes
     histogram: np.ndarray
     doubt: str | None = None
+    part: bytes = b""
 
 
 def read(
@@ -204,6 +206,29 @@ def read(
     """
     found = _read(source, spec, box)
     return _picture(source, found.opened, np.asarray(found.square), found.doubt)
+
+
+def read_with_part(
+    source: PathLike | bytes, spec: PictureSpec, box: Sequence[float] | None
+) -> tuple[Picture, np.ndarray]:
+    """A picture as `read` gives it, and the part around a box as `read` gives that.
+
+    Args:
+        source: a file, or its bytes; read once.
+        spec: how the squares are made.
+        box: as of `read`; None: the part is the whole picture.
+
+    Returns:
+        The picture, and [size, size, 3] uint8.
+
+    Raises:
+        PictureError: as `read`.
+    """
+    content = source if isinstance(source, bytes) else read_bytes(source)
+    found = _read(content, spec)
+    part = found if box is None else _read(content, spec, box)
+    whole, square = np.asarray(found.square), np.asarray(part.square)
+    return _picture(source, found.opened, whole, found.doubt), square
 
 
 @dataclasses.dataclass(frozen=True)

@@ -221,7 +221,7 @@ def _with_context(
     for _, frames in events[readable].groupby("event_id", sort=False):
         rows = frames.sort_values("frame").index
         sizes.append(len(rows))
-        squares = context_of(np.stack([read[row].picture.pixels for row in rows]), context)
+        squares = _beside(np.stack([read[row].picture.pixels for row in rows]), context)
         for row, square in zip(rows, squares, strict=True):
             picture = dataclasses.replace(read[row].picture, pixels=square)
             stacked[row] = read[row]._replace(picture=picture)
@@ -245,7 +245,8 @@ class _Look(NamedTuple):
         empty: what a detector in place of stage 1 says: [2] float32, or None.
         skip: it is empty, its header is enough.
         failure: why the detector has no answer, or None.
-        around: [4] float32, the part to look at beside the whole (`crops.squares`), or None.
+        around: [4] float32, the box whose part is looked at beside the whole, NaN where nothing
+            was found; None = the whole alone.
         detection: how sure a detector is of that part, NaN where it has not looked.
     """
 
@@ -269,7 +270,7 @@ def _looks(paths: pd.Series, detector: Detector | None) -> list[_Look]:
             for box, seen in zip(found.boxes, something, strict=True)
         ]
     if detector.use is Use.VIEW:
-        pairs = zip(crops.squares(found.boxes), found.confidence, strict=True)
+        pairs = zip(found.boxes, found.confidence, strict=True)
         return [_Look(around=around, detection=float(sure)) for around, sure in pairs]
     empty = np.stack([found.confidence, 1 - found.confidence], axis=1)
     failures = (
@@ -286,19 +287,33 @@ def _read(root: Path, name: str, spec: PictureSpec, look: _Look) -> _Read:
     try:
         if look.failure is not None:
             return _Read(None, look.failure, exif.read(path))
-        picture = pictures.glance(path) if look.skip else pictures.read(path, spec, look.box)
+        picture = pictures.glance(path) if look.skip else _look_at(path, spec, look)
     except pictures.PictureError as error:
         return _Read(None, str(error), exif.read(path))
-    return _Read(_with_part(picture, look.around), None, picture.facts, look)
+    return _Read(picture, None, picture.facts, look)
 
 
-def _with_part(picture: pictures.Picture, around: np.ndarray | None) -> pictures.Picture:
-    """The picture with six channels: the last three are the part around a box."""
-    if around is None:
-        return picture
-    (pixels,) = crops.cut(picture.pixels[None], around[None])
-    both = np.concatenate([picture.pixels, pixels], axis=-1)
-    return dataclasses.replace(picture, pixels=both)
+def _look_at(path: PathLike, spec: PictureSpec, look: _Look) -> pictures.Picture:
+    """A picture; with a part to be looked at it has six channels, the last three show that."""
+    if look.around is None:
+        return pictures.read(path, spec, look.box)
+    if spec.crops:
+        picture, part = pictures.read_with_part(path, spec, crops.box_of(look.around))
+    else:
+        picture = pictures.read(path, spec)
+        (part,) = crops.cut(picture.pixels[None], crops.squares(look.around[None]))
+    return dataclasses.replace(picture, pixels=np.concatenate([picture.pixels, part], axis=-1))
+
+
+def _beside(squares: np.ndarray, context: Context) -> np.ndarray:
+    """Pictures of an event with what stands beside them; their parts around boxes stay last.
+
+    Args:
+        squares: [frames, size, size, 3 or 6] uint8.
+        context: what to add.
+    """
+    whole, parts = context_of(squares[..., :3], context), squares[..., 3:]
+    return np.concatenate([whole, parts], axis=-1) if parts.shape[-1] else whole
 
 
 def _facts(read: _Read) -> tuple:
@@ -476,7 +491,7 @@ def check_boxes(bundle: Bundle, detector: Detector | None) -> None:
 
 
 def _check_context(context: Context, detector: Detector | None) -> None:
-    if detector is not None and context is not Context.NONE:
+    if context is not Context.NONE and detector is not None and detector.use is not Use.VIEW:
         raise InputError(
             "networks that compare an event's frames see them whole, without a detector",
             f"model.context={context.value}",

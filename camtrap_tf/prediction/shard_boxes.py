@@ -1,8 +1,9 @@
-"""Boxes of the pictures of shards, looked for once and kept beside the shards.
+"""Boxes of the pictures of shards, looked for once and kept with the shards.
 
     SHARDS/boxes/   a job of `detect`: detections.json, and what it needs to go on
 
-Probes of crops, evaluation and prediction of shards find them there.
+Probes of crops, evaluation and prediction of shards find them there. Shards that hold sharp crops
+(`camtrap shard --crops`) hold the boxes that these were cut around, too.
 """
 
 import logging
@@ -28,7 +29,11 @@ log = logging.getLogger("camtrap")
 
 
 def kept(manifest: Manifest) -> Detections | None:
-    """The boxes that lie beside shards; None where nobody has looked for them yet."""
+    """The boxes in shards or beside them; None where nobody has looked for them yet."""
+    if manifest.picture.crops:
+        return detections.joined(
+            [pipeline.stored_boxes(manifest, split) for split in manifest.splits()]
+        )
     path = _file(manifest)
     if is_remote(manifest.folder) or not path.is_file():
         return None
@@ -36,11 +41,28 @@ def kept(manifest: Manifest) -> Detections | None:
     return detections.read(path)
 
 
+def given(manifest: Manifest, brought: Detections | None) -> Detections | None:
+    """The boxes that somebody brings, or those that are kept.
+
+    Raises:
+        InputError: the shards hold parts that were cut around boxes of their own.
+    """
+    require(
+        brought is None or not manifest.picture.crops,
+        "sharp crops are cut around the boxes that the shards hold",
+        f"other boxes for {manifest.folder}",
+        "Leave out --detections, or write the shards anew: `camtrap shard --crops "
+        "--detections=FILE`.",
+    )
+    return kept(manifest) if brought is None else brought
+
+
 def find(
     manifest: Manifest,
     images: PathLike | None,
     engine: Engine = Engine.AUTO,
     workers: Workers | None = None,
+    brought: Detections | None = None,
 ) -> Detections:
     """The boxes of all pictures of some shards, looked for now unless they are there.
 
@@ -49,23 +71,46 @@ def find(
         images: the folder that the shards were made from; needed where nothing is kept yet.
         engine: what computes the detector on processors.
         workers: look instead of this process, see `core.workers`.
+        brought: boxes in place of those that are kept or looked for.
 
     Raises:
-        InputError: nothing is kept, and the folder or the detector's weights are missing.
+        InputError: nothing is kept, and the folder or the detector's weights are missing; or as of
+            `given`.
     """
-    before = kept(manifest)
+    before = given(manifest, brought)
     if before is not None:
         return before
     check(manifest, images)
-    sources = listing.of_paths(_paths(manifest), Path(str(images)), str(manifest.folder))
-    folder = Path(manifest.folder) / FOLDER
+    return look(_paths(manifest), str(images), manifest.folder, engine, workers)
+
+
+def look(
+    paths: pd.Series,
+    images: PathLike,
+    shards: PathLike,
+    engine: Engine = Engine.AUTO,
+    workers: Workers | None = None,
+) -> Detections:
+    """Looks for boxes in pictures, or goes on with it.
+
+    Args:
+        paths: [n] string, of the pictures, relative to `images`.
+        images: their folder.
+        shards: the folder beside whose files the boxes are kept.
+        engine, workers: as of `find`.
+
+    Raises:
+        InputError: as of `check`.
+    """
+    require_here(shards)
+    sources = listing.of_paths(paths, Path(str(images)), str(shards))
     search = Search(engine_cpu=engine)
-    return detections.read(detect(sources, folder, search, engine=workers))
+    return detections.read(detect(sources, Path(shards) / FOLDER, search, engine=workers))
 
 
 def check(manifest: Manifest, images: PathLike | None) -> None:
     """Raises InputError where boxes are neither kept nor can be looked for."""
-    if not is_remote(manifest.folder) and _file(manifest).is_file():
+    if manifest.picture.crops or (not is_remote(manifest.folder) and _file(manifest).is_file()):
         return
     if images is None:
         raise InputError(
@@ -74,10 +119,15 @@ def check(manifest: Manifest, images: PathLike | None) -> None:
             "Give --images=PICTURES, the folder that `camtrap shard` was given, to look for them; "
             "or --detections=FILE, what `camtrap detect` or MegaDetector wrote of these pictures.",
         )
+    require_here(manifest.folder)
+
+
+def require_here(shards: PathLike) -> None:
+    """Raises InputError where boxes cannot be looked for: no local folder, or no weights."""
     require(
-        not is_remote(manifest.folder),
+        not is_remote(shards),
         "boxes are kept in a local folder",
-        str(manifest.folder),
+        str(shards),
         "Run `camtrap detect PICTURES --out=found`, and give "
         f"--detections=found/{file_names.DETECTIONS}.",
     )

@@ -48,9 +48,11 @@ class Split:
         self.name = name
         self.ids, self.labels, self.event_labels = pipeline.index(manifest, name)
         self.batches = pipeline.stored_pictures(manifest, name, batch_size, context, alone)
-        self.found = None
+        self.found = self.parts = None
         if detections is not None:
             self.found = of_labelled(detections, self.ids["path"].astype("string"))
+            if manifest.picture.crops:
+                self.parts = pipeline.stored_pictures(manifest.of_parts(), name, batch_size)
 
     def predict(self, networks: list[Network]) -> Predictions:
         """Every network's answers on every picture, one pass over the shards.
@@ -103,7 +105,10 @@ class Split:
                 "Give --detections=FILE, what `camtrap detect` or MegaDetector wrote, or let "
                 "`camtrap probe --view=both --images=PICTURES` find boxes and keep them.",
             )
-        return crops.stacked(self.batches, self.found.boxes)
+        if self.parts is None:
+            return crops.stacked(self.batches, self.found.boxes)
+        pairs = zip(self.batches, self.parts, strict=True)
+        return (np.concatenate(both, axis=-1) for both in pairs)
 
     def _info(self, networks: list[Network]) -> dict:
         info = {"split": self.name, "models": [network.name for network in networks]}
@@ -195,8 +200,8 @@ def predict_shards(
     """
     manifest = Manifest.read(shards)
     bundle.check_shards(manifest)
-    if detections is None and bundle.needs_boxes:
-        detections = shard_boxes.kept(manifest)
+    if bundle.needs_boxes:
+        detections = shard_boxes.given(manifest, detections)
     predictions = predict_split(
         networks or bundle.networks(), manifest, split, detections=detections
     )

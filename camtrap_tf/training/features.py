@@ -30,11 +30,11 @@ from camtrap_tf.core.errors import DamagedFile, require
 from camtrap_tf.core.progress import Meter
 from camtrap_tf.core.workers import local
 from camtrap_tf.core.workers.work import Advance, Do, Work, Workers
-from camtrap_tf.events.detections import Detections, boxes_of
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest, Shard
 from camtrap_tf.networks.engines import hash_weights
 from camtrap_tf.networks.network import part_input, trunk_of
-from camtrap_tf.pictures import crops, graph
+from camtrap_tf.pictures import graph
 
 KIND, VERSION = "picture features", 1
 SEEN = 2  # a picture as it is, and its mirror image
@@ -161,11 +161,9 @@ class Features:
 
     def _pixels(self, manifest: Manifest, split: str) -> Iterable:
         """[n, size, size, 3] uint8: stored squares, or their parts around what was detected."""
-        batches = pipeline.stored_pictures(manifest, split, _BATCH)
         if self.detections is None:
-            return batches
-        paths = pipeline.index(manifest, split)[0]["path"].astype("string")
-        return crops.batches(batches, boxes_of(self.detections, paths))
+            return pipeline.stored_pictures(manifest, split, _BATCH)
+        return pipeline.stored_parts(manifest, split, _BATCH, self.detections)
 
     def _see(self, pixels: tf.Tensor) -> tf.Tensor:
         both = (pixels, pixels[:, :, ::-1])

@@ -81,8 +81,7 @@ def probe_all(
     _check(configs[0], views, detections or images)
     if View.CROP in views:
         crops.check(manifest.picture)
-    if View.CROP in views and detections is None:
-        detections = shard_boxes.find(manifest, images, engine, workers)
+        detections = shard_boxes.find(manifest, images, engine, workers, detections)
     return [
         probe(
             config,

@@ -245,8 +245,8 @@ def learn(
     from camtrap_tf.prediction import shard_boxes
     from camtrap_tf.training.train import train
 
-    if recipe.config.model.view is View.CROP and detections is None:
-        detections = shard_boxes.find(manifest, images)
+    if recipe.config.model.view is View.CROP:
+        detections = shard_boxes.find(manifest, images, brought=detections)
     return train(recipe.config, shards, run, profile, detections)
 
 

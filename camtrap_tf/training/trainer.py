@@ -84,6 +84,8 @@ class Trainer:
 
     def __init__(self, config: Config, manifest: Manifest, detections: Detections | None = None):
         train = self.train = config.train
+        if detections is not None and manifest.picture.crops:
+            manifest, detections = manifest.of_parts(), None  # which are cut already
         self.manifest = manifest
         self.heads = manifest.vocabulary.heads(train.task)
         self.main = sampling.main_head(train.task)

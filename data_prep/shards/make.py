@@ -18,9 +18,10 @@ from camtrap_tf.core import choices, hardware
 from camtrap_tf.core.artifacts import PathLike, as_path, read_json
 from camtrap_tf.core.commands import counted, listed
 from camtrap_tf.core.config import PictureSpec
-from camtrap_tf.core.errors import InputError
+from camtrap_tf.core.errors import InputError, require
 from camtrap_tf.core.labels import Vocabulary
 from camtrap_tf.core.workers.work import Workers
+from camtrap_tf.events.detections import Detections, of_labelled
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.events.table import EventTable
 from camtrap_tf.pictures import files
@@ -164,6 +165,7 @@ def shard(
     out: PathLike,
     options: Options | None = None,
     *,
+    detections: Detections | None = None,
     processes: int = 0,
     verify: bool = False,
     engine: Workers | None = None,
@@ -176,6 +178,7 @@ def shard(
         images: folder that the pictures' paths are relative to.
         out: folder of shards.
         options: how; None is all defaults.
+        detections: boxes for sharp crops (`picture.crops`), in place of those that are looked for.
         processes, verify, engine: see `write.write_shards`.
         choices_made: fields of `Options`, such as `split="site"`, and arguments of
             `select.select`, such as `least=5` or `balance=True`.
@@ -189,7 +192,33 @@ def shard(
     options = dataclasses.replace(options or Options(), **given)
     made = prospect(table, options, present(out), **choices_made)
     log.info("%s", made)
-    return write.write_shards(made.plan, images, out, made.picture, processes, verify, engine)
+    planned = made.plan
+    require(
+        detections is None or made.picture.crops,
+        "boxes are for shards that hold crops",
+        "crops is not asked for",
+        "Give --crops, too, or leave out --detections.",
+    )
+    if made.picture.crops:
+        planned = _with_boxes(planned, images, out, detections, engine)
+    return write.write_shards(planned, images, out, made.picture, processes, verify, engine)
+
+
+def _with_boxes(
+    planned: Plan,
+    images: PathLike,
+    out: PathLike,
+    brought: Detections | None,
+    engine: Workers | None,
+) -> Plan:
+    """The plan with what is stored sharp of each picture: the boxes brought, or looked for now."""
+    from camtrap_tf.prediction import shard_boxes  # which brings TensorFlow
+
+    paths = pd.Series(planned.paths, dtype="string")
+    found = shard_boxes.look(paths, images, out, workers=engine) if brought is None else brought
+    found = of_labelled(found, paths)
+    boxes = np.concatenate([found.boxes, found.confidence[:, None]], axis=1)
+    return dataclasses.replace(planned, boxes=boxes.astype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True)

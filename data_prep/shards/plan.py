@@ -44,6 +44,7 @@ class Plan:
         vocabulary: names of the labels.
         split_rule, seed, events_per_shard, origin: how the plan was made.
         dropped: what was left out of it, by rule.
+        boxes: of all frames in plan order, see `ShardTask`.
     """
 
     texts: pd.DataFrame
@@ -58,6 +59,7 @@ class Plan:
     events_per_shard: int
     origin: str
     dropped: Dropped
+    boxes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.shards)
@@ -75,6 +77,7 @@ class Plan:
             sizes=np.diff(self.offsets[start : stop + 1]),
             paths=self.paths[first:last].tolist(),
             frame_labels={head: label[first:last] for head, label in self.frame_labels.items()},
+            boxes=None if self.boxes is None else self.boxes[first:last],
         )
 
     def tasks(self) -> Iterator[ShardTask]:

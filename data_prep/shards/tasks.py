@@ -36,6 +36,7 @@ from camtrap_tf.core.workers.work import Advance, Do
 from camtrap_tf.events import records
 from camtrap_tf.events.manifest import Shard
 from camtrap_tf.events.records import EventRecord
+from camtrap_tf.pictures import crops
 from camtrap_tf.pictures import files as pictures
 
 _BYTES_PER_PIXEL = 0.5  # of a stored JPEG: photographs at quality 95 take 0.3 to 0.5
@@ -55,6 +56,8 @@ class ShardTask:
         sizes: [events] int, frames of each event.
         paths: [frames] path of each frame, events one after another.
         frame_labels: `empty`, `species` -> [frames] int label, -1 where the frame has none.
+        boxes: [frames, 5] float32, what is stored sharp of each frame beside it, see
+            `records.EventRecord`; None where that is nothing.
     """
 
     file: str
@@ -65,6 +68,7 @@ class ShardTask:
     sizes: np.ndarray
     paths: list[str]
     frame_labels: dict[str, np.ndarray]
+    boxes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -77,6 +81,8 @@ class ShardTask:
             digest.update("\n".join((*texts, "")).encode())
         for numbers in (*self.labels.values(), self.sizes, *self.frame_labels.values()):
             digest.update(numbers.astype("<i4").tobytes())
+        if self.boxes is not None:
+            digest.update(self.boxes.astype("<f4").tobytes())
         return digest.hexdigest()
 
 
@@ -166,16 +172,18 @@ def events(
     """Yields each event of the task that has a readable picture."""
     ends = np.cumsum(task.sizes)
     for i, end in enumerate(ends):
-        places, frames = [], []
+        places, frames, parts = [], [], []
         for place in range(end - task.sizes[i], end):
+            box = None if task.boxes is None else task.boxes[place, :4]
             try:
-                stored = pictures.store(on_disk(images, task.paths[place]), picture)
+                stored = _store(on_disk(images, task.paths[place]), picture, box)
             except pictures.PictureError as error:
                 tally.unreadable(i, place, str(error))
                 continue
             tally.read(i, place, stored)
             places.append(place)
             frames.append(stored.encoded)
+            parts.append(stored.part)
         if not frames:
             tally.lost(i)
             continue
@@ -188,7 +196,18 @@ def events(
             frame_labels={
                 head: label.tolist() for head, label in own.items() if (label >= 0).any()
             },
+            parts=[] if task.boxes is None else parts,
+            boxes=[] if task.boxes is None else task.boxes[places].tolist(),
         )
+
+
+def _store(path: Path, picture: PictureSpec, box: np.ndarray | None) -> pictures.Stored:
+    """What a shard holds of a picture; with a box, the part around it."""
+    if box is None:
+        return pictures.store(path, picture)
+    content = pictures.read_bytes(path)
+    stored, part = pictures.store(content, picture), crops.sharp(content, picture, box)
+    return dataclasses.replace(stored, part=pictures.encode_jpeg(part, picture.jpeg_quality))
 
 
 def _expected_bytes(task: ShardTask, images: Path, picture: PictureSpec) -> float:
@@ -196,7 +215,7 @@ def _expected_bytes(task: ShardTask, images: Path, picture: PictureSpec) -> floa
     if picture.keep_original:
         files = (on_disk(images, path) for path in task.paths)
         return sum(file.stat().st_size for file in files if file.is_file())
-    return len(task.paths) * picture.size**2 * _BYTES_PER_PIXEL
+    return len(task.paths) * (1 + picture.crops) * picture.size**2 * _BYTES_PER_PIXEL
 
 
 def _require_room(folder: Path, need: float) -> None:

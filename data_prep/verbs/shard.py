@@ -25,6 +25,7 @@ log = logging.getLogger("camtrap")
 INPUTS = {
     "events": Input(Kind.FILE),
     "images": Input(Kind.FOLDER),
+    "detections": Input(Kind.FILE),
     "split_file": Input(Kind.FILE),
     "vocabulary": Input(Kind.FILE, ("data", "serengeti")),
 }
@@ -92,6 +93,16 @@ def define(values: flags.FlagValues) -> None:
     )  # fmt: skip
     flags.DEFINE_boolean("keep_original", False, "store the files' own bytes", **where)
     flags.DEFINE_boolean(
+        "crops", False,
+        "store, beside each square, the part around what a detector finds, cut sharp from the file",
+        **where,
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "detections", None,
+        "with --crops: boxes in MegaDetector's format; else our own detector looks for them",
+        **where,
+    )  # fmt: skip
+    flags.DEFINE_boolean(
         "verify", False, "check a finished folder's checksums; write damaged shards again", **where
     )
     flags.DEFINE_integer("jpeg_quality", 95, "quality of the stored pictures, 1 to 100", **where)
@@ -104,7 +115,7 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     if arguments:
         raise InputError("shard takes flags only", arguments, "Write --events=PATH.")
-    from camtrap_tf.events import tasks
+    from camtrap_tf.events import detections, tasks
     from camtrap_tf.events.table import EventTable
     from data_prep.shards import make
 
@@ -119,6 +130,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         values.images,
         values.out,
         options,
+        detections=detections.read(values.detections) if values.detections else None,
         processes=values.processes,
         verify=values.verify,
         engine=workers.read(values),
@@ -148,6 +160,7 @@ def _options(values: flags.FlagValues):
         fit=Fit(values.fit),
         detect_bar=values.detect_bar,
         keep_original=values.keep_original,
+        crops=values.crops,
     )
     return Options(
         values.split,
