@@ -37,7 +37,7 @@ UNREADABLE = FRAMES[8][1]
 
 
 def animal(event):
-    """Stripes, across for one species and along for the other; none of them in a third of events."""
+    """Stripes, across for one species and along for the other; none in a third of events."""
     kind = EVENTS.index(event) % 3
     stripes = np.where(np.arange(24)[:, None] // 3 % 2, 250, 5) * np.ones((1, 24), int)
     return {0: None, 1: stripes, 2: stripes.T}[kind]
@@ -134,10 +134,9 @@ def test_the_same_command_finds_them_done_and_other_boxes_are_told(data, shards,
     assert "Give --crops, too" in capsys.readouterr().err
 
 
-def test_without_boxes_the_detector_is_needed(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("CAMTRAP_WEIGHTS", str(tmp_path / "none"))
+def test_crops_are_asked_for_with_boxes(data, tmp_path, capsys):
     assert shard(data, tmp_path / "x", "--crops") == 2
-    assert "camtrap weights get megadetector-lite" in capsys.readouterr().err
+    assert "Run `camtrap detect PICTURES --out=found`" in capsys.readouterr().err
 
 
 def test_training_reads_the_parts(shards, boxes):

@@ -1,4 +1,4 @@
-"""Boxes of the pictures of shards, looked for once and kept with the shards.
+"""Boxes of the pictures of shards, looked for once and kept beside the shards.
 
     SHARDS/boxes/   a job of `detect`: detections.json, and what it needs to go on
 
@@ -31,9 +31,8 @@ log = logging.getLogger("camtrap")
 def kept(manifest: Manifest) -> Detections | None:
     """The boxes in shards or beside them; None where nobody has looked for them yet."""
     if manifest.picture.crops:
-        return detections.joined(
-            [pipeline.stored_boxes(manifest, split) for split in manifest.splits()]
-        )
+        splits = [pipeline.stored_boxes(manifest, split) for split in manifest.splits()]
+        return detections.joined(splits)
     path = _file(manifest)
     if is_remote(manifest.folder) or not path.is_file():
         return None
@@ -81,31 +80,10 @@ def find(
     if before is not None:
         return before
     check(manifest, images)
-    return look(_paths(manifest), str(images), manifest.folder, engine, workers)
-
-
-def look(
-    paths: pd.Series,
-    images: PathLike,
-    shards: PathLike,
-    engine: Engine = Engine.AUTO,
-    workers: Workers | None = None,
-) -> Detections:
-    """Looks for boxes in pictures, or goes on with it.
-
-    Args:
-        paths: [n] string, of the pictures, relative to `images`.
-        images: their folder.
-        shards: the folder beside whose files the boxes are kept.
-        engine, workers: as of `find`.
-
-    Raises:
-        InputError: as of `check`.
-    """
-    require_here(shards)
-    sources = listing.of_paths(paths, Path(str(images)), str(shards))
+    sources = listing.of_paths(_paths(manifest), Path(str(images)), str(manifest.folder))
+    folder = Path(manifest.folder) / FOLDER
     search = Search(engine_cpu=engine)
-    return detections.read(detect(sources, Path(shards) / FOLDER, search, engine=workers))
+    return detections.read(detect(sources, folder, search, engine=workers))
 
 
 def check(manifest: Manifest, images: PathLike | None) -> None:
@@ -119,15 +97,10 @@ def check(manifest: Manifest, images: PathLike | None) -> None:
             "Give --images=PICTURES, the folder that `camtrap shard` was given, to look for them; "
             "or --detections=FILE, what `camtrap detect` or MegaDetector wrote of these pictures.",
         )
-    require_here(manifest.folder)
-
-
-def require_here(shards: PathLike) -> None:
-    """Raises InputError where boxes cannot be looked for: no local folder, or no weights."""
     require(
-        not is_remote(shards),
+        not is_remote(manifest.folder),
         "boxes are kept in a local folder",
-        str(shards),
+        str(manifest.folder),
         "Run `camtrap detect PICTURES --out=found`, and give "
         f"--detections=found/{file_names.DETECTIONS}.",
     )

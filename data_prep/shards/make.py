@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from camtrap_tf.core import choices, hardware
+from camtrap_tf.core import choices, file_names, hardware
 from camtrap_tf.core.artifacts import PathLike, as_path, read_json
 from camtrap_tf.core.commands import counted, listed
 from camtrap_tf.core.config import PictureSpec
@@ -178,7 +178,7 @@ def shard(
         images: folder that the pictures' paths are relative to.
         out: folder of shards.
         options: how; None is all defaults.
-        detections: boxes for sharp crops (`picture.crops`), in place of those that are looked for.
+        detections: boxes that sharp crops (`picture.crops`) are cut around.
         processes, verify, engine: see `write.write_shards`.
         choices_made: fields of `Options`, such as `split="site"`, and arguments of
             `select.select`, such as `least=5` or `balance=True`.
@@ -192,31 +192,28 @@ def shard(
     options = dataclasses.replace(options or Options(), **given)
     made = prospect(table, options, present(out), **choices_made)
     log.info("%s", made)
-    planned = made.plan
-    require(
-        detections is None or made.picture.crops,
-        "boxes are for shards that hold crops",
-        "crops is not asked for",
-        "Give --crops, too, or leave out --detections.",
-    )
-    if made.picture.crops:
-        planned = _with_boxes(planned, images, out, detections, engine)
+    planned = _with_boxes(made.plan, made.picture, detections)
     return write.write_shards(planned, images, out, made.picture, processes, verify, engine)
 
 
-def _with_boxes(
-    planned: Plan,
-    images: PathLike,
-    out: PathLike,
-    brought: Detections | None,
-    engine: Workers | None,
-) -> Plan:
-    """The plan with what is stored sharp of each picture: the boxes brought, or looked for now."""
-    from camtrap_tf.prediction import shard_boxes  # which brings TensorFlow
-
-    paths = pd.Series(planned.paths, dtype="string")
-    found = shard_boxes.look(paths, images, out, workers=engine) if brought is None else brought
-    found = of_labelled(found, paths)
+def _with_boxes(planned: Plan, picture: PictureSpec, detections: Detections | None) -> Plan:
+    """The plan with the boxes that sharp crops are cut around, where those are asked for."""
+    if not picture.crops:
+        require(
+            detections is None,
+            "boxes are for shards that hold crops",
+            "--detections without --crops",
+            "Give --crops, too, or leave out --detections.",
+        )
+        return planned
+    if detections is None:
+        raise InputError(
+            "sharp crops are cut around boxes",
+            "--crops without --detections",
+            "Run `camtrap detect PICTURES --out=found`, and give "
+            f"--detections=found/{file_names.DETECTIONS}; or the results of MegaDetector.",
+        )
+    found = of_labelled(detections, pd.Series(planned.paths, dtype="string"))
     boxes = np.concatenate([found.boxes, found.confidence[:, None]], axis=1)
     return dataclasses.replace(planned, boxes=boxes.astype(np.float32))
 

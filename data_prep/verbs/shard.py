@@ -94,12 +94,12 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean("keep_original", False, "store the files' own bytes", **where)
     flags.DEFINE_boolean(
         "crops", False,
-        "store, beside each square, the part around what a detector finds, cut sharp from the file",
+        "store, beside each square, the part around what a detector found, cut sharp from the file",
         **where,
     )  # fmt: skip
     flags.DEFINE_string(
         "detections", None,
-        "with --crops: boxes in MegaDetector's format; else our own detector looks for them",
+        "with --crops: the boxes, as camtrap detect or MegaDetector writes them",
         **where,
     )  # fmt: skip
     flags.DEFINE_boolean(
