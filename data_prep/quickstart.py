@@ -81,6 +81,7 @@ class Decision:
         preset: the recipe, or `PROBE`.
         changes: to it, as `field=value`.
         tasks: what is learnt, as values of `Task`.
+        crops: boxes are looked for first, and shards hold what is in them, sharp.
     """
 
     images: str
@@ -91,6 +92,7 @@ class Decision:
     preset: str
     changes: tuple[str, ...]
     tasks: tuple[str, ...]
+    crops: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +121,11 @@ class Project:
     def shards(self) -> Path:
         """The folder of shards."""
         return self.folder / "shards"
+
+    @property
+    def boxes(self) -> Path:
+        """What the detector finds on all pictures."""
+        return self.folder / "boxes" / file_names.DETECTIONS
 
     @property
     def bundle(self) -> Path:
@@ -251,7 +258,7 @@ def decide(
     split = made.plan.split_rule.split(",")[0]
     decision = Decision(
         str(place.folder), str(_answered(place.folder, pictures)), split, made.plan.seed,
-        made.picture.size, preset, changes, tuple(task.value for task in tasks),
+        made.picture.size, preset, changes, tuple(task.value for task in tasks), preset == PROBE,
     )  # fmt: skip
     rows = [
         ("labels", f"{project.source.metadata}: {prepare.tally(table)}"),
@@ -361,10 +368,19 @@ def steps(project: Project) -> Iterator[Step]:
     if decision is None:
         raise InputError("a project is decided on first", str(project.folder), "Call `decide`.")
     shards, bundle, images = project.shards, project.bundle, decision.images
+    boxes = project.boxes if decision.crops else None
+    if boxes:
+        yield Step(
+            command(
+                "detect", project.events, decision.answered, images=images, out=boxes.parent
+            ),
+            boxes,
+        )  # fmt: skip
     yield Step(
         command(
             "shard", events=project.events, images=images, out=shards, split=decision.split,
-            seed=decision.seed or None, size=decision.size,
+            seed=decision.seed or None, size=decision.size, crops=decision.crops or None,
+            detections=boxes,
         )
     )  # fmt: skip
     yield from _learning(project, decision)
@@ -392,7 +408,7 @@ def steps(project: Project) -> Iterator[Step]:
     yield Step(
         command(
             "predict", decision.answered, images=inside, bundle=bundle, events=project.events,
-            out=project.answers,
+            detections=boxes, out=project.answers,
         )
     )  # fmt: skip
 
@@ -401,8 +417,9 @@ def _learning(project: Project, decision: Decision) -> Iterator[Step]:
     """The verbs that make the runs."""
     shards = project.shards
     if decision.preset == PROBE:
+        looks = None if decision.crops else decision.images
         out = project.folder / "runs"
-        yield Step(command("probe", shards=shards, view="both", images=decision.images, run=out))
+        yield Step(command("probe", shards=shards, view="both", images=looks, run=out))
         return
     recipe: dict[str, Any] = {"preset": decision.preset, "set": list(decision.changes)}
     for task in decision.tasks:

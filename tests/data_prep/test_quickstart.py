@@ -1,5 +1,6 @@
 """What quickstart decides, and how it goes on; the verbs themselves are tested elsewhere."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -124,10 +125,19 @@ def test_few_labels_are_probed_where_both_weights_are_here(write, monkeypatch):
     assert dict(rows)["recipe"].startswith("camtrap probe --view=both: fewer than 500 pictures")
     out, images = folder / "out", folder / "pictures"
     verbs = [str(step.command) for step in quickstart.steps(project)]
-    assert verbs[1:3] == [
-        f"camtrap probe --shards={out}/shards --view=both --images={images} --run={out}/runs",
+    found = f"--detections={out}/boxes/detections.json"
+    assert verbs[0] == (
+        f"camtrap detect {out}/events.parquet {images} --images={images} --out={out}/boxes"
+    )
+    assert verbs[1].startswith("camtrap shard ") and verbs[1].endswith(f" --crops {found}")
+    assert verbs[2:4] == [
+        f"camtrap probe --shards={out}/shards --view=both --run={out}/runs",
         f"camtrap bundle --run={out}/runs --out={out}/bundle",
     ]
+    assert verbs[-1].endswith(f" {found} --out={out}/answers")
+    before = dataclasses.replace(project.decision, crops=False)  # begun by an earlier version
+    begun = quickstart.steps(dataclasses.replace(project, decision=before))
+    assert str(list(begun)[1].command).endswith(f"--view=both --images={images} --run={out}/runs")
     project.write()
     assert quickstart.begun(project.folder, project.request) == project
 
