@@ -1,11 +1,12 @@
 """MegaDetector's results as input: where something was detected, and how surely.
 
 Any file of the batch format is read (https://lila.science/megadetector-output-format), those of
-its relatives too. What counts is the surest detection of a picture, be it an animal, a person or
-a vehicle: a network trained on pictures of people answers those, too. The threshold that decides
-between 'empty' and 'something' is, where none is given, the file's own
-`typical_detection_threshold`, else 0.2, that of MegaDetector 5. The file is read in
-pieces, twice where its pictures come before its categories: memory holds answers, not the file.
+its relatives too, and boxes that people drew, in a COCO Camera Traps file (`coco_boxes`). What
+counts is the surest detection of a picture, be it an animal, a person or a vehicle: a network
+trained on pictures of people answers those, too. The threshold that decides between 'empty' and
+'something' is, where none is given, the file's own `typical_detection_threshold`, else 0.2, that of
+MegaDetector 5. MegaDetector's files are read in pieces, twice where pictures come before
+categories: memory holds answers, not the file.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from camtrap_tf.core.artifacts import PathLike, existing_file
 from camtrap_tf.core.emptiness import Meaning, Names
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.paths import normal
-from camtrap_tf.events import path_columns
+from camtrap_tf.events import coco_boxes, path_columns
 from camtrap_tf.events.table import find
 
 THRESHOLD = 0.2  # 'typical_detection_threshold' of MegaDetector 5
@@ -184,6 +185,8 @@ def head(path: PathLike) -> dict[str, Any]:
         InputError: no such file, or something else.
     """
     with _told(path) as file:
+        if _is_coco(file):
+            return {"detection_categories": coco_boxes.categories(file)}
         wanted = {"info", "detection_categories"}
         content = {} if json_files.is_list(file) else json_files.members(file, wanted)
         content.setdefault("detection_categories", dict(CATEGORIES))
@@ -199,12 +202,20 @@ def images(path: PathLike) -> Iterator[list[dict]]:
     """
     listed = False
     with _told(path) as file:
+        if _is_coco(file):
+            for rows in coco_boxes.images(file):
+                yield [_named(image, row) for row, image in enumerate(rows)]
+            return
         for piece in json_files.pieces(file, "images"):
             if piece.part == "images":
                 listed = True
                 yield [_named(image, row) for row, image in enumerate(piece.rows, piece.first)]
         if not listed:
             raise KeyError("images")
+
+
+def _is_coco(file: Path) -> bool:
+    return not json_files.is_list(file) and coco_boxes.is_coco(file)
 
 
 @contextlib.contextmanager
