@@ -1,6 +1,9 @@
 """What the export of a bundle that sees crops takes beside its networks: a detector, and boxes."""
 
 import dataclasses
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,25 +11,42 @@ import numpy as np
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import as_path
 from camtrap_tf.core.errors import require
+from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.detector import boxes
 from camtrap_tf.networks.detector.finder import Finder
 from camtrap_tf.pictures import crops, files
+from camtrap_tf.prediction import shard_boxes
+from export import detector
 from export.checks import Checks
+from export.edge import finder as edge_finder
 from export.forms import Form
 from export.request import Request
+
+# By form of networks those of the detector beside them: of several, the first one with which the
+# networks answer as they do with Keras' boxes.
+BESIDE = {
+    Form.FLOAT32: (Form.FLOAT32,),
+    Form.FLOAT16: (Form.FLOAT16,),
+    Form.DYNAMIC: (Form.FLOAT16,),
+    Form.INT8: (Form.INT8, Form.FLOAT16),
+}
 
 
 def check(bundle: Bundle, request: Request) -> None:
     """Raises InputError where a bundle that sees crops cannot be exported as it is asked."""
     if not bundle.needs_boxes:
         return
-    require(
-        Form.INT8 not in request.forms,
-        "networks that see crops have no form int8 yet",
-        "--form=int8",
-        "Take --form=float16, half the size of float32, or a bundle of --view=whole alone.",
-    )
+    if Form.INT8 in request.forms and request.shards is not None:
+        manifest = Manifest.read(request.shards)
+        bundle.check_shards(manifest)
+        require(
+            shard_boxes.kept(manifest) is not None,
+            "int8 of networks that see crops is measured on parts of the shards' pictures",
+            f"no boxes in {manifest.folder}/{shard_boxes.FOLDER}",
+            f"Run `camtrap detect PICTURES --out={manifest.folder}/{shard_boxes.FOLDER}` on the "
+            "pictures that the shards were made of, or take --form=float16.",
+        )
     require(
         not (as_path(request.check_on) / file_names.MANIFEST).is_file(),
         "an export that looks for boxes is checked on pictures as they were taken, not on shards",
@@ -48,6 +68,30 @@ def see(checks: Checks, model: keras.Model) -> tuple[tuple[int, int], Checks]:
     found = np.stack([_surest(finder, encoded, side) for encoded in checks.encoded])
     parts = crops.cut(checks.squares, crops.squares(found))
     return side, dataclasses.replace(checks, boxes=found, parts=parts)
+
+
+def detector_forms(forms: Iterable[Form]) -> list[Form]:
+    """Forms of the detector that stand beside networks of some forms."""
+    return list(dict.fromkeys(one for form in forms for one in BESIDE[form]))
+
+
+def place(found: Path, form: Form, folder: Path) -> None:
+    """Puts a form of the detector beside networks.
+
+    Args:
+        found: the export of the detector.
+        form: of it.
+        folder: of the networks.
+    """
+    shutil.copyfile(detector.file_of(found, form), folder / edge_finder.FILE)
+
+
+def see_with(checks: Checks, folder: Path) -> Checks:
+    """The pictures with what the detector beside networks finds in them, as a camera sees them."""
+    looks = edge_finder.EdgeFinder(folder / edge_finder.FILE, threads=2)
+    pairs = zip(checks.encoded, checks.squares, strict=True)
+    parts = [looks.cut(encoded, square)[0] for encoded, square in pairs]
+    return dataclasses.replace(checks, parts=np.stack(parts))
 
 
 def _surest(finder: Finder, encoded: bytes, side: tuple[int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,8 +33,13 @@ SAVED_MODEL = "SavedModel"
 MOST = 100  # boxes of a picture in a SavedModel
 TYPICAL = 0.2
 # How much the confidence of the surest box may change, in the mean over pictures. A graph that
-# resizes differs from Pillow by 0.002, int8 from float32 by 0.03.
-LIMITS = {SAVED_MODEL: 0.01, Form.FLOAT32.value: 0.001, Form.INT8.value: 0.05}
+# resizes differs from Pillow by 0.004, float16 from float32 by 0.0002, int8 by 0.03.
+LIMITS = {
+    SAVED_MODEL: 0.01,
+    Form.FLOAT32.value: 0.001,
+    Form.FLOAT16.value: 0.002,
+    Form.INT8.value: 0.05,
+}
 _CALIBRATION = 60  # pictures that the ranges of int8 are measured on, at most
 
 
@@ -160,6 +166,7 @@ def export_detector(
     longer: int = 0,
     forms: Sequence[Form] = (Form.FLOAT32, Form.INT8),
     model: keras.Model | None = None,
+    optional: Sequence[Form] = (),
 ) -> list[Parity]:
     """Writes the detector for other programs and for cameras, and compares it with Keras.
 
@@ -178,8 +185,10 @@ def export_detector(
             instead.
         longer: longer side of the network's input, a multiple of 32; 0: by the size of the first
             picture. The other side is as that picture has it (`boxes.side_of`).
-        forms: `Form.FLOAT32`, `Form.INT8`.
+        forms: `Form.FLOAT32`, `Form.FLOAT16`, `Form.INT8`.
         model: as `yolox.load_network` gives it, which is what None means.
+        optional: of the forms those that are left out, with a warning, where they differ by more
+            than `LIMITS`.
 
     Raises:
         InputError: `out` is something else, no picture can be read, a form that there is none of,
@@ -188,10 +197,12 @@ def export_detector(
     out = Path(out)
     others = [form.value for form in forms if form.value not in LIMITS]
     if others:
-        raise InputError("the detector's forms are float32 and int8", others, "Leave those out.")
+        raise InputError(
+            "the detector's forms are float32, float16 and int8", others, "Leave those out."
+        )
     side, padded = _read(pictures, longer)
     measured, checked = (padded[::2], padded[1::2]) if Form.INT8 in forms else ([], padded)
-    facts = _made_from(side, forms, padded)
+    facts = _made_from(side, forms, optional, padded)
     if made_from.is_done(out, facts):
         return made_from.read_parity(out, Parity)
     if not checked:
@@ -206,7 +217,8 @@ def export_detector(
             rows.append(_write_tflite(content, side, form, unchecked, checked, expected))
         write_text(unchecked / file_names.PARITY, _as_csv(rows))
         write_text(unchecked / file_names.MODEL_CARD, _card(side, rows))
-        _refuse(rows)
+        _leave_out(unchecked, rows, optional)
+        _refuse([row for row in rows if row.export not in [form.value for form in optional]])
         made_from.write(unchecked, facts)
         sums.write(unchecked)
         unchecked.rename(out)
@@ -215,7 +227,10 @@ def export_detector(
 
 
 def _made_from(
-    side: tuple[int, int], forms: Sequence[Form], pictures: list[_Picture]
+    side: tuple[int, int],
+    forms: Sequence[Form],
+    optional: Sequence[Form],
+    pictures: list[_Picture],
 ) -> dict[str, Any]:
     """What decides what an export is."""
     contents = (one.padded.pixels.tobytes() for one in pictures)
@@ -223,6 +238,7 @@ def _made_from(
         "weights": weights.known(yolox.NAME).origin.sha256[:16],
         "side": list(side),
         "forms": [form.value for form in forms],
+        **({"optional": [form.value for form in optional]} if optional else {}),
         "pictures to check on": made_from.digest(contents),
     }
 
@@ -298,6 +314,9 @@ def _convert(
             )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
+        if form is Form.FLOAT16:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         return converter.convert()
 
 
@@ -309,7 +328,7 @@ def _write_tflite(
     checked: list[_Picture],
     expected: list[Boxes],
 ) -> Parity:
-    path = out / "tflite" / form.value / "detector.tflite"
+    path = file_of(out, form)
     _made(path.parent)
     path.write_bytes(content)
     carried.append(path, _description(side, form))
@@ -318,6 +337,11 @@ def _write_tflite(
         boxes.find(answer(one.padded.pixels), side, one.padded.filled, FLOOR) for one in checked
     ]
     return compare(form.value, expected, found)
+
+
+def file_of(out: PathLike, form: Form) -> Path:
+    """Where the TFLite file of a form lies in an export of the detector."""
+    return Path(out) / "tflite" / form.value / "detector.tflite"
 
 
 def tflite_answers(path: PathLike, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
@@ -369,13 +393,28 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
     return float(boxes.overlaps(corners[0], corners[1:])[0])
 
 
-def _refuse(rows: list[Parity]) -> None:
-    faults = [
+def _leave_out(out: Path, rows: list[Parity], optional: Sequence[Form]) -> None:
+    """Removes the optional forms that differ too much; parity.csv says of them, too."""
+    by_form = {row.export: row for row in rows}
+    for form in optional:
+        fault = _fault(by_form[form.value])
+        if fault:
+            log.warning("the detector is written without %s", fault)
+            shutil.rmtree(file_of(out, form).parent)
+
+
+def _fault(row: Parity) -> str:
+    """Why an export is refused, '' if it is not."""
+    if row.mean <= LIMITS[row.export]:  # NaN is refused too
+        return ""
+    return (
         f"{row.export}: confidence changes by {row.mean:.3g} in the mean, more than "
         f"{LIMITS[row.export]}"
-        for row in rows
-        if not row.mean <= LIMITS[row.export]  # NaN is refused too
-    ]
+    )
+
+
+def _refuse(rows: list[Parity]) -> None:
+    faults = [fault for row in rows if (fault := _fault(row))]
     if faults:
         raise InputError(
             "an export finds what Keras finds", "; ".join(faults),

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING, Task
 from camtrap_tf.core.startup import native_silence
+from camtrap_tf.events.detections import Detections, boxes_of
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
+from camtrap_tf.pictures import crops
 from export import AUTOMATIC_AT
 from export.description import describe
 from export.edge import carried
@@ -29,7 +31,7 @@ REPRESENTATIVE = 200  # pictures that a fully quantised network's ranges are mea
 # Types that the converter stores weights in; none: the smallest.
 _WEIGHTS: dict[Form, list] = {Form.FLOAT16: [tf.float16], Form.DYNAMIC: []}
 
-Representative = Callable[[Task], np.ndarray]
+Representative = Callable[[Task, View], np.ndarray]
 
 
 def write_tflite(
@@ -52,8 +54,8 @@ def write_tflite(
         bundle: what to export.
         folder: gets the files, named as the bundle's networks are.
         form: of the numbers.
-        representative: gives stored squares [n, size, size, channels] uint8 for a task; for
-            `INT8`.
+        representative: gives what networks of a task and view see, [n, size, size, channels]
+            uint8; for `INT8`.
         automatic_at: carried for `edge`: probability from which no human is asked, in [0, 1].
 
     Returns:
@@ -64,7 +66,7 @@ def write_tflite(
     """
     folder, paths = Path(folder), []
     for member, network in zip(bundle.members, bundle.networks(), strict=True):
-        squares = representative(network.task) if representative else None
+        squares = representative(network.task, member.view) if representative else None
         content = describe(bundle, automatic_at) | {
             "task": member.task.value,
             "view": member.view.value,
@@ -134,7 +136,10 @@ def convert(
 
 
 def draw_representative(
-    shards: PathLike, context: Context = Context.NONE, count: int = REPRESENTATIVE
+    shards: PathLike,
+    context: Context = Context.NONE,
+    found: Detections | None = None,
+    count: int = REPRESENTATIVE,
 ) -> Representative:
     """Representative pictures of the training split, the same number of every class.
 
@@ -144,20 +149,27 @@ def draw_representative(
     Args:
         shards: folder of shards.
         context: what stands beside the pictures.
+        found: boxes in them, for networks that see the parts around those.
         count: pictures for a task.
 
     Returns:
-        Function from a task to at most `count` stored squares.
+        Function from a task and a view to at most `count` stored squares, or parts of them.
     """
     manifest = Manifest.read(shards)
-    _, labels, _ = pipeline.index(manifest, "train")
+    ids, labels, _ = pipeline.index(manifest, "train")
 
-    def draw(task: Task) -> np.ndarray:
+    def stored(view: View) -> Iterable:
+        if view is View.WHOLE or found is None:
+            return pipeline.stored_pictures(manifest, "train", 64, context)
+        boxes = boxes_of(found, ids["path"].astype("string"))
+        return crops.batches(pipeline.stored_pictures(manifest, "train", 64), boxes)
+
+    def draw(task: Task, view: View) -> np.ndarray:
         rows = balanced_rows(labels[EMPTY if task is Task.EMPTY else "species"], count)
         if task is Task.ONE_STAGE:
             empties = np.flatnonzero(labels[EMPTY] == 1)[: max(1, count // 10)]
             rows = np.union1d(rows, empties)
-        return np.stack(list(_stored(manifest, rows, context)))
+        return np.stack(list(_chosen(stored(view), rows)))
 
     return draw
 
@@ -175,10 +187,10 @@ def balanced_rows(labels: np.ndarray, count: int) -> np.ndarray:
     return np.sort([row for _, row in sorted(order)[:count]]).astype(np.int64)
 
 
-def _stored(manifest: Manifest, rows: np.ndarray, context: Context) -> Iterator[np.ndarray]:
+def _chosen(batches: Iterable, rows: np.ndarray) -> Iterator[np.ndarray]:
     wanted, seen = set(rows.tolist()), 0
-    for batch in pipeline.stored_pictures(manifest, "train", 64, context):
-        for square in batch.numpy():
+    for batch in map(np.asarray, batches):
+        for square in batch:
             if seen in wanted:
                 yield square
             seen += 1

@@ -19,22 +19,24 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, FAMILIARITY, MISSING
+from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.detector import yolox
 from camtrap_tf.networks.familiarity import sides
+from camtrap_tf.prediction import shard_boxes
 from export import crops, detector, made_from, sums, threshold
 from export.checks import Checks, read_checks
 from export.edge import carried
-from export.edge import finder as edge_finder
 from export.forms import Form
 from export.model_card import model_card
 from export.request import ASKED, Request
 from export.saved_model import write_saved_model
 from export.serving.warmup import write_warmup
-from export.tflite import draw_representative, write_tflite
+from export.tflite import Representative, draw_representative, write_tflite
 
 log = logging.getLogger("camtrap")
-SAVED_MODEL, OWN_BOXES = "SavedModel", "own boxes"  # of bundles that see crops: given, and found
+# Of bundles that see crops, where boxes are given, and found by a graph or by a detector in int8.
+SAVED_MODEL, OWN_BOXES, INT8_BOXES = "SavedModel", "own boxes", "int8 boxes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +55,13 @@ class Limits:
 # Given the same pixels a float export differs by about 1e-6; a graph that resizes differs from
 # Pillow by up to one of 255 levels. Quantised networks are held to their answers instead.
 FLOAT, QUANTISED = Limits(0.01, 0.99), Limits(0.2, 0.97)
-# Where a graph looks for boxes itself: of two that are about as sure it may take the other one,
+# Where an export looks for boxes itself: of two that are about as sure it may take the other one,
 # and see another crop.
 BOXES = Limits(1.0, 0.9)
 LIMITS = {
     SAVED_MODEL: FLOAT,
     OWN_BOXES: BOXES,
+    INT8_BOXES: BOXES,
     **{form.value: QUANTISED if form.quantised else FLOAT for form in Form},
 }
 
@@ -210,8 +213,10 @@ def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Chec
     if bundle.needs_boxes:
         detector_network = yolox.load_network()
         side, checks = crops.see(checks, detector_network)
-        pictures = checks.encoded
-        detector.export_detector(out / "detector", pictures, 0, (Form.FLOAT32,), detector_network)
+        forms = crops.detector_forms(request.forms)
+        detector.export_detector(
+            out / "detector", checks.encoded, 0, forms, detector_network, optional=(Form.INT8,)
+        )
         finder = detector.Serving(detector_network, side)
     expected, alone = (
         _mean([network.probabilities(squares) for network in networks])
@@ -220,19 +225,52 @@ def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Chec
     folder = out / "saved_model" / str(request.version)
     write_saved_model(bundle, folder, request.automatic_at, finder)
     write_warmup(folder, bundle.picture.size)
-    rows = compare(SAVED_MODEL, alone, _saved_model(folder, checks), checks.labels, bundle)
+    loaded = tf.saved_model.load(str(folder))
+    rows = compare(SAVED_MODEL, alone, _serve(loaded, checks), checks.labels, bundle)
     if finder is not None:
-        found = _saved_model(folder, dataclasses.replace(checks, boxes=None))
+        found = _serve(loaded, dataclasses.replace(checks, boxes=None))
         rows += compare(OWN_BOXES, alone, found, checks.labels, bundle)
-    draw = draw_representative(request.shards, bundle.context) if request.shards else None
     for form in request.forms:
-        drawn = draw if form is Form.INT8 else None
+        drawn = _draw(bundle, request) if form is Form.INT8 else None
         paths = write_tflite(bundle, out / "tflite" / form.value, form, drawn, request.automatic_at)
-        if finder is not None:
-            beside = out / "detector" / "tflite" / Form.FLOAT32.value / edge_finder.FILE
-            shutil.copyfile(beside, paths[0].with_name(edge_finder.FILE))
         rows += compare(form.value, expected, _tflite(paths, checks), checks.labels, bundle)
+        if finder is not None:
+            rows += _place_detector(bundle, out / "detector", form, paths, checks, expected)
     return rows
+
+
+def _draw(bundle: Bundle, request: Request) -> Representative:
+    shards = request.shards or ""  # `Request` has seen that there are some
+    found = shard_boxes.kept(Manifest.read(shards)) if bundle.needs_boxes else None
+    return draw_representative(shards, bundle.context, found)
+
+
+def _place_detector(
+    bundle: Bundle, found: Path, form: Form, paths: list[Path], checks: Checks, expected: dict
+) -> list[Parity]:
+    """Puts the detector beside the networks of a form; how far boxes of one in int8 move answers.
+
+    Args:
+        bundle: of the networks.
+        found: the export of the detector.
+        form: of the networks.
+        paths: their files.
+        checks, expected: pictures, and Keras' answers with the boxes that it finds in them.
+    """
+    folder = paths[0].parent
+    for one in crops.BESIDE[form]:
+        if not detector.file_of(found, one).is_file():  # left out: it differs too much
+            continue
+        crops.place(found, one, folder)
+        if one is not Form.INT8:
+            break
+        answers = _tflite(paths, crops.see_with(checks, folder))
+        rows = compare(INT8_BOXES, expected, answers, checks.labels, bundle)
+        faults = [row.fault() for row in _whole(rows) if row.fault()]
+        if not faults:
+            return rows
+        log.warning("the detector beside %s is none in int8: %s", folder, "; ".join(faults))
+    return []
 
 
 def compare(name: str, expected: dict, found: dict, labels: dict, bundle: Bundle) -> list[Parity]:
@@ -332,7 +370,8 @@ def _whole(rows: list[Parity]) -> list[Parity]:
 
 def _way_out(rows: list[Parity], unchecked: Path) -> str:
     bad = {row.export for row in _whole(rows) if row.fault()}
-    good = [row.export for row in _whole(rows) if row.export not in {*bad, SAVED_MODEL}]
+    forms = {form.value for form in Form}
+    good = [row.export for row in _whole(rows) if row.export in forms - bad]
     offer = f"Export without them: {good[-1]} passes" if good else "Do not use it"
     half = Form.FLOAT16.value
     if half in good or half not in {row.export for row in rows}:
@@ -340,8 +379,8 @@ def _way_out(rows: list[Parity], unchecked: Path) -> str:
     return f"{offer}; or --force. The files are in {unchecked}."
 
 
-def _saved_model(folder: Path, checks: Checks) -> dict[str, np.ndarray]:
-    loaded = tf.saved_model.load(str(folder))
+def _serve(loaded: Any, checks: Checks) -> dict[str, np.ndarray]:
+    """Answers of a SavedModel by head; it looks for boxes itself where none are given."""
     given = {"image_bytes": np.array(checks.encoded, object)}
     if checks.boxes is not None:
         given["boxes"] = np.nan_to_num(checks.boxes)

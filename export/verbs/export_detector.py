@@ -32,7 +32,7 @@ def define(values: flags.FlagValues) -> None:
         **where,
     )  # fmt: skip
     flags.DEFINE_multi_enum(
-        "form", ["float32", "int8"], ["float32", "int8"],
+        "form", ["float32", "int8"], ["float32", "float16", "int8"],
         "TFLite form (repeatable); the ranges of int8 are measured on half of the pictures",
         **where,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from camtrap_tf.core.codec import to_json
 from camtrap_tf.core.config import View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.bundle import Bundle
+from export.checks import Checks
 from tests.conftest import write_colour_bundle
 from tests.prediction.test_detect import cells
 
@@ -54,7 +55,30 @@ def card(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(two_views, card, tmp_path_factory):
+def shards(two_views, tiny_shards, tmp_path_factory):
+    """Shards with the bundle's vocabulary, and a box in each of their pictures."""
+    from camtrap_tf.batches import pipeline
+    from camtrap_tf.events.manifest import Manifest
+    from camtrap_tf.prediction import shard_boxes
+
+    folder = tmp_path_factory.mktemp("shards") / "shards"
+    shutil.copytree(tiny_shards, folder)
+    manifest = dataclasses.replace(Manifest.read(folder), vocabulary=two_views.vocabulary)
+    manifest.write()
+    found = [{"category": "1", "conf": 0.9, "bbox": [0.25, 0.25, 0.5, 0.5]}]
+    paths = pipeline.index(manifest, "train")[0]["path"]
+    content = {
+        "info": {"format_version": "1.5"},
+        "detection_categories": {"1": "animal"},
+        "images": [{"file": path, "detections": found} for path in paths],
+    }
+    (folder / shard_boxes.FOLDER).mkdir()
+    (folder / shard_boxes.FOLDER / "detections.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(two_views, card, shards, tmp_path_factory):
     from camtrap_tf.networks.detector import yolox
     from export.forms import Form
     from export.verify import export
@@ -62,7 +86,7 @@ def exported(two_views, card, tmp_path_factory):
     out = tmp_path_factory.mktemp("export") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yolox, "load_network", cells)
-        rows = export(two_views, out, card, forms=(Form.FLOAT32,))
+        rows = export(two_views, out, card, forms=(Form.FLOAT32, Form.INT8), shards=shards)
     return out, rows
 
 
@@ -105,8 +129,15 @@ def test_an_export_finds_boxes_and_answers_as_keras_does(two_views, card, export
     import tensorflow as tf
 
     out, rows = exported
-    assert {row.export for row in rows} == {"SavedModel", "own boxes", "float32"}
-    assert max(row.difference for row in rows) < 0.01
+    limits = {
+        "SavedModel": 0.01,
+        "own boxes": 0.01,
+        "float32": 0.01,
+        "int8": 0.1,
+        "int8 boxes": 0.1,
+    }
+    assert {row.export for row in rows} == limits.keys()
+    assert all(row.difference < limits[row.export] for row in rows)
     paths = sorted(card.iterdir())
     alone, together = (expected(two_views, paths, one)[:, 0] for one in (False, True))
     # The views differ: what is found is nearer, and larger in the crop. So do the questions.
@@ -151,6 +182,25 @@ def test_events_weighted_by_the_detector_in_a_graph(two_views, card, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("form", "close"), [("float32", 0.01), ("int8", 0.1)])
+def test_a_camera_answers_as_keras_does(two_views, card, exported, form, close):
+    from export.edge import carried
+    from export.edge.model import EdgeModel
+
+    folder = exported[0] / "tflite" / form
+    assert carried.read(folder / "detector.tflite")["form"] == form
+    model, paths = EdgeModel(folder, animal_threshold=0.0), sorted(card.iterdir())
+    wanted = expected(two_views, paths, together=True)
+    answers = model.answer_event(paths)
+    np.testing.assert_allclose([a.animal_probability for a in answers], wanted[:, 0], atol=close)
+    np.testing.assert_allclose([a.species[1] for a in answers], wanted[:, 1], atol=close)
+    ((animal, red),) = expected(two_views, paths[:1])
+    answer = model.answer(paths[0])
+    assert answer.animal_probability == pytest.approx(animal, abs=close)
+    assert answer.species[1] == pytest.approx(red, abs=close)
+
+
+@pytest.mark.slow
 def test_a_camera_looks_for_boxes_first(two_views, card, exported):
     from export.edge.model import EdgeModel
     from export.edge.policy import judge
@@ -158,32 +208,47 @@ def test_a_camera_looks_for_boxes_first(two_views, card, exported):
     out, _ = exported
     model = EdgeModel(out / "tflite" / "float32", animal_threshold=0.0)
     paths = sorted(card.iterdir())
-    wanted = expected(two_views, paths, together=True)
-    answers = model.answer_event(paths)
-    np.testing.assert_allclose([a.animal_probability for a in answers], wanted[:, 0], atol=0.01)
-    np.testing.assert_allclose([a.species[1] for a in answers], wanted[:, 1], atol=0.01)
-    ((animal, red),) = expected(two_views, paths[:1])
-    answer = model.answer(paths[0])
-    assert answer.animal_probability == pytest.approx(animal, abs=0.01)
-    assert answer.species[1] == pytest.approx(red, abs=0.01)
+    answers, red = model.answer_event(paths), expected(two_views, paths, together=True)[0, 1]
     # By the rule of the detector a picture in which nothing is found has no say.
     model.event_rules = {"species": "detector"}
     assert answers[3].detection == 0 and min(a.detection for a in answers[:3]) > 0
     verdict = judge([answers[0], answers[3]], model)
-    assert verdict.species == "red" and verdict.probability == pytest.approx(wanted[0, 1], abs=0.01)
+    assert verdict.species == "red" and verdict.probability == pytest.approx(red, abs=0.01)
     (out / "tflite" / "float32" / "detector.tflite").rename(out / "detector.tflite")
     with pytest.raises(InputError, match=r"have their detector beside them, detector\.tflite"):
         EdgeModel(out / "tflite" / "float32")
 
 
-def test_what_such_an_export_cannot_be_is_told_at_once(two_views, tiny_shards, card, tmp_path):
+def test_what_such_an_export_cannot_be_is_told_at_once(two_views, shards, card, tmp_path):
+    from camtrap_tf.prediction import shard_boxes
     from export.forms import Form
     from export.verify import export
 
+    shutil.move(shards / shard_boxes.FOLDER, shards / "others")
     for check_on, request, says in (
-        (tiny_shards, {}, "checked on pictures as they were taken, not on shards"),
-        (card, {"forms": (Form.INT8,), "shards": tiny_shards}, "have no form int8 yet"),
+        (shards, {}, "checked on pictures as they were taken, not on shards"),
+        (card, {"forms": (Form.INT8,), "shards": shards}, r"detect PICTURES --out=\S+/boxes` on"),
     ):
         with pytest.raises(InputError, match=says):
             export(two_views, tmp_path / "out", check_on, **request)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_detector_in_int8_that_moves_answers_is_left_out(
+    two_views, exported, tmp_path, monkeypatch
+):
+    from export import crops, verify
+    from export.edge import carried
+    from export.forms import Form
+
+    def answers(first):
+        return {head: np.tile([first, 1 - first], (20, 1)) for head in ("empty", "species")}
+
+    checks = Checks([], np.zeros(0), np.zeros(0), {})
+    monkeypatch.setattr(crops, "see_with", lambda checks, folder: checks)
+    for found, rows, form in ((0.9, {"int8 boxes"}, "int8"), (0.1, set(), "float16")):
+        monkeypatch.setattr(verify, "_tflite", lambda paths, checks, found=found: answers(found))
+        given = exported[0] / "detector", Form.INT8, [tmp_path / "a.tflite"], checks, answers(0.9)
+        assert {row.export for row in verify._place_detector(two_views, *given)} == rows
+        assert carried.read(tmp_path / "detector.tflite")["form"] == form

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.config import View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import Task
 from camtrap_tf.events.grouping import group
@@ -187,7 +188,7 @@ def test_full_int8_takes_raw_pixels(bundle, tiny_shards, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     draw = draw_representative(tiny_shards, count=10)
-    assert draw(Task.EMPTY).shape == (10, 40, 40, 3)
+    assert draw(Task.EMPTY, View.WHOLE).shape == (10, 40, 40, 3)
     path = write_tflite(bundle, tmp_path, Form.INT8, draw)[0]
     runner = Interpreter(model_path=str(path)).get_signature_runner()
     details = runner.get_input_details()["image"]
