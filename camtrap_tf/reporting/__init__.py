@@ -11,6 +11,7 @@ import markupsafe
 
 from camtrap_tf.answers import aggregation, planning
 from camtrap_tf.answers import metrics as scoring
+from camtrap_tf.answers.boxes import NamedBoxes, beside
 from camtrap_tf.answers.people import Shown
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.artifacts import PathLike, write_text
@@ -36,6 +37,7 @@ def write_report(
     target: float = TARGET,
     figures_folder: PathLike | None = None,
     people: Shown | str = Shown.SHOW,
+    boxes: NamedBoxes | None = None,
 ) -> None:
     """Writes the report, atomically.
 
@@ -55,11 +57,15 @@ def write_report(
         target: accuracy in (0, 1) that the answers left to the model shall have.
         figures_folder: where to write the figures as SVG and PNG files, too.
         people: 'show', 'blur' or 'hide' pictures that show people, see `answers.people`.
+        boxes: what is in each box of the pictures, which examples show; None: what lies beside the
+            predictions' file, if they are given by that.
 
     Raises:
         InputError: rows without a path (capture events), a negative number of examples, or
             validation answers of another model.
     """
+    if boxes is None and not isinstance(predictions, Predictions):
+        boxes = beside(predictions)
     predictions = Predictions.of(predictions)
     validation = None if validation is None else Predictions.of(validation)
     _check(predictions, examples)
@@ -72,7 +78,7 @@ def write_report(
         figures.save(drawings, figures_folder)
     page = _template().render(
         title=title,
-        sections=cards.sections(predictions, right, images_root, examples, Shown(people)),
+        sections=cards.sections(predictions, right, images_root, examples, Shown(people), boxes),
         figures=drawings,
         comparison=tables.comparison(predictions, others) if others else [],
         plan=_plan(validation, predictions, target),

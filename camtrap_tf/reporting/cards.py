@@ -2,11 +2,14 @@
 
 import base64
 import dataclasses
+import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image, ImageDraw
 
+from camtrap_tf.answers.boxes import NamedBoxes, Parts, parts
 from camtrap_tf.answers.people import Shown, find
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import heads
@@ -18,6 +21,7 @@ from camtrap_tf.reporting.tables import plain_name
 
 WIDTH = 480  # of a thumbnail, pixels
 QUALITY = 80  # of its JPEG
+COLOUR = "#f5a623"  # of boxes
 HIDDEN = "left out: it shows people"
 GUESSES = 5  # best guesses shown per list
 
@@ -46,11 +50,12 @@ class Card:
     Args:
         path, place: file name, and what is known of event, site and time.
         picture: thumbnail as a data URI, or None.
-        without: why there is none.
         description: the picture in words, for those who do not see it.
         truth: '' where not known.
         answer: parts of the answer.
         lists: (title, kind, bars) per question.
+        without: why there is no picture.
+        boxes: what is in each of several boxes, by their numbers in the picture.
     """
 
     path: str
@@ -61,6 +66,7 @@ class Card:
     answer: list[Part]
     lists: list[tuple[str, str, list[Bar]]]
     without: str = "no picture at hand"
+    boxes: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +109,7 @@ def sections(
     images_root: PathLike | None,
     number: int,
     people: Shown = Shown.SHOW,
+    boxes: NamedBoxes | None = None,
 ) -> list[Section]:
     """Right and wrong answers where the truth is known, else sure and unsure ones.
 
@@ -112,6 +119,7 @@ def sections(
         images_root: folder of the pictures, or None.
         number: of examples in all.
         people: what becomes of pictures that show people.
+        boxes: what is in each box, if that is known.
     """
     guarded = np.zeros(len(predictions), bool) if people is Shown.SHOW else find(predictions)
     answered = predictions.answers().notna().to_numpy(bool)
@@ -133,7 +141,7 @@ def sections(
         Section(
             *_KINDS[kind],
             [
-                card(predictions, row, images_root, people if guarded[row] else Shown.SHOW)
+                card(predictions, row, images_root, people if guarded[row] else Shown.SHOW, boxes)
                 for row in kept
             ],
         )
@@ -172,10 +180,15 @@ def _share_out(chosen: dict[str, np.ndarray], number: int) -> dict[str, np.ndarr
 
 
 def card(
-    predictions: Predictions, row: int, images_root: PathLike | None, people: Shown = Shown.SHOW
+    predictions: Predictions,
+    row: int,
+    images_root: PathLike | None,
+    people: Shown = Shown.SHOW,
+    boxes: NamedBoxes | None = None,
 ) -> Card:
-    """The example of one row; `people`: how its picture is shown."""
+    """The example of one row; `people`: how its picture is shown; `boxes`: what is in each."""
     one = predictions.select(np.array([row]))
+    seen = parts(one, boxes)
     ids = one.ids.iloc[0]
     answer, truth = _answer(one), _truth(one)
     place = [
@@ -189,17 +202,36 @@ def card(
         place=", ".join(filter(None, place)),
         picture=None
         if images_root is None
-        else thumbnail(Path(images_root) / ids["path"], people=people),
+        else thumbnail(
+            Path(images_root) / ids["path"], people=people, boxes=seen.sides[seen.boxed]
+        ),
         description=f"{said}; the truth is {truth}." if truth else f"{said}.",
         truth=truth,
         answer=answer,
         lists=_lists(one),
         without=HIDDEN if people is Shown.HIDE else Card.without,
+        boxes=_in_boxes(seen),
     )
 
 
-def thumbnail(path: Path, width: int = WIDTH, people: Shown = Shown.SHOW) -> str | None:
+def _in_boxes(seen: Parts) -> str:
+    """'1: zebra, 2: impala' of several boxes, '' of others."""
+    if len(seen.picture) == 1:
+        return ""
+    words = map(plain_name, seen.answers.answers())
+    return ", ".join(f"{number}: {word}" for number, word in enumerate(words, 1))
+
+
+def thumbnail(
+    path: Path,
+    width: int = WIDTH,
+    people: Shown = Shown.SHOW,
+    boxes: np.ndarray | None = None,
+) -> str | None:
     """A JPEG data URI at most `width` pixels wide; None where there is no readable picture.
+
+    `boxes` [n, 4] (left, top, width and height as shares of the picture) are drawn, several with
+    their numbers.
 
     None of what is hidden, too, and no more than coarse colours of what is blurred.
 
@@ -211,10 +243,27 @@ def thumbnail(path: Path, width: int = WIDTH, people: Shown = Shown.SHOW) -> str
         if people is Shown.BLUR:
             encoded = files.blurred(path, (width, 2 * width))
         else:
-            encoded = files.as_jpeg(path, (width, 2 * width), QUALITY)
+            encoded = _with_boxes(files.as_jpeg(path, (width, 2 * width), QUALITY), boxes)
     except files.PictureError:
         return None
     return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+
+
+def _with_boxes(encoded: bytes, boxes: np.ndarray | None) -> bytes:
+    """A JPEG with boxes drawn into it."""
+    if boxes is None or not len(boxes):
+        return encoded
+    picture = Image.open(io.BytesIO(encoded))
+    pen, size = ImageDraw.Draw(picture), np.array(2 * picture.size)
+    for number, box in enumerate(boxes, 1):
+        left, top, width, height = (box * size).tolist()
+        pen.rectangle((left, top, left + width, top + height), outline=COLOUR, width=2)
+        if len(boxes) > 1:
+            pen.rectangle((left, top, left + 8 + 6 * len(str(number)), top + 14), fill=COLOUR)
+            pen.text((left + 4, top + 1), str(number), fill="black")
+    drawn = io.BytesIO()
+    picture.save(drawn, "jpeg", quality=QUALITY)
+    return drawn.getvalue()
 
 
 def _choices(one: Predictions) -> list[str]:

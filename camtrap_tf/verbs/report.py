@@ -69,7 +69,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
     """Reads the flags and writes the page."""
     if arguments:
         raise InputError("report takes flags only", arguments, "Use --predictions=FILE.")
-    from camtrap_tf.answers import summary
+    from camtrap_tf.answers import boxes, summary
     from camtrap_tf.answers.predictions import Predictions
     from camtrap_tf.core.artifacts import existing_folder
     from camtrap_tf.events.manifest import Manifest
@@ -91,6 +91,7 @@ def run(values: flags.FlagValues, arguments: list[str]) -> Ending:
         target=values.target,
         figures_folder=values.figures,
         people=values.people,
+        boxes=boxes.beside(values.predictions),
     )
     log.info("wrote %s", values.out)
     review = command("review", values.predictions, images=values.images or "PICTURES")

@@ -10,7 +10,9 @@ from absl import flags
 from PIL import Image
 
 from camtrap_tf.answers import metrics, with_event
+from camtrap_tf.answers.boxes import NamedBoxes
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.boxes import COLUMNS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, COUNT_BINS
 from camtrap_tf.events.table import Dropped
@@ -311,6 +313,32 @@ def test_thumbnail(pictures):
     assert decoded.size == (480, 360)
     assert cards.thumbnail(pictures / "site/003.jpg") is None
     assert cards.thumbnail(pictures / "site/004.jpg") is None
+
+
+def test_examples_show_their_boxes(pictures, tmp_path):
+    predictions = make()
+    species, animal = predictions.probabilities["species"], predictions.probabilities["empty"]
+    species[:2], animal[:2] = [0.1, 0.8, 0.1], [1, 0]
+    rows = pd.DataFrame(
+        [
+            ("site/000.jpg", 0.9, 0.0, 0.0, 0.25, 0.5, ""),
+            ("site/000.jpg", 0.8, 0.5, 0.5, 0.5, 0.5, ""),
+            ("site/001.jpg", 0.8, 0.5, 0.5, 0.5, 0.5, ""),
+        ],
+        columns=list(COLUMNS),
+    )
+    own = np.float32([[0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [NAN] * 3])
+    boxes = NamedBoxes(rows.astype(COLUMNS), SPECIES, own, 0.2)
+    several, one = (cards.card(predictions, row, pictures, boxes=boxes) for row in (0, 1))
+    assert (several.boxes, one.boxes) == ("1: lion, 2: striped skunk", "")
+    assert several.picture is not None
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(several.picture.split(",")[1]))))
+    orange = drawn[..., 0] > 80  # the picture has no red
+    # The sides of the first box, 120 x 180 of 480 x 360, and of the second, 240 x 180.
+    assert orange[100, 120] and orange[180, 60] and orange[250, 240] and orange[180, 300]
+    assert not orange[100, 60] and not orange[270, 360]
+    page = render(predictions, tmp_path, images_root=pictures, examples=38, boxes=boxes)
+    assert "Boxes 1: lion, 2: striped skunk" in page.text
 
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 21))
