@@ -184,7 +184,8 @@ def test_a_probe_is_a_bundle_like_any_other(run, tiny_shards, tmp_path):
     empty = probe(config, tiny_shards, tmp_path / "empty", run.folder.parent / "features")
     assert empty.result["best"]["val_accuracy_empty"] == 1.0
     bundle = make_bundle([empty.folder, run.folder], tmp_path / "bundle")
-    assert bundle.familiarity_threshold is not None and bundle.members[0].temperatures
+    assert bundle.familiarity_threshold is not None
+    assert [member.temperatures for member in bundle.members] == [{}, {}]  # as fitted
     answers = predict_shards(bundle, tiny_shards, "val")
     animal = answers.labels["empty"] == 0
     right = answers.probabilities["species"].argmax(1) == answers.labels["species"]
