@@ -58,8 +58,10 @@ class Pool:
     values: np.ndarray
 
     @classmethod
-    def compute(cls, shards: str, detections, features: str | None) -> "Pool":
-        """Features of all pictures of some shards, seen whole or around boxes."""
+    def compute(
+        cls, shards: str, detections, features: str | None, network: str = "lite0"
+    ) -> "Pool":
+        """A network's features of all pictures of some shards, seen whole or around boxes."""
         from camtrap_tf.batches import pipeline
         from camtrap_tf.events.manifest import Manifest
         from camtrap_tf.networks import architectures
@@ -67,7 +69,7 @@ class Pool:
         from camtrap_tf.training.features import Features, trunk_of
 
         manifest = Manifest.read(shards)
-        config = probe_config(Task.SPECIES, "lite0", manifest.picture.size)
+        config = probe_config(Task.SPECIES, network, manifest.picture.size)
         model = architectures.build(config.model, manifest.vocabulary.heads(Task.SPECIES))
         spec = input_spec(config.model, manifest)
         store = Features.open(trunk_of(model, "species"), spec, manifest, features, detections)

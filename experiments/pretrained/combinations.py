@@ -9,8 +9,9 @@ r"""Frozen features, fine-tuned networks, and both: which for which question?
 
 Shards and boxes as of `experiments.california.read_events`. A question is answered by `probe`, the
 mean of the heads on either view (`probes`), by `tuned`, a network that learnt from there, or by the
-mean of both. Pairs of answers to the two questions are calibrated on the validation days and read
-on the test days; runs that are not there leave their pairs out. Nothing is chosen by the test days.
+mean of both. Tuned networks are calibrated on the validation days, as a bundle does; pairs of
+answers to the two questions are read on the test days. Runs that are not there leave their pairs
+out; several --runs are the same networks with other seeds. Nothing is chosen by the test days.
 
     empty, pictures        empty or not
     empty, events          the same by the rule that a bundle takes (`aggregation.usual`)
@@ -35,7 +36,7 @@ from absl import app, flags
 from camtrap_tf.answers import calibration, metrics, planning, with_event
 from camtrap_tf.answers.predictions import Predictions
 from experiments.pretrained import probes, rules
-from experiments.pretrained.scored import Scored, decided, join
+from experiments.pretrained.scored import Scored, decided, summary
 from experiments.rows import write_lines
 
 TARGET = 0.966  # of the paper's volunteers
@@ -56,7 +57,7 @@ def of_probe(days: dict[str, probes.Days]) -> dict[str, Values]:
 
 
 def of_run(folder: Path, shards: str, boxes, question: str) -> Values | None:
-    """What a run answers; None where it is not there."""
+    """What a run answers, calibrated; None where it is not there."""
     from camtrap_tf.core import file_names
     from camtrap_tf.core.config import View
     from camtrap_tf.events.manifest import Manifest
@@ -67,10 +68,10 @@ def of_run(folder: Path, shards: str, boxes, question: str) -> Values | None:
         return None
     network, manifest = Run.read(folder).network(), Manifest.read(shards)
     around = boxes if network.view is View.CROP else None
-    return {
-        split: predict_split([network], manifest, split, detections=around).probabilities[question]
-        for split in SPLITS
-    }
+    said = {s: predict_split([network], manifest, s, detections=around) for s in SPLITS}
+    found = calibration.temperatures(said["val"])
+    rows = {split: calibration.calibrate(own, found) for split, own in said.items()}
+    return {split: own.probabilities[question] for split, own in rows.items()}
 
 
 def sources(probe: Values, tuned: Values | None) -> dict[str, Values]:
@@ -82,20 +83,21 @@ def sources(probe: Values, tuned: Values | None) -> dict[str, Values]:
 
 
 def pairs(days: dict[str, probes.Days], given: dict) -> Iterator[tuple[tuple[str, str], dict]]:
-    """Calibrated answers by split, for each pair of sources of the two questions."""
+    """Answers by split, for each pair of sources of the two questions."""
     for names in itertools.product(*(given[question] for question in QUESTIONS)):
         said = {}
         for split in SPLITS:
             values = {q: given[q][name][split] for q, name in zip(QUESTIONS, names, strict=True)}
-            said[split] = probes.answered(days[split], values)
-        yield names, {split: probes.calibrated(said[split], said["val"]) for split in SPLITS}
+            rows = probes.answered(days[split], values)
+            said[split] = probes.with_facts(rows, animal_threshold=0.5)
+        yield names, said
 
 
 def figures(said: dict[str, Predictions], scores: np.ndarray) -> Figures:
     """All figures of a pair of sources on the test days.
 
     Args:
-        said: calibrated answers by split.
+        said: answers by split.
         scores: [pictures] float32, the detector's, of the test days.
     """
     test = said["test"]
@@ -140,14 +142,7 @@ def lines(found: dict[tuple[str, str], list[Figures]]) -> list[dict]:
         for figure in splits[0]:
             line = {**dict(zip(QUESTIONS, names, strict=True)), "figure": figure}
             values = [one[figure] for one in splits]
-            scored = [value for value in values if isinstance(value, Scored)]
-            if scored:
-                made.append(line | {"splits": len(scored)} | join(scored).figures())
-            else:
-                numbers = [value for value in values if isinstance(value, float)]
-                mean = round(float(np.mean(numbers)), 4)
-                blank = dict.fromkeys(("scored", "units", "low", "high"), "")
-                made.append(line | {"splits": len(values)} | blank | {"right": mean})
+            made.append(line | {"splits": len(values)} | summary(values))
     return made
 
 
@@ -164,19 +159,19 @@ def main(_) -> None:
             continue
         shards = given.shards.replace("{seed}", str(seed))
         days = {split: probes.read(pools, split) for split in ("train", *SPLITS)}
-        asked, probe = {}, of_probe(days)
-        for question in QUESTIONS:
-            folder = Path(given.runs.replace("{task}", question).replace("{seed}", str(seed)))
-            tuned = of_run(folder, shards, boxes, question)
-            asked[question] = sources(probe[question], tuned)
-        scores = boxes.of(days["test"].answered.ids["path"]).confidence
-        for names, said in pairs(days, asked):
-            found.setdefault(names, []).append(figures(said, scores))
+        probe, scores = of_probe(days), boxes.of(days["test"].answered.ids["path"]).confidence
+        for runs in given.runs or [""]:
+            asked = {}
+            for question in QUESTIONS:
+                folder = Path(runs.replace("{task}", question).replace("{seed}", str(seed)))
+                asked[question] = sources(probe[question], of_run(folder, shards, boxes, question))
+            for names, said in pairs(days, asked):
+                found.setdefault(names, []).append(figures(said, scores))
     write_lines(lines(found), Path(given.table))
 
 
 if __name__ == "__main__":
     probes.define_flags()
-    flags.DEFINE_string("runs", "", "finished runs, {task} and {seed} in their name")
+    flags.DEFINE_multi_string("runs", [], "finished runs, {task} and {seed} in their name")
     flags.DEFINE_list("seeds", ["1", "2", "3", "4"], "splits of days")
     app.run(main)

@@ -151,12 +151,12 @@ def define_flags() -> None:
     flags.DEFINE_string("table", None, "table to write", required=True)
 
 
-def pools(given: flags.FlagValues) -> list[dict]:
-    """By view, the features for each split of the days: the default one and four others."""
+def pools(given: flags.FlagValues, network: str = "lite0") -> list[dict]:
+    """By view, a network's features for each split of the days: the default and four others."""
     from camtrap_tf.events import detections
     from experiments.california.read_events import Pool
 
     folders = [given.shards.replace("{seed}", str(seed)) for seed in range(5)]
     boxes = {"whole": None, "crop": detections.read(given.detections)}
-    first = {v: Pool.compute(folders[0], boxes[v], given.features) for v in given.views}
+    first = {v: Pool.compute(folders[0], boxes[v], given.features, network) for v in given.views}
     return [{view: pool.of(folder) for view, pool in first.items()} for folder in folders]

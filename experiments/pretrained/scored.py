@@ -42,6 +42,15 @@ def join(runs: list[Scored]) -> Scored:
     return Scored(np.concatenate([r.right for r in runs]), np.concatenate([r.units for r in runs]))
 
 
+def summary(values: list[Scored | float]) -> dict[str, float | int | str]:
+    """Figures of what was scored in several runs; of plain numbers their mean alone."""
+    scored = [value for value in values if isinstance(value, Scored)]
+    if scored:
+        return join(scored).figures()
+    mean = float(np.mean([value for value in values if isinstance(value, float)]))
+    return dict.fromkeys(("scored", "units", "low", "high"), "") | {"right": round(mean, 4)}
+
+
 def decided(rows: Predictions, head: str) -> Scored:
     """Whether pictures or events are answered rightly, as far as they have a label."""
     truth = rows.labels[head]

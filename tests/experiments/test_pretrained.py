@@ -1,5 +1,6 @@
 """Experiments on pretrained networks, on drawn numbers."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,12 +10,15 @@ import pytest
 from camtrap_tf.answers import with_event
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core.labels import BINARY
+from camtrap_tf.events.detections import Detections
 from experiments.pretrained import (
     cameras,
     collections,
     combinations,
+    confidence,
     detector,
     few_labels,
+    networks,
     probes,
     stage1,
 )
@@ -182,6 +186,40 @@ def test_combinations_of_sources_and_what_can_be_left_to_them(days):
     assert mistaken["species, pictures, alone"].figures()["right"] == 0.0
     # All that is named is named wrongly: the empties alone, a quarter, can be left.
     assert mistaken["left at 96.6%, threshold of test"].figures()["right"] <= 0.25
+
+
+@pytest.fixture
+def boxes(days):
+    paths = days.answered.ids["path"].astype("string").drop_duplicates().reset_index(drop=True)
+    n = len(paths)
+    nothing = np.full((n, 4), np.nan, np.float32)
+    return Detections(paths, np.ones(n, np.float32), nothing, pd.Series([pd.NA] * n), 0.2)
+
+
+def test_figures_of_a_network_and_view(days, boxes):
+    fitted = probes.fit(days, np.arange(len(days.answered)))
+    rows = probes.with_scores(probes.ask(fitted, days)["both"], boxes)
+    said = networks.figures(probes.with_facts(rows, animal_threshold=0.5))
+    lines = networks.lines("lite9", "both", [said, said])
+    shares = {line["figure"]: line["right"] for line in lines}
+    assert shares.pop(networks.ERROR) < 0.5 and set(shares.values()) == {1.0}
+    assert {(line["network"], line["view"]) for line in lines} == {("lite9", "both")}
+
+
+def test_confidence_as_fitted_and_calibrated(days, boxes):
+    fitted = probes.fit(days, np.arange(len(days.answered)))
+    rows = probes.ask(fitted, days)["both"]
+    timid = dataclasses.replace(  # right, and hardly surer than a guess
+        rows,
+        probabilities={head: 0.6 / v.shape[1] + 0.4 * v for head, v in rows.probabilities.items()},
+    )
+    found = confidence.by_way({"val": timid, "learnt": timid, "test": timid}, boxes)
+    fitted, calibrated = (found[way] for way in confidence.WAYS)
+    assert calibrated["calibration error"] < fitted["calibration error"] / 2
+    for figure in ("left, threshold of val", "right of these, threshold of learnt"):
+        assert fitted[figure].figures()["right"] == 1.0
+    lines = confidence.lines([found])
+    assert len(lines) == 10 and {line["answers"] for line in lines} == set(confidence.WAYS)
 
 
 def test_a_head_in_the_axes_of_its_pictures_is_the_same_head():
