@@ -8,8 +8,8 @@ r"""Frozen features, fine-tuned networks, and both: which for which question?
         --table=pretrained_combinations.csv
 
 Shards and boxes as of `experiments.california.read_events`. A question is answered by `probe`, the
-mean of the heads on either view (`probes`), by `tuned`, a network that learnt from there, or by the
-mean of both. Tuned networks are calibrated on the validation days, as a bundle does; pairs of
+mean of the heads on either view (`probes`), by `tuned`, a network that learnt from there, or by
+all three, each of which counts the same, as in a bundle. Tuned networks are calibrated on the validation days, as a bundle does; pairs of
 answers to the two questions are read on the test days. Runs that are not there leave their pairs
 out; several --runs are the same networks with other seeds. Nothing is chosen by the test days.
 
@@ -75,10 +75,10 @@ def of_run(folder: Path, shards: str, boxes, question: str) -> Values | None:
 
 
 def sources(probe: Values, tuned: Values | None) -> dict[str, Values]:
-    """By name: the probe, the tuned network, the mean of both."""
+    """By name: the probe of two views, the tuned network, the mean of the three."""
     if tuned is None:
         return {"probe": probe}
-    mean = {split: (probe[split] + tuned[split]) / 2 for split in SPLITS}
+    mean = {split: (2 * probe[split] + tuned[split]) / 3 for split in SPLITS}
     return {"probe": probe, "tuned": tuned, "probe and tuned": mean}
 
 
