@@ -8,10 +8,11 @@ r"""Frozen features, fine-tuned networks, and both: which for which question?
         --table=pretrained_combinations.csv
 
 Shards and boxes as of `experiments.california.read_events`. A question is answered by `probe`, the
-mean of the heads on either view (`probes`), by `tuned`, a network that learnt from there, or by
-all three, each of which counts the same, as in a bundle. Tuned networks are calibrated on the validation days, as a bundle does; pairs of
-answers to the two questions are read on the test days. Runs that are not there leave their pairs
-out; several --runs are the same networks with other seeds. Nothing is chosen by the test days.
+mean of the heads on either view (`probes`), by `tuned`, a network that learnt from there, or by all
+three, each of which counts the same, as in a bundle. Tuned networks are calibrated on the
+validation days, as a bundle does; pairs of answers to the two questions are read on the test days.
+Runs that are not there leave their pairs out; several --runs are the same networks with other
+seeds. Nothing is chosen by the test days.
 
     empty, pictures        empty or not
     empty, events          the same by the rule that a bundle takes (`aggregation.usual`)
