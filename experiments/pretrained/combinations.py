@@ -36,6 +36,7 @@ from absl import app, flags
 
 from camtrap_tf.answers import calibration, metrics, planning, with_event
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core.labels import DETECTION
 from experiments.pretrained import probes, rules
 from experiments.pretrained.scored import Scored, decided, summary
 from experiments.rows import write_lines
@@ -83,24 +84,21 @@ def sources(probe: Values, tuned: Values | None) -> dict[str, Values]:
     return {"probe": probe, "tuned": tuned, "probe and tuned": mean}
 
 
-def pairs(days: dict[str, probes.Days], given: dict) -> Iterator[tuple[tuple[str, str], dict]]:
-    """Answers by split, for each pair of sources of the two questions."""
+def pairs(
+    days: dict[str, probes.Days], given: dict, boxes
+) -> Iterator[tuple[tuple[str, str], dict[str, Predictions]]]:
+    """Answers by split, with the detector's scores, for each pair of sources of the questions."""
     for names in itertools.product(*(given[question] for question in QUESTIONS)):
         said = {}
         for split in SPLITS:
             values = {q: given[q][name][split] for q, name in zip(QUESTIONS, names, strict=True)}
-            rows = probes.answered(days[split], values)
+            rows = probes.with_scores(probes.answered(days[split], values), boxes)
             said[split] = probes.with_facts(rows, animal_threshold=0.5)
         yield names, said
 
 
-def figures(said: dict[str, Predictions], scores: np.ndarray) -> Figures:
-    """All figures of a pair of sources on the test days.
-
-    Args:
-        said: answers by split.
-        scores: [pictures] float32, the detector's, of the test days.
-    """
+def figures(said: dict[str, Predictions]) -> Figures:
+    """All figures of a pair of sources on the test days, from their answers by split."""
     test = said["test"]
     names, events = test.event_names().to_numpy(), test.by_event()
     found: Figures = {
@@ -108,7 +106,7 @@ def figures(said: dict[str, Predictions], scores: np.ndarray) -> Figures:
         "empty, events": decided(events, "empty"),
         "species, pictures, alone": decided(test, "species"),
     }
-    by_rule = rules.answer(test, scores)
+    by_rule = rules.answer(test, test.scores[DETECTION])
     for rule, right in zip(rules.RULES, by_rule.right, strict=True):
         found[f"species, events: {rule}"] = Scored(right, by_rule.names)
     read = {split: with_event.read(rows, with_event.USUAL) for split, rows in said.items()}
@@ -160,14 +158,14 @@ def main(_) -> None:
             continue
         shards = given.shards.replace("{seed}", str(seed))
         days = {split: probes.read(pools, split) for split in ("train", *SPLITS)}
-        probe, scores = of_probe(days), boxes.of(days["test"].answered.ids["path"]).confidence
+        probe = of_probe(days)
         for runs in given.runs or [""]:
             asked = {}
             for question in QUESTIONS:
                 folder = Path(runs.replace("{task}", question).replace("{seed}", str(seed)))
                 asked[question] = sources(probe[question], of_run(folder, shards, boxes, question))
-            for names, said in pairs(days, asked):
-                found.setdefault(names, []).append(figures(said, scores))
+            for names, said in pairs(days, asked, boxes):
+                found.setdefault(names, []).append(figures(said))
     write_lines(lines(found), Path(given.table))
 
 

@@ -152,6 +152,14 @@ def days():
     )
 
 
+@pytest.fixture
+def boxes(days):
+    paths = days.answered.ids["path"].astype("string").drop_duplicates().reset_index(drop=True)
+    n = len(paths)
+    nothing = np.full((n, 4), np.nan, np.float32)
+    return Detections(paths, np.ones(n, np.float32), nothing, pd.Series([pd.NA] * n), 0.2)
+
+
 def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them(days):
     rows = few_labels.of_pictures(days.answered, 20, 1)
     assert len(rows) == 20 and (np.diff(rows) > 0).all()
@@ -163,7 +171,7 @@ def test_labelled_pictures_and_the_answers_of_heads_fitted_to_them(days):
     assert all(line["right"] == 1.0 and line["scored"] == 60 for line in lines), lines
 
 
-def test_combinations_of_sources_and_what_can_be_left_to_them(days):
+def test_combinations_of_sources_and_what_can_be_left_to_them(days, boxes):
     splits = dict.fromkeys(("train", "val", "test"), days)
     empty, species = combinations.of_probe(splits).values()
     wrong = {split: values[:, ::-1] for split, values in species.items()}
@@ -171,12 +179,9 @@ def test_combinations_of_sources_and_what_can_be_left_to_them(days):
         "empty": combinations.sources(empty, None),
         "species": combinations.sources(species, wrong),
     }
-    found = dict(combinations.pairs(splits, given))
+    found = dict(combinations.pairs(splits, given, boxes))
     assert list(found) == [("probe", name) for name in ("probe", "tuned", "probe and tuned")]
-    scores = np.ones(len(days.answered), np.float32)
-    right, mistaken = (
-        combinations.figures(found["probe", name], scores) for name in ("probe", "tuned")
-    )
+    right, mistaken = (combinations.figures(found["probe", name]) for name in ("probe", "tuned"))
     lines = combinations.lines({("probe", "probe"): [right, right]})
     shares = {line["figure"]: line["right"] for line in lines}
     said = with_event.read(found["probe", "probe"]["test"], with_event.USUAL)
@@ -186,14 +191,6 @@ def test_combinations_of_sources_and_what_can_be_left_to_them(days):
     assert mistaken["species, pictures, alone"].figures()["right"] == 0.0
     # All that is named is named wrongly: the empties alone, a quarter, can be left.
     assert mistaken["left at 96.6%, threshold of test"].figures()["right"] <= 0.25
-
-
-@pytest.fixture
-def boxes(days):
-    paths = days.answered.ids["path"].astype("string").drop_duplicates().reset_index(drop=True)
-    n = len(paths)
-    nothing = np.full((n, 4), np.nan, np.float32)
-    return Detections(paths, np.ones(n, np.float32), nothing, pd.Series([pd.NA] * n), 0.2)
 
 
 def test_figures_of_a_network_and_view(days, boxes):
