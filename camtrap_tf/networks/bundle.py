@@ -397,15 +397,14 @@ def _check_wishes(
 def _copied(runs: list[Run], validations: list[Predictions | None], folder: Path) -> list[Member]:
     """The runs' networks, copied into the folder, each calibrated on its validation split.
 
-    The heads of a probe are not: the likelihood of pictures held out has chosen their strength,
-    over far more days than a validation split has.
+    Heads that are as sure as they should be (`Run.as_fitted`) are not.
     """
     members = []
     for index, (run, validated) in enumerate(zip(runs, validations, strict=True)):
         file = f"{run.config.train.task.value}-{index}.keras"
         with atomic(folder / file) as temporary:
             shutil.copyfile(run.folder / file_names.NETWORK, temporary)
-        told = None if run.is_probe else validated
+        told = None if run.as_fitted else validated
         temperatures = {} if told is None else calibration.temperatures(told)
         members.append(_member(run, folder / file, temperatures))
     return members

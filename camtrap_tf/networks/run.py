@@ -20,6 +20,7 @@ from camtrap_tf.networks.pretrained.weights import Origin
 KIND, VERSION = "run", 1
 _TOLD = ("config", "input", "vocabulary", "picture", "data")
 STRENGTH = "C_"  # in the result of a probe, before the name of a head: what it was fitted with
+AS_FITTED = "as_fitted"  # in the result of a run, see `Run.as_fitted`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,15 @@ class Run:
             result,
             from_json(content.get("origins", []), tuple[Origin, ...], "origins"),
         )
+
+    @property
+    def as_fitted(self) -> bool:
+        """Its heads are not calibrated on a validation split.
+
+        Those of a probe: the likelihood of pictures held out has chosen their strength, over far
+        more days than a validation split has.
+        """
+        return bool(self.result.get(AS_FITTED, False))
 
     @property
     def is_probe(self) -> bool:

@@ -93,7 +93,7 @@ def probe(
         model.save(temporary)
     strengths = {STRENGTH + name: head.strength for name, head in fitted.items()}
     split = Split(manifest, config.train.select_on, detections=detections)
-    finish(folder, config, manifest, split, strengths)
+    finish(folder, config, manifest, split, strengths, as_fitted=True)
     return Run.read(folder)
 
 

@@ -55,7 +55,7 @@ from camtrap_tf.networks import transfer
 from camtrap_tf.networks.network import input_spec
 from camtrap_tf.networks.pretrained import origins
 from camtrap_tf.networks.pretrained.weights import Origin
-from camtrap_tf.networks.run import KIND, VERSION, Run, load_network
+from camtrap_tf.networks.run import AS_FITTED, KIND, VERSION, Run, load_network
 from camtrap_tf.pictures import crops
 from camtrap_tf.prediction.shards import Split
 from camtrap_tf.training import familiarity, heads, tensorboard
@@ -422,7 +422,14 @@ def is_finished(folder: Path) -> bool:
     return finished
 
 
-def finish(folder: Path, config: Config, manifest: Manifest, split: Split, best: dict) -> None:
+def finish(
+    folder: Path,
+    config: Config,
+    manifest: Manifest,
+    split: Split,
+    best: dict,
+    as_fitted: bool = False,
+) -> None:
     """Lets the best network tell familiarity, predicts the selecting split, writes the result.
 
     Args:
@@ -431,6 +438,7 @@ def finish(folder: Path, config: Config, manifest: Manifest, split: Split, best:
         manifest: of its shards.
         split: the selecting one.
         best: figures of the network that are known; those on the split are added.
+        as_fitted: its heads are as sure as they should be, see `Run.as_fitted`.
     """
     task, spec = config.train.task, input_spec(config.model, manifest)
     view = config.model.view
@@ -443,4 +451,5 @@ def finish(folder: Path, config: Config, manifest: Manifest, split: Split, best:
     answers = split.predict([network])
     answers.write(folder / file_names.answers(split.name))
     scores = _scores(answers, config.train)
-    write_json(folder / file_names.RESULT, "run result", VERSION, {"best": scores | best})
+    result = {"best": scores | best} | ({AS_FITTED: True} if as_fitted else {})
+    write_json(folder / file_names.RESULT, "run result", VERSION, result)
