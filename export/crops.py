@@ -10,12 +10,13 @@ import numpy as np
 
 from camtrap_tf.core import file_names
 from camtrap_tf.core.artifacts import as_path
+from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import require
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.detector import boxes
 from camtrap_tf.networks.detector.finder import Finder
-from camtrap_tf.pictures import crops, files
+from camtrap_tf.pictures import files
 from camtrap_tf.prediction import shard_boxes
 from export import detector
 from export.checks import Checks
@@ -55,19 +56,19 @@ def check(bundle: Bundle, request: Request) -> None:
     )
 
 
-def see(checks: Checks, model: keras.Model) -> tuple[tuple[int, int], Checks]:
+def see(checks: Checks, model: keras.Model, picture: PictureSpec) -> tuple[tuple[int, int], Checks]:
     """Rows and columns of the detector's input, and the pictures with what Keras finds in them.
 
     Args:
         checks: pictures; the first one decides the shape of the input, as with `export_detector`.
         model: the detector.
+        picture: how parts are made.
     """
     first = files.read_padded(checks.encoded[0], boxes.side_of)
     side = first.pixels.shape[0], first.pixels.shape[1]
     finder = Finder(model=model)
     found = np.stack([_surest(finder, encoded, side) for encoded in checks.encoded])
-    parts = crops.cut(checks.squares, crops.squares(found))
-    return side, dataclasses.replace(checks, boxes=found, parts=parts)
+    return side, dataclasses.replace(_with_parts(checks, found, picture), boxes=found)
 
 
 def detector_forms(forms: Iterable[Form]) -> list[Form]:
@@ -86,11 +87,17 @@ def place(found: Path, form: Form, folder: Path) -> None:
     shutil.copyfile(detector.file_of(found, form), folder / edge_finder.FILE)
 
 
-def see_with(checks: Checks, folder: Path) -> Checks:
+def see_with(checks: Checks, folder: Path, picture: PictureSpec) -> Checks:
     """The pictures with what the detector beside networks finds in them, as a camera sees them."""
     looks = edge_finder.EdgeFinder(folder / edge_finder.FILE, threads=2)
-    pairs = zip(checks.encoded, checks.squares, strict=True)
-    parts = [looks.cut(encoded, square)[0] for encoded, square in pairs]
+    found = np.stack([looks.find(encoded)[0] for encoded in checks.encoded])
+    return _with_parts(checks, found, picture)
+
+
+def _with_parts(checks: Checks, found: np.ndarray, picture: PictureSpec) -> Checks:
+    """The pictures with the parts around boxes [n, 4]."""
+    pictures = zip(checks.encoded, checks.squares, found, strict=True)
+    parts = [edge_finder.cut(*one, picture) for one in pictures]
     return dataclasses.replace(checks, parts=np.stack(parts))
 
 

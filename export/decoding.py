@@ -45,27 +45,50 @@ def decode_rows(
         The tensors, [n, ...] each; [n] bool, which rows could be decoded; and [n] bool, which of
         them are doubtful.
     """
-    whole, valid = _each(encoded, lambda one: decode(_plausible(one)), blanks)
+    whole, valid = _each((encoded,), lambda one: decode(_plausible(one)), blanks)
     decoded = tf.where(valid, encoded, "")
     doubt, no_doubt = lambda one: (wholeness_graph.doubtful(one),), (tf.constant(False),)
-    (doubtful,), told = _each(decoded, doubt, no_doubt)
+    (doubtful,), told = _each((decoded,), doubt, no_doubt)
     return whole, valid, doubtful | ~told
 
 
+def decode_parts(
+    encoded: tf.Tensor, boxes: tf.Tensor, spec: PictureSpec
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes the parts of pictures around boxes, see `graph.decode_part`.
+
+    Args:
+        encoded: [n] string.
+        boxes: [n, 4] float32.
+        spec: how to cut and resize.
+
+    Returns:
+        pixels: [n, size, size, 3] uint8, zeros where the picture is damaged.
+        valid: [n] bool.
+    """
+    blank = tf.zeros((spec.size, spec.size, 3), tf.uint8)
+    (pixels,), valid = _each(
+        (encoded, boxes),
+        lambda one, box: (graph.decode_part(_plausible(one), box, spec),),
+        (blank,),
+    )
+    return pixels, valid
+
+
 def _each(
-    encoded: tf.Tensor, function: Callable[[tf.Tensor], tuple], blanks: tuple[tf.Tensor, ...]
+    rows: tuple[tf.Tensor, ...], function: Callable[..., tuple], blanks: tuple[tf.Tensor, ...]
 ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-    """What a function makes of each picture, and for which it raises nothing.
+    """What a function makes of each row of some tensors, and for which it raises nothing.
 
     An error inside `tf.map_fn` would fail the whole call, and no op tells beforehand whether a
     JPEG decodes. A small dataset inside the graph drops the rows that raise; a sentinel keeps
     it from being empty.
     """
-    count = tf.shape(encoded, out_type=tf.int64)[0]
-    rows = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-    rows = rows.map(lambda row, one: (row, *function(one)), num_parallel_calls=tf.data.AUTOTUNE)
+    count = tf.shape(rows[0], out_type=tf.int64)[0]
+    each = tf.data.Dataset.from_tensor_slices((tf.range(count), *rows))
+    each = each.map(lambda row, *one: (row, *function(*one)), num_parallel_calls=tf.data.AUTOTUNE)
     sentinel = tf.data.Dataset.from_tensors((count, *blanks))
-    good = rows.ignore_errors().concatenate(sentinel).batch(count + 1)
+    good = each.ignore_errors().concatenate(sentinel).batch(count + 1)
     index, *parts = good.get_single_element()
     index = index[:-1]
     whole = tuple(
@@ -87,6 +110,16 @@ def squash_batch(decoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
         lambda one: graph.to_square(one, spec), decoded, fn_output_signature=tf.uint8
     )
     return tf.ensure_shape(squares, (None, spec.size, spec.size, 3))
+
+
+def cut_batch(decoded: tf.Tensor, boxes: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """[n, height, width, 3] uint8, boxes [n, 4] -> the parts around them [n, size, size, 3]."""
+    parts = tf.map_fn(
+        lambda row: graph.to_part(row[0], row[1], spec),
+        (decoded, boxes),
+        fn_output_signature=tf.uint8,
+    )
+    return tf.ensure_shape(parts, (None, spec.size, spec.size, 3))
 
 
 def _plausible(encoded: tf.Tensor) -> tf.Tensor:

@@ -18,7 +18,7 @@ from camtrap_tf.networks.network import Network
 from camtrap_tf.pictures import context_graph, crops_graph, graph
 from camtrap_tf.pictures.context_graph import stacked_alone
 from export import AUTOMATIC, AUTOMATIC_AT, HUMAN, TOP, detector, event_rules
-from export.decoding import decode_batch, decode_rows, squash_batch
+from export.decoding import cut_batch, decode_batch, decode_parts, decode_rows, squash_batch
 from export.description import describe
 
 log = logging.getLogger("camtrap")
@@ -41,7 +41,8 @@ def write_saved_model(
         classes: no input; class names of every head.
         boxes: of bundles that see crops: `image_bytes` [n] string, and `boxes` [n, 4] float32, the
             surest box of each picture: left, top, width and height as shares of it, 0 where
-            nothing was found. The other endpoints look for boxes themselves.
+            nothing was found. The other endpoints look for boxes themselves. Sharp crops
+            (`PictureSpec.crops`) are cut from what is given: at `pixels` from decoded pictures.
 
     Answers, one row per picture or event:
         valid               bool: the picture (a frame of the event) could be decoded
@@ -167,7 +168,7 @@ class Serving(tf.Module):
     def _boxes(self, image_bytes, boxes):
         """Answers encoded pictures with what a detector found."""
         squares, valid, doubtful = decode_batch(image_bytes, self.picture)
-        parts = crops_graph.cut_around(squares, boxes)
+        parts, valid = self._parts(image_bytes, boxes, squares, valid)
         return self._answers_alone(squares, parts, valid) | {"doubtful": doubtful}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
@@ -176,7 +177,10 @@ class Serving(tf.Module):
         squares, parts, detection = squash_batch(images, self.picture), None, None
         if self.finder is not None:
             found, detection = detector.surest(self.finder.pixels(images))
-            parts = crops_graph.cut_around(squares, found)
+            if self.picture.crops:
+                parts = cut_batch(images, found, self.picture)
+            else:
+                parts = crops_graph.cut_around(squares, found)
         valid = tf.ones(tf.shape(squares)[:1], tf.bool)
         return self._answers_alone(squares, parts, valid) | _scores(detection)
 
@@ -225,8 +229,14 @@ class Serving(tf.Module):
             encoded, lambda one: (graph.decode(one, self.picture), *finder.decode(one)), blanks
         )
         found, detection = detector.surest(finder.find(seen, filled, valid))
-        parts = crops_graph.cut_around(squares, found)
+        parts, valid = self._parts(encoded, found, squares, valid)
         return Squares(squares, valid, doubtful, parts, detection)
+
+    def _parts(self, encoded, boxes, squares, valid) -> tuple[tf.Tensor, tf.Tensor]:
+        """The crops of pictures, of the squares or of the files; and which there are."""
+        if not self.picture.crops:
+            return crops_graph.cut_around(squares, boxes), valid
+        return decode_parts(tf.where(valid, encoded, ""), boxes, self.picture)
 
     def _of_events(
         self, probabilities, valid, asked, shape, detection=None

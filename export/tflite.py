@@ -14,11 +14,10 @@ from camtrap_tf.core.config import Context, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import EMPTY, MISSING, Task
 from camtrap_tf.core.startup import native_silence
-from camtrap_tf.events.detections import Detections, boxes_of
+from camtrap_tf.events.detections import Detections
 from camtrap_tf.events.manifest import Manifest
 from camtrap_tf.networks.bundle import Bundle
 from camtrap_tf.networks.network import Network
-from camtrap_tf.pictures import crops
 from export import AUTOMATIC_AT
 from export.description import describe
 from export.edge import carried
@@ -156,13 +155,12 @@ def draw_representative(
         Function from a task and a view to at most `count` stored squares, or parts of them.
     """
     manifest = Manifest.read(shards)
-    ids, labels, _ = pipeline.index(manifest, "train")
+    _, labels, _ = pipeline.index(manifest, "train")
 
     def stored(view: View) -> Iterable:
         if view is View.WHOLE or found is None:
             return pipeline.stored_pictures(manifest, "train", 64, context)
-        boxes = boxes_of(found, ids["path"].astype("string"))
-        return crops.batches(pipeline.stored_pictures(manifest, "train", 64), boxes)
+        return pipeline.stored_parts(manifest, "train", 64, found)
 
     def draw(task: Task, view: View) -> np.ndarray:
         rows = balanced_rows(labels[EMPTY if task is Task.EMPTY else "species"], count)

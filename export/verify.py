@@ -212,7 +212,7 @@ def _write_and_compare(bundle: Bundle, out: Path, request: Request, checks: Chec
     networks, finder = bundle.networks(), None
     if bundle.needs_boxes:
         detector_network = yolox.load_network()
-        side, checks = crops.see(checks, detector_network)
+        side, checks = crops.see(checks, detector_network, bundle.picture)
         forms = crops.detector_forms(request.forms)
         detector.export_detector(
             out / "detector", checks.encoded, 0, forms, detector_network, optional=(Form.INT8,)
@@ -264,7 +264,7 @@ def _place_detector(
         crops.place(found, one, folder)
         if one is not Form.INT8:
             break
-        answers = _tflite(paths, crops.see_with(checks, folder))
+        answers = _tflite(paths, crops.see_with(checks, folder, bundle.picture))
         rows = compare(INT8_BOXES, expected, answers, checks.labels, bundle)
         faults = [row.fault() for row in _whole(rows) if row.fault()]
         if not faults:

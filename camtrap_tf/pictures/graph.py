@@ -15,7 +15,7 @@ from camtrap_tf.core.config import (
     Normalisation,
     PictureSpec,
 )
-from camtrap_tf.pictures.files import BAR_BLACK, BAR_ROW, BAR_WHITE
+from camtrap_tf.pictures.files import BAR_BLACK, BAR_ROW, BAR_WHITE, MARGIN
 from camtrap_tf.pictures.upright_graph import orientation, swaps_sides, turned
 
 # What the difference to an event's median frame is divided by: about its deviation (17) on bursts
@@ -72,6 +72,30 @@ def decode(encoded: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     return to_square(turned(pixels, turn), spec)
 
 
+def decode_part(encoded: tf.Tensor, box: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """Decodes a picture and makes the stored square of the part around a box, inside a graph.
+
+    The counterpart of `files.read` with a box: JPEGs are decoded at the scale that the part needs.
+
+    Args:
+        encoded: as of `decode`.
+        box: [4] float32, left, top, width and height as shares of the upright picture; without a
+            width, NaN or 0, where nothing was found: the part is the whole picture then.
+        spec: how to cut and resize.
+
+    Returns:
+        [size, size, 3] uint8.
+    """
+    turn = orientation(encoded)
+    share = _part_around(box, tf.constant(1.0, tf.float64))[2]
+    pixels = tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: _decode_jpeg_scaled(encoded, turn, spec, share),
+        lambda: _decode_other(encoded),
+    )
+    return to_part(turned(pixels, turn), box, spec)
+
+
 def decode_whole(encoded: tf.Tensor) -> tf.Tensor:
     """[] string, as of `decode` -> [height, width, 3] uint8: all its pixels, upright."""
     return turned(_decode_other(encoded), orientation(encoded))
@@ -79,7 +103,36 @@ def decode_whole(encoded: tf.Tensor) -> tf.Tensor:
 
 def to_square(pixels: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
     """Cuts the info bar and makes [height, width, 3] uint8 a [size, size, 3] uint8."""
-    cut = pixels[: tf.shape(pixels)[0] - _bar(pixels, spec)]
+    return _fitted(pixels[: tf.shape(pixels)[0] - _bar(pixels, spec)], spec)
+
+
+def to_part(pixels: tf.Tensor, box: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """The same of the part of [height, width, 3] uint8 around a box; see `decode_part`."""
+    high, wide = tf.unstack(tf.cast(tf.shape(pixels)[:2], tf.float64))
+    usable = (high - tf.cast(_bar(pixels, spec), tf.float64)) / high
+    whole = tf.stack([wide, high, wide, high])
+    left, top, *size = tf.unstack(tf.cast(tf.round(_part_around(box, usable) * whole), tf.int32))
+    width, height = (tf.maximum(1, side) for side in size)
+    cut = pixels[top : top + height, left : left + width]
+    # Rounding may carry a part over the edge by a pixel, which Pillow fills with black.
+    beyond = tf.stack([height, width]) - tf.shape(cut)[:2]
+    return _fitted(tf.pad(cut, [[0, beyond[0]], [0, beyond[1]], [0, 0]]), spec)
+
+
+def _part_around(box: tf.Tensor, usable: tf.Tensor) -> tf.Tensor:
+    """[4] float64: see `files.part_around`; the whole where a box has no width."""
+    found = tf.where(box[2] > 0, box, tf.constant([0.0, 0.0, 1.0, 1.0]))
+    left, top, width, height = tf.unstack(tf.cast(found, tf.float64))
+    side = tf.minimum(tf.maximum(width, height / usable) * (1 + 2 * MARGIN), 1.0)
+    across = tf.clip_by_value(left + width / 2 - side / 2, 0.0, 1 - side)
+    down = tf.clip_by_value(top + height / 2 - side * usable / 2, 0.0, (1 - side) * usable)
+    millionths = tf.round(tf.stack([across, down, side, side * usable]) * 1e6)
+    # TensorFlow makes `/ 1e6` a product with a reciprocal, and halves of pixels fall the other way.
+    return tf.math.divide_no_nan(millionths, tf.constant(1e6, tf.float64))
+
+
+def _fitted(cut: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+    """[height, width, 3] uint8 -> [size, size, 3] uint8, as `spec.fit` says."""
     shape = tf.shape(cut)
     size = tf.constant((spec.size, spec.size))
     if spec.fit is Fit.SHORTEST:
@@ -189,8 +242,13 @@ def cut(pixels: tf.Tensor, top, left, crop: int) -> tf.Tensor:
     return tf.ensure_shape(part, (*pixels.shape[:-3], crop, crop, pixels.shape[-1]))
 
 
-def _decode_jpeg_scaled(encoded: tf.Tensor, turn: tf.Tensor, spec: PictureSpec) -> tf.Tensor:
+def _decode_jpeg_scaled(
+    encoded: tf.Tensor, turn: tf.Tensor, spec: PictureSpec, share: tf.Tensor | None = None
+) -> tf.Tensor:
+    """A JPEG at the scale that the square needs, or that of the part of each side's `share`."""
     shape = tf.io.extract_jpeg_shape(encoded)[:2]
+    if share is not None:
+        shape = tf.cast(tf.round(tf.cast(shape, tf.float64) * share), tf.int32)
     height, width = tf.unstack(tf.where(swaps_sides(turn), shape[::-1], shape))
     rows = height - _bar_rows(height, spec)
     side = tf.maximum(rows, width) if spec.fit is Fit.PAD else tf.minimum(rows, width)

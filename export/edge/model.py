@@ -135,7 +135,8 @@ class EdgeModel:
         picture = pictures.read(source, self.picture)
         if self._finder is None:
             return _Seen(picture)
-        return _Seen(picture, *self._finder.cut(source, picture.pixels))
+        box, sure = self._finder.find(source)
+        return _Seen(picture, finder.cut(source, picture.pixels, box, self.picture), sure)
 
     def _try_square(self, square: np.ndarray) -> Answer | str:
         """Answers a square, or says why the network has no answer to it."""

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from camtrap_tf.core.codec import to_json
-from camtrap_tf.core.config import View
+from camtrap_tf.core.config import PictureSpec, View
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.networks.bundle import Bundle
 from export.checks import Checks
@@ -45,7 +45,7 @@ def two_views(tmp_path_factory):
 def card(tmp_path_factory):
     """Grey pictures with a coloured patch, and in it a white one, where something is found."""
     folder = tmp_path_factory.mktemp("card")
-    for number, colour in enumerate([(230, 90, 90), (90, 90, 230), (90, 90, 90)]):
+    for number, colour in enumerate([(230, 90, 90), (90, 90, 130), (90, 90, 90)]):
         pixels = np.full((320, 320, 3), 90, np.uint8)
         pixels[64:160, 32:128] = colour
         pixels[96:128, 64:96] = 255
@@ -105,7 +105,8 @@ def expected(bundle, paths, together=False):
     squares = np.stack([files.read(path, bundle.picture).pixels for path in paths])
     events = [squares] if together else squares[:, None]
     whole = np.concatenate([stacked(event, bundle.context) for event in events])
-    parts = np.stack([_part(*one) for one in zip(paths, squares, strict=True)])
+    pairs = zip(paths, squares, strict=True)
+    parts = np.stack([_part(path, square, bundle.picture) for path, square in pairs])
     seen = np.concatenate([whole, parts], axis=-1)
     told = [network.probabilities(seen) for network in bundle.networks()]
     mean = {head: np.mean([t[head] for t in told if head in t], axis=0)
@@ -113,15 +114,17 @@ def expected(bundle, paths, together=False):
     return np.stack([mean["empty"][:, 0], mean["species"][:, 1]], axis=1)
 
 
-def _part(path, square):
+def _part(path, square, picture):
     from camtrap_tf.networks.detector import boxes
     from camtrap_tf.networks.detector.finder import Finder
     from camtrap_tf.pictures import crops, files
 
     padded = files.read_padded(path, boxes.side_of)
     (found,) = Finder(model=cells()).find(padded.pixels[None], [padded.filled])
-    box = found.boxes[:1] if len(found) else np.full((1, 4), np.nan)
-    return crops.cut(square[None], crops.squares(box))[0]
+    box = found.boxes[0] if len(found) else np.full(4, np.nan)
+    if picture.crops:
+        return crops.sharp(path, picture, box)
+    return crops.cut(square[None], crops.squares(box[None]))[0]
 
 
 @pytest.mark.slow
@@ -153,6 +156,47 @@ def test_an_export_finds_boxes_and_answers_as_keras_does(two_views, card, export
     ):
         found = signatures[name](**{key: tf.constant(value) for key, value in given.items()})
         np.testing.assert_allclose(found["animal_probability"], wanted, atol=0.01)
+
+
+@pytest.fixture(scope="module")
+def sharp(two_views):
+    """The same bundle, of crops that are cut from files."""
+    return dataclasses.replace(two_views, picture=PictureSpec(size=40, crops=True))
+
+
+@pytest.mark.slow
+def test_sharp_crops_in_a_graph(two_views, sharp, card, tmp_path):
+    import tensorflow as tf
+
+    from camtrap_tf.networks.detector import boxes
+    from export import crops, detector
+    from export.checks import read_checks
+    from export.saved_model import Serving
+
+    paths = sorted(card.iterdir())
+    wanted = expected(sharp, paths)[:, 0]
+    assert not np.allclose(wanted, expected(two_views, paths)[:, 0], atol=0.01)
+    side, checks = crops.see(read_checks(card, sharp, 4), cells(), sharp.picture)
+    assert side == boxes.side_of(320, 320)
+    serving = Serving(sharp, 0.9, tmp_path, detector.Serving(cells(), side))
+    encoded = tf.constant([*checks.encoded, b"damaged"])
+    found = [*np.nan_to_num(checks.boxes), np.zeros(4, np.float32)]
+    for answers in (serving.serve(encoded), serving.boxes(encoded, tf.constant(found))):
+        assert answers["valid"].numpy().tolist() == [True] * 4 + [False]
+        np.testing.assert_allclose(answers["animal_probability"], [*wanted, 0.0], atol=0.01)
+    answers = serving.pixels(_pixels(paths))
+    np.testing.assert_allclose(answers["animal_probability"], wanted, atol=0.01)
+
+
+@pytest.mark.slow
+def test_sharp_crops_on_a_camera(sharp, card, exported):
+    from export.edge.model import EdgeModel
+
+    model = EdgeModel(exported[0] / "tflite" / "float32", animal_threshold=0.0)
+    model.picture = sharp.picture
+    paths = sorted(card.iterdir())
+    found = [(one.animal_probability, one.species[1]) for one in model.answer_event(paths)]
+    np.testing.assert_allclose(found, expected(sharp, paths, together=True), atol=0.01)
 
 
 @pytest.mark.slow
@@ -246,7 +290,7 @@ def test_a_detector_in_int8_that_moves_answers_is_left_out(
         return {head: np.tile([first, 1 - first], (20, 1)) for head in ("empty", "species")}
 
     checks = Checks([], np.zeros(0), np.zeros(0), {})
-    monkeypatch.setattr(crops, "see_with", lambda checks, folder: checks)
+    monkeypatch.setattr(crops, "see_with", lambda checks, folder, picture: checks)
     for found, rows, form in ((0.9, {"int8 boxes"}, "int8"), (0.1, set(), "float16")):
         monkeypatch.setattr(verify, "_tflite", lambda paths, checks, found=found: answers(found))
         given = exported[0] / "detector", Form.INT8, [tmp_path / "a.tflite"], checks, answers(0.9)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from camtrap_tf.core.config import Fit, InputSpec, Normalisation, PictureSpec
-from camtrap_tf.pictures import files
+from camtrap_tf.pictures import crops, files
 from camtrap_tf.pictures import graph as images
 from tests import odd_pictures
 
@@ -41,6 +41,56 @@ def test_graph_and_file_reader_agree(form, shape, fit):
     assert theirs.shape == (64, 64, 3)
     assert np.abs(ours - theirs).max() <= 1
     assert np.abs(ours - theirs).mean() < 0.04  # near halves float32 may fall the other way
+
+
+BOXES = np.float32([
+    [0.4, 0.3, 0.2, 0.3],
+    [0.0, 0.0, 0.05, 0.02],  # moved inside from two corners
+    [0.97, 0.9, 0.03, 0.1],
+    [0.613, 0.0, 0.101, 1.0],  # as large as the picture is
+    [0.3, 0.85, 0.1, 0.1],  # reaches into the bar
+    [np.nan] * 4,
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", [
+    PictureSpec(size=64, crops=True),
+    PictureSpec(size=64, crops=True, bar_share=100 / 1536, fit=Fit.PAD),
+    PictureSpec(size=64, crops=True, bar_share=0.12, detect_bar=True, fit=Fit.SHORTEST),
+])  # fmt: skip
+def test_parts_around_boxes_are_cut_from_files_alike(spec):
+    decode = tf.function(lambda one, box: images.decode_part(one, box, spec))
+    for shape, form in (
+        *((shape, "JPEG") for shape in SHAPES), ((480, 640), "PNG"), ((481, 515), "BMP")
+    ):  # fmt: skip
+        pixels = barred(*shape, shape[0] // 16, 255) if spec.detect_bar else smooth(*shape)
+        content = encoded(pixels, form)
+        upright = images.decode_whole(tf.constant(content))
+        for box in BOXES:
+            ours = crops.sharp(content, spec, box).astype(int)
+            theirs = decode(tf.constant(content), tf.constant(box)).numpy()
+            assert np.abs(ours - theirs).max() <= 1, (shape, form, box)
+            assert np.abs(ours - theirs).mean() < 0.04
+            if form != "JPEG":  # which is decoded at a smaller scale
+                np.testing.assert_array_equal(images.to_part(upright, box, spec), theirs)
+
+
+def test_a_part_without_a_box_is_the_square():
+    spec, content = PictureSpec(size=64, bar_share=0.1), encoded(smooth(300, 401), "JPEG")
+    whole = images.decode(tf.constant(content), spec).numpy()
+    for box in (np.zeros(4, np.float32), np.full(4, np.nan, np.float32)):
+        found = images.decode_part(tf.constant(content), tf.constant(box), spec)
+        np.testing.assert_array_equal(found, whole)
+
+
+def test_a_part_that_rounding_carries_over_the_edge():
+    # The right half of 3 columns: 1.5, the first of them and how many, becomes 2 both times.
+    pixels = np.full((3, 3, 3), 200, np.uint8)
+    spec, box = PictureSpec(size=8, crops=True), np.float32([0.6, 0.6, 0.4166667, 0.4])
+    ours = crops.sharp(encoded(pixels, "PNG"), spec, box)
+    theirs = images.to_part(tf.constant(pixels), tf.constant(box), spec).numpy()
+    assert ours.min() == 0
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
 def test_a_stored_square_passes_unchanged():

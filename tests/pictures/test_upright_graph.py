@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
 from camtrap_tf.core.config import Fit, PictureSpec
-from camtrap_tf.pictures import files, graph, upright_graph
+from camtrap_tf.pictures import crops, files, graph, upright_graph
 from tests import odd_pictures
 
 SPEC = PictureSpec(size=40, fit=Fit.PAD)
@@ -54,6 +54,9 @@ def test_all_orientations_in_both_byte_orders(decode, turn, big):
     assert np.abs(ours.astype(int) - theirs).max() <= 1
     upright = files.read(odd_pictures.saved(odd_pictures.picture()), SPEC).pixels
     assert np.abs(upright.astype(int) - theirs).max() <= 8  # JPEG's blocks lie otherwise
+    box = np.float32([0.1, 0.3, 0.2, 0.4])
+    part = graph.decode_part(tf.constant(content), tf.constant(box), SPEC).numpy()
+    assert np.abs(crops.sharp(content, SPEC, box).astype(int) - part).max() <= 1
     whole = graph.decode_whole(tf.constant(content)).numpy()
     assert whole.shape == (odd_pictures.HEIGHT, odd_pictures.WIDTH, 3)
 
