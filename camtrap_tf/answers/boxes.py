@@ -15,7 +15,7 @@ A detector found the boxes; of pictures that have several, networks that see cro
 import dataclasses
 import functools
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -115,14 +115,14 @@ class NamedBoxes:
         """
         path = existing_file(path, "a file of boxes")
         file = parquet.open_file(path, "a file of boxes", _WAY_OUT)
-        stamp = parquet.stamp(file.schema_arrow)
-        check_stamp(stamp, KIND, VERSION, path)
+        told = parquet.stamp(file.schema_arrow)
+        check_stamp(told, KIND, VERSION, path)
         with parquet.reading(path, _WAY_OUT):
             rows = file.read(list(COLUMNS)).to_pandas().astype(COLUMNS)
-        species = tuple(stamp["species"])
+        species = tuple(told["species"])
         column = StoredColumn(file, f"p_{SPECIES}", len(species)) if species else None
         none = np.zeros((len(rows), 0), np.float32)
-        return cls(rows, species, none if column is None else column, stamp["threshold"])
+        return cls(rows, species, none if column is None else column, told["threshold"])
 
     @functools.cached_property
     def _pictures(self) -> tuple[pd.Index, np.ndarray, np.ndarray]:
@@ -172,8 +172,8 @@ class NamedBoxes:
             answers.scores[DETECTION] = sure
         for head in answers.classes.keys() - {EMPTY, SPECIES}:
             answers.probabilities[head][several] = _one(head, answers.classes[head])
-        if SPECIES in answers.classes and self.species:
-            at = np.flatnonzero(several & ~answers.judged_unknown())
+        at = np.flatnonzero(several & ~answers.judged_unknown())
+        if SPECIES in answers.classes and self.species and len(at):
             own = self._species(box[at], answers.classes[SPECIES])
             differs = own.argmax(axis=1) != answers.top(SPECIES)[at]
             differs &= own.max(axis=1, initial=0) >= SURE
@@ -204,6 +204,12 @@ def _one(head: str, names: tuple[str, ...]) -> np.ndarray:
     if head == COUNT and _ONE in names:
         return np.array([name == _ONE for name in names], np.float32)
     return np.full(len(names), np.nan, np.float32)
+
+
+def stamp(species: tuple[str, ...], threshold: float) -> dict[str, Any]:
+    """What a file says of its boxes; arguments as of `NamedBoxes`."""
+    told = {"artifact": KIND, "version": VERSION}
+    return told | {"species": list(species), "threshold": threshold}
 
 
 def schema(species: tuple[str, ...]) -> pa.Schema:

@@ -210,8 +210,7 @@ def _is_done(job: Job, block: Block, found: BoxTable) -> bool:
 def _assemble(job: Job, species: tuple[str, ...], threshold: float) -> Path:
     """Makes boxes.parquet of the blocks; returns its path."""
     path = job.folder / file_names.BOXES
-    stamp = {"artifact": named.KIND, "version": named.VERSION}
-    stamp |= {"species": species, "threshold": threshold}
+    stamp = named.stamp(species, threshold)
     empty = parquet.stamped(named.schema(species).empty_table(), stamp)
     waiting = [empty]
     with parquet.writer(path, empty.schema) as writer:

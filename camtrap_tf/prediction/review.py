@@ -4,6 +4,7 @@ import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
+from camtrap_tf.answers import boxes
 from camtrap_tf.answers.people import Shown
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import file_names, parquet
@@ -60,8 +61,9 @@ def review(
     drawn = "random" if only == "random" else "gain"
     name = reviewer or getpass.getuser()
     session = Session(
-        predictions, order, images, files[0], name, drawn, blind, files[1:], Shown(people)
-    )
+        predictions, order, images, files[0], name, drawn, blind, files[1:], Shown(people),
+        boxes.beside(predictions_file(results)),
+    )  # fmt: skip
     server.serve(session, port)
     return answers.read([file for file in files if file.is_file()])
 

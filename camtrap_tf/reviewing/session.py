@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from camtrap_tf.answers.boxes import NamedBoxes
 from camtrap_tf.answers.people import Shown, any_names_people
 from camtrap_tf.answers.people import find as find_people
 from camtrap_tf.answers.predictions import ANIMAL, Predictions
@@ -72,6 +73,7 @@ class Session:
         blind: show neither the model's suggestions nor why an event came up.
         others: further files of answers, for `results`.
         people: what becomes of pictures that show people (`camtrap_tf.answers.people`).
+        boxes: what is in each box of the pictures, if that is known; shown unless `blind`.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Session:
         blind: bool = False,
         others: Sequence[PathLike] = (),
         people: Shown = Shown.SHOW,
+        boxes: NamedBoxes | None = None,
     ):
         _check(predictions, order, reviewer)
         self.images = existing_folder(images, "the folder of pictures")
@@ -105,7 +108,7 @@ class Session:
             self._ledger.of(reviewer, name) is not None for name in self._position
         )
         self._done = sum(self._answered)
-        self.people = people
+        self.people, self._boxes = people, None if blind else boxes
         self._of_people = self._find_people()
         self._seconds = collections.deque(self._past_seconds(), RECENT)
 
@@ -124,6 +127,7 @@ class Session:
             "file": str(self._journal.path),
             "drawn": self.drawn,
             "blind": self.blind,
+            "boxes": self._boxes is not None,
             "species": species + ([] if self.predictions.one_stage else [ANIMAL]),
             "counts": list(classes.get("count", COUNT_BINS)),
             "attributes": attributes or list(ATTRIBUTES),
@@ -280,14 +284,37 @@ class Session:
             "site": None if pd.isna(first["site"]) else first["site"],
             "datetime": None if pd.isna(first["datetime"]) else str(first["datetime"]),
             "frames": [
-                {"name": PurePosixPath(path).name, "failure": None if pd.isna(why) else why}
-                for path, why in zip(ids["path"], ids["failure"], strict=True)
+                {
+                    "name": PurePosixPath(path).name,
+                    "failure": None if pd.isna(why) else why,
+                    **found,
+                }
+                for path, why, found in zip(
+                    ids["path"], ids["failure"], self._found(rows), strict=True
+                )
             ],
             "people": GUARDS[self.people] if self.shows_people(place) else None,
             "suggestions": [{"name": name, "probability": p} for name, p in guesses],
             "reasons": [] if self.blind else reasons(row),
             "mine": None if mine is None else said(mine),
         }
+
+    def _found(self, rows: np.ndarray) -> list[dict]:
+        """[rows] `boxes` of pictures, with names where one has several; nothing if unknown."""
+        if self._boxes is None:
+            return [{}] * len(rows)
+        seen = self._boxes.parts(self.predictions.select(rows))
+        names = seen.answers.answers().where(seen.several(), None)
+        sides = seen.sides.astype(float).round(4).tolist()
+        named = [
+            {"sides": own, "name": None if pd.isna(name) else name}
+            for own, name in zip(sides, names, strict=True)
+        ]
+        boxed = seen.boxed
+        return [
+            {"boxes": [named[row] for row in range(one.start, one.stop) if boxed[row]]}
+            for one in seen.slices()
+        ]
 
     def _rows(self, place: int) -> np.ndarray:
         if not 0 <= place < len(self):

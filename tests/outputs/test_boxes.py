@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from camtrap_tf import cli, outputs
-from camtrap_tf.answers.boxes import NamedBoxes, schema, table
+from camtrap_tf.answers.boxes import NamedBoxes, schema, stamp, table
 from camtrap_tf.answers.predictions import Predictions
 from camtrap_tf.core import parquet
 from camtrap_tf.core.boxes import COLUMNS
@@ -213,10 +213,9 @@ def test_boxes_lie_beside_predictions(predictions, boxes, tmp_path):
     arguments = ["convert", str(tmp_path), "--format=csv"]
     assert cli.main([*arguments, f"--out={tmp_path / 'before'}"]) == 0
     assert not (tmp_path / "before" / "boxes.csv").exists()
-    stamp = {"artifact": "boxes file", "version": 1, "species": SPECIES, "threshold": 0.2}
-    stored = parquet.stamped(table(boxes.rows, np.asarray(boxes.probabilities), SPECIES), stamp)
+    stored = table(boxes.rows, np.asarray(boxes.probabilities), SPECIES)
     assert stored.schema.equals(schema(SPECIES))
-    parquet.write(stored, tmp_path / "boxes.parquet")
+    parquet.write(parquet.stamped(stored, stamp(SPECIES, 0.2)), tmp_path / "boxes.parquet")
     assert cli.main([*arguments, f"--out={tmp_path / 'after'}"]) == 0
     assert len(pd.read_csv(tmp_path / "after" / "boxes.csv")) == 6
     files = outputs.write(tmp_path / "predictions.parquet", tmp_path / "api", ["csv"])

@@ -6,9 +6,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from camtrap_tf.answers import boxes
 from camtrap_tf.answers.predictions import Predictions
+from camtrap_tf.core import parquet
+from camtrap_tf.core.boxes import COLUMNS
 from camtrap_tf.core.labels import BINARY
 from camtrap_tf.reviewing import answers
 from tests.browsers import has_text, tab
@@ -174,6 +178,34 @@ def test_a_picture_that_cannot_be_shown_says_so(browser, results, serving):
         page.wait_for_selector("#picture:not([hidden])")
         assert page.is_hidden("#unshown")
     page.close()
+
+
+def test_boxes_are_drawn_with_names_where_there_are_several(page, serving, tmp_path):
+    predictions = predictions_of([[(0.1, 0.1), (0.1, 0.1)]])
+    draw_pictures(predictions, tmp_path / "pictures")
+    predictions.write(tmp_path / "answers" / "predictions.parquet")
+    sides = {"e0/0.jpg": [[0, 0.25, 0.5, 0.5], [0.5, 0, 0.25, 1]], "e0/1.jpg": [[0, 0, 1, 1]]}
+    rows = [(path, 0.9, *own, "") for path, some in sides.items() for own in some]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    own = np.float32([[0.9, 0.1], [0.1, 0.9], [np.nan] * 2])
+    stored = boxes.table(table, own, ("hare", "lion"))
+    stored = parquet.stamped(stored, boxes.stamp(("hare", "lion"), 0.2))
+    parquet.write(stored, tmp_path / "answers" / "boxes.parquet")
+    found, expect = page.locator("#drawn div"), sync_api.expect
+    with serving(tmp_path / "answers", tmp_path / "pictures") as (_, port):
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(found).to_have_count(2)
+        assert found.all_inner_texts() == ["hare", "lion"]
+        places = [one.bounding_box() for one in found.all()]
+        assert places[1]["height"] == pytest.approx(2 * places[0]["height"], abs=8)
+        assert places[1]["x"] == pytest.approx(places[0]["x"] + places[0]["width"], abs=8)
+        page.keyboard.press("b")
+        expect(found).to_have_count(0)
+        page.click("#boxes")
+        expect(found).to_have_count(2)
+        page.keyboard.press("ArrowRight")
+        expect(found).to_have_count(1)
+        assert found.all_inner_texts() == [""]
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1200, 800), (1366, 660), (1024, 640)])

@@ -2,8 +2,11 @@ import json
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from camtrap_tf.answers.boxes import NamedBoxes
+from camtrap_tf.core.boxes import COLUMNS
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.reviewing import queue, session
 from camtrap_tf.reviewing.answers import event_table, unanswered
@@ -260,3 +263,33 @@ def test_an_answer_does_not_read_the_file(tmp_path, monkeypatch):
     before = (tmp_path / "20000.jsonl").stat().st_size
     say(one, name, "lion")
     assert 100 < (tmp_path / "20000.jsonl").stat().st_size - before < 500
+
+
+@pytest.fixture
+def boxes():
+    """Two boxes on the first frame of e0, a hare's and a lion's, one on the second; one on e2."""
+    rows = pd.DataFrame(
+        [
+            ("e0/0.jpg", 0.9, 0.0, 0.25, 0.5, 0.5, ""),
+            ("e0/0.jpg", 0.8, 0.5, 0.25, 0.25, 0.5, ""),
+            ("e0/1.jpg", 0.7, 0.125, 0.25, 0.5, 0.5, ""),
+            ("e2/0.jpg", 0.7, 0.125, 0.25, 0.5, 0.5, ""),
+        ],
+        columns=list(COLUMNS),
+    ).astype(COLUMNS)
+    own = np.float32([[0.9, 0.1], [0.1, 0.9], [np.nan] * 2, [np.nan] * 2])
+    return NamedBoxes(rows, ("hare", "lion"), own, 0.2)
+
+
+def test_frames_have_their_boxes_but_not_to_the_blind(work, boxes):
+    events = {event["event_id"]: event["frames"] for event in work(boxes=boxes).page(0, 4)}
+    assert events["e0"][0]["boxes"] == [
+        {"sides": [0.0, 0.25, 0.5, 0.5], "name": "hare"},
+        {"sides": [0.5, 0.25, 0.25, 0.5], "name": "lion"},
+    ]
+    assert events["e0"][1]["boxes"] == [{"sides": [0.125, 0.25, 0.5, 0.5], "name": None}]
+    assert [frame["boxes"] for frame in events["e2"]] == [[], []]  # is called empty
+    json.dumps(events)
+    for one in (work(), work(blind=True, boxes=boxes)):
+        assert one.describe()["boxes"] is False
+        assert not any("boxes" in frame for event in one.page(0, 4) for frame in event["frames"])

@@ -46,11 +46,11 @@ export function drawFrame() {
   if (event.people) parts.push(event.people);
   if (one.failure) parts.push(`the model could not read it: ${one.failure}`);
   at("where").textContent = parts.filter(Boolean).join("  ·  ");
-  drawBox();
+  drawBoxes();
 }
 
-at("picture").addEventListener("load", () => drawBox());
-new ResizeObserver(() => { move(0, 0); drawBox(); }).observe(at("view"));
+at("picture").addEventListener("load", () => drawBoxes());
+new ResizeObserver(() => { move(0, 0); drawBoxes(); }).observe(at("view"));
 
 at("picture").addEventListener("error", async () => {
   const url = at("picture").getAttribute("src");
@@ -62,7 +62,7 @@ at("picture").addEventListener("error", async () => {
   if (url !== at("picture").getAttribute("src")) return;
   const known = events.get(review.place).frames[review.frame].failure;
   at("picture").hidden = true;
-  at("box").hidden = true;
+  at("drawn").replaceChildren();
   at("unshown").textContent = `This picture cannot be shown: ${known || reason}.`;
   at("unshown").hidden = false;
 });
@@ -95,19 +95,23 @@ export function placeBox(node, box, [left, top, width, height]) {
   });
 }
 
-function drawBox() {
+function drawBoxes() {
   const event = events.get(review.place);
-  const box = event && event.frames[review.frame].box;
-  const there = boxes && box && at("picture").naturalWidth > 0 && !at("picture").hidden;
-  at("box").hidden = !there;
-  if (there) placeBox(at("box"), box, fitted(at("picture"), at("view").clientWidth, at("view").clientHeight));
+  const frame = event && event.frames[review.frame];
+  const there = boxes && frame && at("picture").naturalWidth > 0 && !at("picture").hidden;
+  const one = frame && frame.box ? [{ sides: frame.box, name: null }] : [];
+  at("drawn").replaceChildren(...(there ? frame.boxes || one : []).map(({ sides, name }) => {
+    const node = element("div", {}, ...(name ? [element("span", { textContent: name })] : []));
+    placeBox(node, sides, fitted(at("picture"), at("view").clientWidth, at("view").clientHeight));
+    return node;
+  }));
 }
 
 export function toggleBoxes() {
   boxes = !boxes;
   at("boxes").setAttribute("aria-pressed", boxes);
   document.body.classList.toggle("without-boxes", !boxes);
-  drawBox();
+  drawBoxes();
 }
 
 export function brighten() {

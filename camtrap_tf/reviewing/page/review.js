@@ -387,10 +387,16 @@ function startLive() {
   list.listenToFilters(goTo);
 }
 
+function showBoxes() {
+  ACTIONS.b = picture.toggleBoxes;
+  for (const part of document.querySelectorAll(".boxed")) part.hidden = false;
+}
+
 async function start() {
   review.session = await ask("/api/session");
   const resent = await resend();
   if (review.session.live) startLive();
+  else if (review.session.boxes) showBoxes();
   answer.assignKeys(new Set(Object.keys(ACTIONS)));
   const letters = Object.keys(answer.keys).map((key) => element("kbd", { textContent: key.toUpperCase() }));
   at("help-attributes").append(...letters);
