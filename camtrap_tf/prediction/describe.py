@@ -9,6 +9,7 @@ hundred thousand pictures take half a gigabyte.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ from camtrap_tf.networks.detector.finder import Finder
 from camtrap_tf.networks.network import part_input, trunk_of
 from camtrap_tf.pictures import crops, exif, files
 from camtrap_tf.prediction.descriptions import (
+    CROPS,
     KIND,
     SIDE,
     VERSION,
@@ -48,10 +50,14 @@ _BATCH = 16  # pictures at a time, each seen four times: whole and around the bo
 
 
 class Pixels(NamedTuple):
-    """A picture as the network sees it, [SIDE, SIDE, 3] uint8, and as the detector does."""
+    """A picture as the network sees it, [SIDE, SIDE, 3] uint8, and as the detector does.
+
+    With the file's bytes the part around its box is cut from those, else from the square.
+    """
 
     square: np.ndarray
     padded: files.Padded
+    content: bytes | None = None
 
 
 class Seen(NamedTuple):
@@ -118,7 +124,7 @@ class Looker:
         for start in range(0, len(there), _BATCH):
             rows = there[start : start + _BATCH]
             pixels = np.stack([pixels_of[row].square for row in rows])
-            parts = crops.cut(pixels, crops.squares(found[rows]))
+            parts = np.stack([_part(pixels_of[row], found[row]) for row in rows])
             for view, squares in enumerate((pixels, parts)):
                 features[rows, view] = self._see(tf.convert_to_tensor(squares)).numpy()
         return {"scores": scores, "boxes": found, "features": features}
@@ -129,6 +135,14 @@ class Looker:
             return 0.0, np.full(4, np.nan, np.float32)
         best = int(answer.confidence.argmax())
         return float(answer.confidence[best]), answer.boxes[best]
+
+
+def _part(pixels: Pixels, box: np.ndarray) -> np.ndarray:
+    """[SIDE, SIDE, 3] uint8: the part around a box [4] float32, NaN for the whole picture."""
+    if pixels.content is not None:
+        with contextlib.suppress(files.PictureError):  # no memory for more of its pixels
+            return crops.sharp(pixels.content, PictureSpec(size=SIDE), box)
+    return crops.cut(pixels.square[None], crops.squares(box[None]))[0]
 
 
 def describe(
@@ -163,12 +177,13 @@ def describe(
 def _describe_block(
     job: Job, block: Block, root: Path, looker: Looker, pool: concurrent.futures.Executor
 ) -> None:
-    read = list(pool.map(functools.partial(_read, root), block.pictures["path"]))
+    look = functools.partial(_read, root, sharp=bool(job.record.get(CROPS)))
+    read = list(pool.map(look, block.pictures["path"]))
     _write(job, block, read, looker.describe(read))
 
 
-def _read(root: Path, name: str) -> Seen:
-    """Reads a picture once, for the network and for the detector."""
+def _read(root: Path, name: str, sharp: bool) -> Seen:
+    """Reads a picture once, for the network and for the detector, and for a sharp part of it."""
     path = on_disk(root, name)
     try:
         content = files.read_bytes(path)
@@ -176,7 +191,8 @@ def _read(root: Path, name: str) -> Seen:
         padded = files.read_padded(content, boxes.side_of)
     except files.PictureError as error:
         return Seen(exif.read(path), None, str(error))
-    return Seen(picture.facts, Pixels(picture.pixels, padded), doubt=picture.doubt)
+    pixels = Pixels(picture.pixels, padded, content if sharp else None)
+    return Seen(picture.facts, pixels, doubt=picture.doubt)
 
 
 def _write(job: Job, block: Block, read: Sequence[Seen], found: dict[str, np.ndarray]) -> None:

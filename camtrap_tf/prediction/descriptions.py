@@ -8,13 +8,19 @@ from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.recipes import STARTED
 from camtrap_tf.events.listing import Listing
 from camtrap_tf.networks.pretrained import weights
-from camtrap_tf.prediction.job import PICTURES_FILE, Job, list_pictures
+from camtrap_tf.prediction.job import (
+    PICTURES_FILE,
+    Job,
+    kept_record,
+    list_pictures,
+)
 
 KIND, VERSION = "block of descriptions", 1
 ORDER, ORDER_KIND = "order.json", "order of blocks"
 BLOCK_SIZE = 100  # pictures; work begins when the first block is ready
 VIEWS = 2  # the picture, and the part around its surest box
 SIDE = 256  # of the squares that features are computed on
+CROPS = "crops"  # in the job's record: parts around boxes are cut from the files
 _SEED = 0
 
 
@@ -86,7 +92,7 @@ def open_job(found: Listing, folder: PathLike, network: str = STARTED) -> Job:
         InputError: no pictures, no weights, or a folder that holds another job.
     """
     require_weights(network)
-    job = Job.claim(folder, _record(found, network), found.root)
+    job = Job.claim(folder, _record(found, network, is_sharp(folder)), found.root)
     if job.listed:  # by a version that kept no order
         _keep_order(job)
     list_pictures(job, found, BLOCK_SIZE)
@@ -99,12 +105,19 @@ def missing(job: Job) -> list[int]:
     return [number for number in block_order(job) if not job.has(number)]
 
 
-def _record(found: Listing, network: str) -> dict:
+def is_sharp(folder: PathLike) -> bool:
+    """Whether parts around boxes are cut from the files; an earlier version's are from squares."""
+    record = kept_record(folder)
+    return record is None or bool(record.get(CROPS, False))
+
+
+def _record(found: Listing, network: str, sharp: bool) -> dict:
     """What the descriptions depend on, as `job.json` keeps it."""
-    return {
+    told = {
         "sources": list(found.names),
         "images": found.images,
         "detector": weights.known(DETECTOR).origin.sha256,
         "network": weights.known(network).origin.sha256,
         "side": SIDE,
     }
+    return told | ({CROPS: True} if sharp else {})

@@ -680,15 +680,20 @@ def _schema() -> pa.Schema:
     return pa.Schema.from_pandas(empty, preserve_index=False).remove_metadata()
 
 
+def kept_record(folder: PathLike) -> dict[str, Any] | None:
+    """What a folder's `job.json` says its answers depend on; None where there is none."""
+    path = Path(folder) / JOB_FILE
+    return read_stamped(path, KIND, VERSION)["job"] if path.is_file() else None
+
+
 def pictures_folder(folder: PathLike) -> Path | None:
     """The folder that the paths of a job's pictures are relative to.
 
     None where it cannot be told: no job, one of shards, or sources that are no longer there.
     """
-    path = Path(folder) / JOB_FILE
-    if not path.is_file():
+    job = kept_record(folder)
+    if job is None:
         return None
-    job = read_stamped(path, KIND, VERSION)["job"]
     if job.get("images"):
         return Path(job["images"])
     try:

@@ -197,7 +197,7 @@ def _record(work: Work, config: Config, vocabulary: Vocabulary) -> dict:
     spec = InputSpec(config.model.crop, config.model.normalisation)
     return {
         "config": to_json(config), "input": to_json(spec), "vocabulary": vocabulary.to_json(),
-        "picture": to_json(PictureSpec(size=SIDE)),
+        "picture": to_json(PictureSpec(size=SIDE, crops=work.sharp)),
         "data": {"journal_lines": work.model.number, "origin": "a review"},
         "origins": to_json(origins.distinct((origins.origin_of(config.model),))),
         "versions": {"camtrap_tf": __version__, "tensorflow": tf.__version__,

@@ -9,6 +9,7 @@ from camtrap_tf.core.artifacts import PathLike
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.heads import COUNT, SPECIES
 from camtrap_tf.core.labels import BINARY, COUNT_BINS, EMPTY, MISSING
+from camtrap_tf.prediction.descriptions import is_sharp
 from camtrap_tf.prediction.prepared import Prepared
 from camtrap_tf.reviewing.journal import Ledger
 from camtrap_tf.reviewing.live import accuracy, beforehand, learner
@@ -31,6 +32,7 @@ class Work:
         known: people's answers, by event.
         model: of the review.
         left: pictures that are not looked through yet, and are not among these.
+        sharp: the second view is cut from the pictures' files (`PictureSpec.crops`).
     """
 
     ids: pd.DataFrame
@@ -40,6 +42,7 @@ class Work:
     known: Known
     model: learner.Model
     left: int = 0
+    sharp: bool = False
 
     @classmethod
     def read(
@@ -73,7 +76,8 @@ class Work:
         features = np.concatenate([chunk.features for chunk in kept.chunks])
         scores = np.concatenate([chunk.scores for chunk in kept.chunks])
         left = (source.progress().pictures or len(ids)) - len(ids)
-        return cls(ids, events, features, scores, known, model, left)
+        sharp = is_sharp(prepared)
+        return cls(ids, events, features, scores, known, model, left, sharp)
 
     def labels(self, head: str) -> np.ndarray:
         """[pictures] int: the class of pictures that teach a head; -1 of the others.

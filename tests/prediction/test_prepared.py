@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from camtrap_tf.core.config import PictureSpec
 from camtrap_tf.core.errors import InputError
 from camtrap_tf.core.labels import BINARY, COUNT_BINS
 from camtrap_tf.events import listing
-from camtrap_tf.prediction import descriptions
+from camtrap_tf.pictures import crops, files
+from camtrap_tf.prediction import describe, descriptions
 from camtrap_tf.prediction.job import Job, list_pictures
 from camtrap_tf.prediction.prepared import Prepared
 from camtrap_tf.reviewing.journal import Answer, Ledger, Sighting, Verdict
@@ -112,9 +115,24 @@ def test_pictures_that_come_later_move_no_event(job, tmp_path, monkeypatch):
     assert sum(len(event.frames) for event in again.events) == 90
 
 
+def test_folders_of_earlier_versions_go_on_from_squares(job, tmp_path):
+    assert not descriptions.is_sharp(job.folder) and descriptions.is_sharp(tmp_path / "new")
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (600, 800, 3), np.uint8)).save(tmp_path / "a.png")
+    box = np.float32([0.5, 0.5, 0.1, 0.1])
+    before, now = (describe._read(tmp_path, "a.png", sharp=sharp).pixels for sharp in (False, True))
+    spec = PictureSpec(size=descriptions.SIDE)
+    expected = crops.cut(before.square[None], crops.squares(box[None]))[0]
+    np.testing.assert_array_equal(describe._part(before, box), expected)
+    expected = files.read(tmp_path / "a.png", spec, box.tolist()).pixels
+    np.testing.assert_array_equal(describe._part(now, box), expected)
+    nowhere = np.full(4, np.nan, np.float32)
+    np.testing.assert_array_equal(describe._part(now, nowhere), now.square)
+
+
 def test_folders_of_earlier_versions_keep_their_order(job, monkeypatch):
     monkeypatch.setattr(descriptions, "require_weights", lambda network: None)
-    monkeypatch.setattr(descriptions, "_record", lambda found, network: job.record)
+    monkeypatch.setattr(descriptions, "_record", lambda found, network, sharp: job.record)
     order = descriptions.block_order(job)
     assert not (job.folder / descriptions.ORDER).exists()
     found = listing.resolve([job.folder.parent / "list.csv"], job.folder.parent / "pictures")
