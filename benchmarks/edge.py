@@ -4,12 +4,15 @@
 
 For every TFLite form in the folder and for one and two threads: milliseconds per 2048x1536 JPEG
 on disk, split into decode (Pillow at the scale we use), resize (and the rest of the
-preprocessing), inference (the networks as they are asked, early exit included); the whole step
-against decode + bare interpreter, in the same run; size of the files; resident memory of a
-process that has answered one picture, and its time from start to that answer.
+preprocessing), find (the detector and the part around its box, where networks see crops), inference
+(the networks as they are asked, early exit included); the whole step against decode + find + bare
+interpreter, in the same run; size of the files; resident memory of a process that has answered one
+picture, and its time from start to that answer.
 
 Needs what `camtrap-edge` needs: NumPy, Pillow, ai-edge-litert. The pictures are drawn (smooth
 shapes and sensor noise, about 0.9 MB each).
+
+The tables below are of networks that see whole pictures, and have no column `find`.
 
 Result, on otherwise idle processors (--pictures=20; networks trained on 128-pixel squares of the
 Californian station; stage 2 asked of every picture):
@@ -92,7 +95,6 @@ import numpy as np
 from PIL import Image
 
 from camtrap_tf.pictures import files
-from camtrap_tf.pictures.context import stacked
 from export.edge.model import Answer, EdgeModel
 from export.edge.policy import judge
 
@@ -124,26 +126,30 @@ def decode(path: Path, spec) -> Image.Image:
 
 def measure(model: EdgeModel, events: list[list[Path]], clock) -> dict[str, float]:
     """Medians, milliseconds a picture; parts and whole alternate, so load hits both."""
-    times: dict[str, list[float]] = {name: [] for name in ("decode", "read", "networks", "step")}
+    names = ("decode", "read", "look", "networks", "step")
+    times: dict[str, list[float]] = {name: [] for name in names}
     ratios = []
     for paths in events:
         start = clock()
         for path in paths:
             decode(path, model.picture)
         decoded = clock()
-        squares = [files.read(path, model.picture).pixels for path in paths]
+        for path in paths:
+            files.read(path, model.picture)
         read = clock()
-        for square in stacked(np.stack(squares), model.context):
-            model.answer_square(square)
+        seen = [model.look(path) for path in paths]
+        looked = clock()
+        model.answer_together(seen)
         asked = clock()
         answers = model.answer_event(paths)
         judge([a if isinstance(a, Answer) else None for a in answers], model)
         end = clock()
-        parts = (decoded - start, read - decoded, asked - read, end - asked)
+        parts = (decoded - start, read - decoded, looked - read, asked - looked, end - asked)
         for name, seconds in zip(times, parts, strict=True):
             times[name].append(1000 * seconds / len(paths))
-        ratios.append(parts[3] / (parts[0] + parts[2]))
+        ratios.append(parts[4] / (parts[0] + parts[2] - parts[1] + parts[3]))
     medians = {name: statistics.median(values) for name, values in times.items()}
+    medians["find"] = medians.pop("look") - medians["read"]
     medians["resize"] = medians.pop("read") - medians["decode"]
     return medians | {"ratio": statistics.median(ratios)}
 
@@ -184,7 +190,7 @@ def main() -> None:
     values = parser.parse_args()
     print(f"{values.clock} time, ms; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     print(
-        "form      threads decode resize  infer   step  step/(decode+infer)    MB  start  cpu  RSS"
+        "form      threads decode resize   find  infer   step  step/(parts)    MB  start  cpu  RSS"
     )
     with tempfile.TemporaryDirectory() as temporary:
         paths = draw(Path(temporary), values.pictures)
@@ -199,7 +205,8 @@ def main() -> None:
                 m = measure(model, events, CLOCKS[values.clock])
                 print(
                     f"{folder.name:<10}{threads:>7}{m['decode']:>7.1f}{m['resize']:>7.1f}"
-                    f"{m['networks']:>7.1f}{m['step']:>7.1f}{m['ratio']:>21.3f}{size:>6.2f}"
+                    f"{m['find']:>7.1f}{m['networks']:>7.1f}{m['step']:>7.1f}{m['ratio']:>14.3f}"
+                    f"{size:>6.2f}"
                     f"{started:>7.2f}{cpu:>5.2f}{memory:>5.0f}",
                     flush=True,
                 )

@@ -39,7 +39,7 @@ class Answer:
     detection: float | None = None
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """A picture; its crop, and how sure the detector is of that, where some network sees it."""
 
     picture: pictures.Picture
@@ -98,8 +98,8 @@ class EdgeModel:
         Raises:
             pictures.PictureError: it cannot be read, or the network fails on it.
         """
-        seen = self._look(source)
-        (answer,) = self._answer_together([seen])
+        seen = self.look(source)
+        (answer,) = self.answer_together([seen])
         if isinstance(answer, str):
             raise pictures.PictureError(answer)
         return answer
@@ -107,11 +107,11 @@ class EdgeModel:
     def answer_event(self, sources: Sequence[PathLike]) -> list[Answer | str]:
         """Answers the frames of an event, in order; the reason for one that cannot be read."""
         found = [self._read(source) for source in sources]
-        answers = iter(self._answer_together([one for one in found if isinstance(one, _Seen)]))
+        answers = iter(self.answer_together([one for one in found if isinstance(one, Seen)]))
         return [one if isinstance(one, str) else next(answers) for one in found]
 
-    def _answer_together(self, event: Sequence[_Seen]) -> list[Answer | str]:
-        """Answers the readable frames of an event; or says why there is no answer."""
+    def answer_together(self, event: Sequence[Seen]) -> list[Answer | str]:
+        """Answers the readable frames of an event, in order; or says why there is no answer."""
         if not event:
             return []
         squares = stacked(np.stack([seen.picture.pixels for seen in event]), self.context)
@@ -123,20 +123,24 @@ class EdgeModel:
             for square, seen in zip(squares, event, strict=True)
         ]
 
-    def _read(self, source: PathLike) -> _Seen | str:
+    def _read(self, source: PathLike) -> Seen | str:
         """A picture, or the reason why it cannot be read."""
         try:
-            return self._look(source)
+            return self.look(source)
         except pictures.PictureError as error:
             return str(error)
 
-    def _look(self, source: PathLike | bytes) -> _Seen:
-        """A picture, with its crop where some network sees that."""
+    def look(self, source: PathLike | bytes) -> Seen:
+        """Reads a picture, and cuts its crop where some network sees that.
+
+        Raises:
+            pictures.PictureError: it cannot be read.
+        """
         picture = pictures.read(source, self.picture)
         if self._finder is None:
-            return _Seen(picture)
+            return Seen(picture)
         box, sure = self._finder.find(source)
-        return _Seen(picture, finder.cut(source, picture.pixels, box, self.picture), sure)
+        return Seen(picture, finder.cut(source, picture.pixels, box, self.picture), sure)
 
     def _try_square(self, square: np.ndarray) -> Answer | str:
         """Answers a square, or says why the network has no answer to it."""
@@ -171,7 +175,7 @@ class EdgeModel:
         return species, float(np.mean(told))
 
 
-def _with_facts(answer: Answer | str, seen: _Seen) -> Answer | str:
+def _with_facts(answer: Answer | str, seen: Seen) -> Answer | str:
     if isinstance(answer, str):
         return answer
     return dataclasses.replace(answer, doubt=seen.picture.doubt, detection=seen.detection)
