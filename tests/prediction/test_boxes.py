@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -203,3 +204,31 @@ def test_pictures_that_have_come_since_get_boxes(season, two_views, tmp_path, mo
     assert found is not None and found.rows["path"].tolist() == ["6.jpg"] * 2 + ["0.jpg"] * 2
     said = found.parts(Predictions.read(path)).answers.answers()
     assert said.tolist() == ["blue", "red"] * 2
+
+
+def test_sharp_crops_are_cut_from_the_file(season, two_views, tmp_path):
+    picture = dataclasses.replace(two_views.picture, crops=True)
+    bundle = dataclasses.replace(two_views, picture=picture)
+    path = answer(season, bundle, write_results(tmp_path / "md.json"), tmp_path / "out")
+    found = named.beside(path)
+    assert found is not None and found.rows["path"].iloc[-1] == "6.jpg"
+    (network,) = [n for n in bundle.networks(2) if n.view is View.CROP]
+    around = np.float32([RIGHT, LEFT])
+    parts = np.stack([crops.sharp(season / "6.jpg", picture, box) for box in around])
+    expected = network.probabilities(parts)["species"]
+    np.testing.assert_allclose(np.asarray(found.probabilities)[-2:], expected, atol=1e-5)
+
+
+def test_what_names_boxes_can_be_sent_to_other_processes(season, two_views, answered, tmp_path):
+    def send(work, advance):
+        start, arguments = pickle.loads(pickle.dumps((work.start, work.arguments)))
+        tasks = pickle.loads(pickle.dumps(list(work.tasks)))
+        return enumerate(start(*arguments)(tasks, advance))
+
+    file = write_results(tmp_path / "md.json")
+    detector = Detector(detections.read(file), Use.VIEW)
+    options = Options(batch_size=2, block_size=2, detector=detector, boxes=boxes.read(file))
+    path = predict([season], two_views, tmp_path / "out", options, engine=send)
+    found, expected = named.beside(path), named.beside(answered)
+    assert found is not None and expected is not None
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
