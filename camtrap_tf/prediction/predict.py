@@ -101,20 +101,7 @@ def predict(
     corrections.check(*job.places(), options.corrected)
     if options.detector is not None:
         _check_detections(job, options.detector)
-    total, missing = job.counts()
-    if missing < total:
-        log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
-    if missing or (options.boxes is not None and unnamed(job, options.boxes)):
-        litert_keys = _computed_in_litert(job, bundle, options, total, missing)
-        options = dataclasses.replace(options, litert=litert_keys)
-    if missing:
-        try:
-            _answer_blocks(engine or local.engine(), bundle, found.root, job, options, missing)
-        except KeyboardInterrupt:
-            _tell_stopped(job, total)
-            raise
-    if options.boxes is not None:
-        name_boxes(bundle, found.root, job, options, engine)
+    _answer_pictures(job, bundle, found.root, options, engine)
     return job.assemble(
         classes(bundle, options.detector),
         _info(bundle, options),
@@ -123,6 +110,26 @@ def predict(
         options.corrected,
         weight,
     )
+
+
+def _answer_pictures(
+    job: Job, bundle: Bundle, root: Path, options: Options, engine: Workers | None
+) -> None:
+    """Has all pictures of a job answered that are not, and what is in their boxes."""
+    total, missing = job.counts()
+    if missing < total:
+        log.info("%s of %s pictures are answered already", f"{total - missing:,}", f"{total:,}")
+    if missing or (options.boxes is not None and unnamed(job, options.boxes)):
+        litert_keys = _computed_in_litert(job, bundle, options, total, missing)
+        options = dataclasses.replace(options, litert=litert_keys)
+    try:
+        if missing:
+            _answer_blocks(engine or local.engine(), bundle, root, job, options, missing)
+        if options.boxes is not None:
+            name_boxes(bundle, root, job, options, engine)
+    except KeyboardInterrupt:
+        _tell_stopped(job, total)
+        raise
 
 
 def _check_shards(found: Listing, *wishes: object) -> None:
