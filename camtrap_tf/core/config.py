@@ -325,6 +325,7 @@ class SelectBy(enum.Enum):
     ACCURACY = "accuracy"  # pictures that are right
     MEAN_RECALL = "mean_recall"  # every class that occurs counts the same
     LOSS = "loss"  # the lowest cross-entropy
+    LAST = "last"  # none: the last epoch's network is kept, whatever its figures
 
 
 class EventRule(enum.Enum):

@@ -151,7 +151,7 @@ def _train(
     _run_epochs(trainer, folder, watched, notice)
     _tell_untraced(trainer)
     if watched is not None:
-        best = _best(progress.rows)
+        best = _best(progress.rows, config.train)
         notice.until_asked(lambda: finish(folder, config, manifest, watched.split, best))
     _end_if(trainer.chief and not (folder / file_names.RESULT).is_file(), trainer)
     if watched is not None:
@@ -244,7 +244,7 @@ def _keep(trainer: Trainer, folder: Path, row: dict, left: str) -> None:
     """Writes what an epoch leaves: its row of the log, and the network where it is the best."""
     rows = trainer.progress.rows
     log.info("%s", "  ".join(filter(None, (_describe(row, trainer.train), left))))
-    if row is _best(rows):
+    if row is _best(rows, trainer.train):
         with atomic(folder / file_names.NETWORK) as temporary:
             trainer.network.model.save(temporary)
     _write_log(folder, rows)
@@ -379,7 +379,7 @@ def _scores(predictions: Predictions, train: TrainConfig) -> dict[str, float]:
         SelectBy.ACCURACY: row[f"{split}_accuracy_{main}"],
         SelectBy.MEAN_RECALL: _mean_recall(predictions, main),
         SelectBy.LOSS: -loss,
-    }[train.select_by]
+    }.get(train.select_by, row[f"{split}_accuracy_{main}"])
     row["score"] = figure - 1e-6 * loss
     return row
 
@@ -390,8 +390,10 @@ def _mean_recall(predictions: Predictions, head: str) -> float:
     return float(metrics.averages(metrics.per_class(matrix))["mean_recall"])
 
 
-def _best(rows: list[dict]) -> dict:
-    """The row of the highest score: the figure of `train.select_by`, then the lower loss."""
+def _best(rows: list[dict], train: TrainConfig) -> dict:
+    """The row that counts: of the highest score (`train.select_by`, then the loss), or the last."""
+    if train.select_by is SelectBy.LAST:
+        return rows[-1]
     return max(rows, key=lambda row: row["score"])
 
 

@@ -221,6 +221,14 @@ def test_what_epochs_are_compared_by(by, figure):
     assert _scores(answers, train)["score"] == pytest.approx(figure - 1e-6 * loss, abs=1e-9)
 
 
+def test_the_last_epoch_counts_where_none_is_chosen():
+    from camtrap_tf.training.train import _best
+
+    rows = [{"epoch": epoch, "score": score} for epoch, score in ((1, 0.5), (2, 0.9), (3, 0.7))]
+    chosen = [_best(rows, dataclasses.replace(TINY.train, select_by=by)) for by in SelectBy]
+    assert [row["epoch"] for row in chosen] == [2, 2, 2, 3]
+
+
 def test_a_crop_that_misses_most_of_the_picture_is_told(tiny_shards, caplog):
     from camtrap_tf.events.manifest import Manifest
     from camtrap_tf.training.train import check_data
