@@ -145,8 +145,8 @@ def _info(
         "classifier": f"camtrap_tf {model}".rstrip(),
         "classification_completion_time": time,
         "detector_metadata": {
-            "typical_detection_threshold": float(threshold),
-            "conservative_detection_threshold": float(min(lowest, threshold)),
+            "typical_detection_threshold": round(float(threshold), 6),
+            "conservative_detection_threshold": round(float(min(lowest, threshold)), 6),
             **{key: info[key] for key in ("origins", WITH_EVENT) if key in info},
         },
     }

@@ -293,10 +293,10 @@ def _check_detections(job: Job, detector: Detector) -> None:
     """
     listed = pd.Series(job.read_list(["path"])["path"])
     known = int(occurs(listed.astype("string"), detector.detections.paths).sum())
-    log.info("MegaDetector's results have %s of %s pictures", f"{known:,}", f"{len(listed):,}")
+    log.info("the detections have %s of %s pictures", f"{known:,}", f"{len(listed):,}")
     if not known:
         raise InputError(
-            f"MegaDetector's results name the pictures as they are named here, e.g. {listed[0]}",
+            f"detections name the pictures as they are named here, e.g. {listed[0]}",
             detector.detections.paths.iloc[0] if len(detector.detections) else "no pictures",
             "Give --images=FOLDER, the folder that its paths are relative to.",
         )

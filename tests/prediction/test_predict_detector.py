@@ -75,7 +75,7 @@ def test_its_verdict_is_stage_1(folder, colour_bundle, tmp_path, caplog):
     ]  # fmt: skip
     assert found.ids["datetime"][:4].notna().all()  # those it calls empty are not decoded
     assert found.info["animal_threshold"] == 0.2 and found.info["model"].startswith("MegaDetector")
-    assert "MegaDetector's results have 5 of 6 pictures" in caplog.text
+    assert "the detections have 5 of 6 pictures" in caplog.text
 
 
 def test_its_box_is_what_the_network_sees(colour_bundle, tmp_path):
