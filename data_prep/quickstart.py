@@ -251,14 +251,16 @@ def decide(
     data = training_data(made)
     preset, why = choices.choose_preset(data.pictures, computer)
     changes, notes = _changes(choices.of_preset(preset, Task.EMPTY), data, request.epochs)
-    recipe = f"--preset={preset}: {why}"
-    if not request.epochs and choices.probes(data.pictures):
+    crops, recipe = choices.sees_crops(), f"--preset={preset}: {why}"
+    if crops and not request.epochs and data.pictures < choices.FEW_LABELS:
         preset, changes, notes = PROBE, (), []
         recipe = f"camtrap probe --view=both: {_FEW_LABELS}"
+    elif crops:
+        recipe += _BESIDE_PROBE
     split = made.plan.split_rule.split(",")[0]
     decision = Decision(
         str(place.folder), str(_answered(place.folder, pictures)), split, made.plan.seed,
-        made.picture.size, preset, changes, tuple(task.value for task in tasks), preset == PROBE,
+        made.picture.size, preset, changes, tuple(task.value for task in tasks), crops,
     )  # fmt: skip
     rows = [
         ("labels", f"{project.source.metadata}: {prepare.tally(table)}"),
@@ -279,6 +281,10 @@ def decide(
 _FEW_LABELS = (
     f"fewer than {choices.FEW_LABELS} pictures to learn from, and the weights of lite0 and of the "
     "detector are here: linear heads on features of each picture and of its crop"
+)
+_BESIDE_PROBE = (
+    ", and beside it linear heads on features of each picture and of its crop, since the weights "
+    "of lite0 and of the detector are here"
 )
 
 
@@ -335,10 +341,10 @@ def estimate(made: Prospect, decision: Decision, computer: Hardware) -> str:
     paths = made.plan.paths.tolist()
     cost = make.measure(paths, decision.images, made.picture)
     reading = (cost.seconds if cost else 0.0) * len(paths) / computer.processors
-    data, learning, answering = training_data(made), 0.0, reading
+    looking = choices.PROBING * len(paths) / computer.processors if decision.crops else 0.0
+    data, learning, answering = training_data(made), looking, reading + looking
     if decision.preset == PROBE:
-        looking = choices.PROBING * len(paths) / computer.processors
-        return _told(reading, looking + _COMPILING, answering + looking, computer)
+        return _told(reading, learning + _COMPILING, answering, computer)
     changes = dict(change.split("=", 1) for change in decision.changes)
     for task in decision.tasks:
         config = override(choices.of_preset(decision.preset, Task(task)), changes)
@@ -384,9 +390,11 @@ def steps(project: Project) -> Iterator[Step]:
         )
     )  # fmt: skip
     yield from _learning(project, decision)
-    runs = [project.run(task) for task in decision.tasks]
+    runs = [project.run(task) for task in (PROBE, *decision.tasks)]
     if decision.preset == PROBE:
         runs = [project.folder / "runs"]  # all that are in it
+    elif not decision.crops:
+        del runs[0]
     yield Step(command("bundle", run=runs, out=bundle), bundle / file_names.BUNDLE)
     for split in ("val", "test"):
         out = project.evaluation(split)
@@ -421,9 +429,14 @@ def _learning(project: Project, decision: Decision) -> Iterator[Step]:
         out = project.folder / "runs"
         yield Step(command("probe", shards=shards, view="both", images=looks, run=out))
         return
+    if decision.crops:
+        yield Step(command("probe", shards=shards, view="both", run=project.run(PROBE)))
     recipe: dict[str, Any] = {"preset": decision.preset, "set": list(decision.changes)}
     for task in decision.tasks:
-        yield Step(command("train", shards=shards, task=task, run=project.run(task), **recipe))
+        # What species it is, the crop shows best; what else moved, the whole picture.
+        view = "crop" if decision.crops and task == Task.ANIMAL.value else None
+        run = project.run(task)
+        yield Step(command("train", shards=shards, task=task, view=view, run=run, **recipe))
 
 
 def ways_without_labels(project: Project) -> tuple[Command | str, ...]:

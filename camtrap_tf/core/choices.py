@@ -55,9 +55,9 @@ def choose_preset(pictures: int, hardware: Hardware) -> tuple[str, str]:
     )
 
 
-def probes(pictures: int) -> bool:
-    """Whether probes of whole pictures and crops suit: few labels, and the weights are here."""
-    return pictures < FEW_LABELS and cache.has_lite(STARTED) and cache.has_detector()
+def sees_crops() -> bool:
+    """Whether networks can see crops beside whole pictures: the published weights are here."""
+    return cache.has_lite(STARTED) and cache.has_detector()
 
 
 def of_preset(preset: str, task: Task) -> Config:

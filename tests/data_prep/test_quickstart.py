@@ -120,7 +120,6 @@ def test_few_labels_are_probed_where_both_weights_are_here(write, monkeypatch):
     monkeypatch.setattr(cache, "has_detector", lambda: False)
     assert decided(folder)[0].decision.preset == "quick"
     monkeypatch.setattr(cache, "has_detector", lambda: True)
-    assert decided(folder, epochs=2)[0].decision.preset == "quick"  # a probe has no epochs
     project, rows = decided(folder)
     assert dict(rows)["recipe"].startswith("camtrap probe --view=both: fewer than 500 pictures")
     out, images = folder / "out", folder / "pictures"
@@ -140,6 +139,29 @@ def test_few_labels_are_probed_where_both_weights_are_here(write, monkeypatch):
     assert str(list(begun)[1].command).endswith(f"--view=both --images={images} --run={out}/runs")
     project.write()
     assert quickstart.begun(project.folder, project.request) == project
+
+
+def test_more_labels_train_beside_probes(write, monkeypatch):
+    from camtrap_tf.core import cache
+
+    folder = write(MIXED)
+    monkeypatch.setattr(cache, "has_lite", lambda name: True)
+    monkeypatch.setattr(cache, "has_detector", lambda: True)
+    project, rows = decided(folder, epochs=2)  # which a probe has not got
+    assert project.decision.preset == "quick" and project.decision.crops
+    assert "beside it linear heads on features" in dict(rows)["recipe"]
+    out = folder / "out"
+    verbs = [str(step.command) for step in quickstart.steps(project)]
+    shared = f"--shards={out}/shards"
+    assert verbs[2] == f"camtrap probe {shared} --view=both --run={out}/runs/probe"
+    assert verbs[3].startswith(f"camtrap train {shared} --task=empty --run={out}/runs/empty ")
+    assert verbs[4].startswith(
+        f"camtrap train {shared} --task=animal --view=crop --run={out}/runs/animal "
+    )
+    assert verbs[5] == (
+        f"camtrap bundle --run={out}/runs/probe --run={out}/runs/empty --run={out}/runs/animal "
+        f"--out={out}/bundle"
+    )
 
 
 def test_a_folder_above_or_below_the_paths(write):
