@@ -105,9 +105,8 @@ PRESETS = {
 # Fine-tuning of published weights, so that what they know is kept: heads first, then all layers at
 # a low rate, batch norm as it is. Of one network's two questions 'empty' bears a higher rate and
 # gains by the event's difference; species, on days unlike those learnt from, do neither. Rates and
-# epochs come from trials on one station in California that were made before this code. Species
-# learnt by `GENTLY` from crops, beside a probe: docs/results/pretrained.md; `STRONGLY` was not
-# measured to its end.
+# epochs come from trials on one station in California that were made before this code. What both
+# reached there, beside a probe: docs/results/pretrained.md.
 GENTLY = Config(
     model=ModelConfig(
         architecture="lite0", normalisation=Normalisation.IMAGENET, weights=IMAGENET_WEIGHTS

@@ -46,9 +46,10 @@ def summary(values: list[Scored | float]) -> dict[str, float | int | str]:
     """Figures of what was scored in several runs; of plain numbers their mean alone."""
     scored = [value for value in values if isinstance(value, Scored)]
     if scored:
-        return join(scored).figures()
+        return {**join(scored).figures()}
     mean = float(np.mean([value for value in values if isinstance(value, float)]))
-    return dict.fromkeys(("scored", "units", "low", "high"), "") | {"right": round(mean, 4)}
+    blank = dict.fromkeys(("scored", "units", "right", "low", "high"), "")
+    return blank | {"right": round(mean, 4)}
 
 
 def decided(rows: Predictions, head: str) -> Scored:
