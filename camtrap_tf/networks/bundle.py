@@ -322,8 +322,9 @@ def make_bundle(
             the paper's mean for those of preset `paper`; where they name none, the usual of each
             head, or one that is clearly better on the validation split (`aggregation.compare`).
             'detector' is for bundles that see crops.
-        event_weight: of a picture's event where its species is read, in [0, 1]; None: of probes
-            the best on the validation split (`with_event.choose`), of others 0.
+        event_weight: of a picture's event where its species is read, in [0, 1]; None: of
+            networks that started from published weights, as probes do, the best on the validation
+            split (`with_event.choose`), of others 0.
 
     Raises:
         InputError: no such rule or weight, no runs, tasks that do not go together, runs on
@@ -494,7 +495,7 @@ def _sees_crop(run: Run) -> bool:
 
 def _event_weight(runs: list[Run], together: Predictions | None, rules: dict[str, str]) -> float:
     """The weight of a picture's event; see `make_bundle`."""
-    if together is None or not all(run.is_probe for run in runs):
+    if together is None or not all(run.is_probe or run.config.model.weights for run in runs):
         return 0.0
     return with_event.choose(
         dataclasses.replace(together, info=together.info | {"event_rules": rules})

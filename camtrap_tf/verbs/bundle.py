@@ -47,7 +47,8 @@ def define(values: flags.FlagValues) -> None:
         "read_with_event",
         None,
         "weight, from 0 to 1, of its event where the species on a picture is read: 0 reads each "
-        "picture by itself (default: of probes, the best on the validation split; of others 0)",
+        "picture by itself (default: of networks from published weights, as in a probe, the best "
+        "on the validation split; of others 0)",
         flag_values=values,
     )
 
