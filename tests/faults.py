@@ -411,10 +411,11 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
              "        import dataclasses\n"
              "        plain = dataclasses.replace(self.picture, bar_share=0.0, detect_bar=False)\n"
              "        seen = Squares(*decode_batch(image_bytes, plain))\n"),
-            ("        squares, valid, doubtful, detection = self._squares(encoded)\n",
+            ("        squares, valid, doubtful, parts, detection = self._squares(encoded)\n",
              "        import dataclasses\n"
              "        plain = dataclasses.replace(self.picture, bar_share=0.0, detect_bar=False)\n"
-             "        squares, valid, doubtful, detection = Squares(*decode_batch(encoded, plain))\n"),
+             "        read = Squares(*decode_batch(encoded, plain))\n"
+             "        squares, valid, doubtful, parts, detection = read\n"),
             ("tf.reshape(valid if name == EMPTY else asked, shape)", "tf.reshape(valid, shape)"),
             ('encoded = tf.where(within, tf.reshape(image_bytes, [-1]), "")',
              "encoded = tf.reshape(image_bytes, [-1])"),
@@ -483,8 +484,8 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
             ('{"human": "2", "vehicle": "3"}', '{"human": "3", "vehicle": "2"}'),
             ("best = np.argsort(-given, axis=1, kind=\"stable\")[:, :TOP]",
              "best = np.argsort(given, axis=1, kind=\"stable\")[:, :TOP]"),
-            ('"conservative_detection_threshold": min(floor, threshold)',
-             '"conservative_detection_threshold": floor'),
+            ('"conservative_detection_threshold": round(float(min(lowest, threshold)), 6)',
+             '"conservative_detection_threshold": round(float(lowest), 6)'),
         ),
     },
     "tests/outputs/test_speciesnet.py": {

@@ -1,6 +1,7 @@
 """`camtrap detect`: boxes as MegaDetector's results, stopped and gone on with."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -244,8 +245,9 @@ def test_a_prediction_that_looks_for_boxes_speaks_of_its_own_folder(
     # One that was stopped before it had all boxes has its boxes alone.
     (out / "job.json").unlink()
     (out / "predictions.parquet").unlink()
-    for path in [*out.glob("[a-z]*.*"), *out.glob("blocks/*")]:
+    for folder in ("blocks", "boxes"):
+        shutil.rmtree(out / folder)
+    for path in out.glob("[a-z]*.*"):
         path.unlink()
-    (out / "blocks").rmdir()
     with pytest.raises(InputError, match=r"out differs; received .sources: "):
         predict([season / "b"], bundle, out, Options())

@@ -180,7 +180,7 @@ def test_a_changed_line_hides_none_of_those_that_came_with_it(tmp_path):
     journal, file = Journal(tmp_path / "reviews.jsonl"), tmp_path / "reviews.jsonl"
     journal.append(*(Answer(f"e{n}", "anna", Verdict.EMPTY).to_json() for n in range(3)))
     whole = file.read_bytes()
-    file.write_bytes(whole.replace(b"e1", b"e7"))
+    file.write_bytes(whole.replace(b'"e1"', b'"e7"'))
     for _ in range(2):
         with pytest.raises(DamagedFile, match=":2"):
             journal.follow()
