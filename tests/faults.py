@@ -553,5 +553,40 @@ TABLE: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
              "np.logical_and.at(animal, self.events, self.animal)"),
         ),
     },
+    "tests/test_sharp_crops.py": {
+        "camtrap_tf/events/manifest.py": (
+            ("picture=picture, pictures=PARTS)", "picture=picture)"),
+        ),
+        "camtrap_tf/events/records.py": (
+            ("features[name] = tf.io.RaggedFeature(tf.string, key)",
+             "features[name] = tf.io.RaggedFeature(tf.string, name)"),
+        ),
+        "camtrap_tf/networks/bundle.py": (
+            ("crops = manifest.picture.crops and self.needs_boxes", "crops = self.picture.crops"),
+        ),
+        "camtrap_tf/prediction/predictor.py": (
+            ("    if spec.crops:\n", "    if not spec.crops:\n"),
+            ("whole, parts = context_of(squares[..., :3], context), squares[..., 3:]",
+             "whole, parts = context_of(squares[..., :3], context), squares[..., :3]"),
+        ),
+        "camtrap_tf/prediction/shard_boxes.py": (
+            ("brought is None or not manifest.picture.crops,", "True,"),
+        ),
+        "camtrap_tf/training/trainer.py": (
+            ("manifest, detections = manifest.of_parts(), None", "manifest, detections = manifest, None"),
+        ),
+        "data_prep/shards/tasks.py": (
+            ('digest.update(self.boxes.astype("<f4").tobytes())', "pass"),
+            ("box = None if task.boxes is None else task.boxes[place, :4]",
+             "box = None if task.boxes is None else task.boxes[0, :4]"),
+        ),
+    },
+    "tests/events/test_coco_boxes.py": {
+        "camtrap_tf/events/coco_boxes.py": (
+            ("last = min(left + across, width) / width", "last = (left + across) / width"),
+            ('return entry | {"failure": NO_BOX, "detections": None}',
+             'return entry | {"detections": []}'),
+        ),
+    },
 }  # fmt: skip
 FAULTS = tuple(_rows())
