@@ -142,6 +142,8 @@ def main() -> None:
         folder = Path(temporary)
         paths = [flags.pictures / path for path in pictures.find(flags.pictures)]
         files = [path for path in paths if Image.open(path).size == (2048, 1536)]
+        if not files:
+            parser.error(f"{flags.pictures} holds pictures of 2048x1536; none was found")
         (folder / "pictures").mkdir()
         files = make_pictures(files, folder / "pictures", flags.count, 95)
         engines = {

@@ -390,11 +390,10 @@ def steps(project: Project) -> Iterator[Step]:
         )
     )  # fmt: skip
     yield from _learning(project, decision)
-    runs = [project.run(task) for task in (PROBE, *decision.tasks)]
+    names = (PROBE, *decision.tasks) if decision.crops else decision.tasks
+    runs = [project.run(name) for name in names]
     if decision.preset == PROBE:
         runs = [project.folder / "runs"]  # all that are in it
-    elif not decision.crops:
-        del runs[0]
     yield Step(command("bundle", run=runs, out=bundle), bundle / file_names.BUNDLE)
     for split in ("val", "test"):
         out = project.evaluation(split)
@@ -433,7 +432,7 @@ def _learning(project: Project, decision: Decision) -> Iterator[Step]:
         yield Step(command("probe", shards=shards, view="both", run=project.run(PROBE)))
     recipe: dict[str, Any] = {"preset": decision.preset, "set": list(decision.changes)}
     for task in decision.tasks:
-        # What species it is, the crop shows best; what else moved, the whole picture.
+        # The crop shows best which species it is, the whole picture whether anything is there.
         view = "crop" if decision.crops and task == Task.ANIMAL.value else None
         run = project.run(task)
         yield Step(command("train", shards=shards, task=task, view=view, run=run, **recipe))
